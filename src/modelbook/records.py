@@ -1,0 +1,470 @@
+"""Facts: what a Git history says about models. Frozen, plain, tolerant of old commits.
+
+Every record is an immutable `msgspec.Struct`, so that a thousand snapshots can share the parts they have
+in common and any of them can be written as JSON. Facts read from one file do not name the commit they
+were read at: the same blob at ten commits is one object, and the snapshot or run that holds it knows
+where it stands. Paths are relative to the Git root, with forward slashes.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+WORKSPACE = "workspace"
+"""The `sha` of the pseudo-commit that stands for files not committed yet."""
+
+
+class State(StrEnum):
+    """What we know of a value.
+
+    `present`: it was read. `not_pulled`: it lies in DVC's cache or remote; only hash and size are known.
+    `unreadable`: it is there, and `reason` says why it could not be read. `never`: declared, but no run
+    has made it yet.
+    """
+
+    PRESENT = "present"
+    NOT_PULLED = "not_pulled"
+    UNREADABLE = "unreadable"
+    NEVER = "never"
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all facts."""
+
+
+class Commit(Record, frozen=True, kw_only=True):
+    """One commit, or the workspace.
+
+    Attributes:
+        sha: 40 hex digits, or `WORKSPACE`.
+        date: ISO 8601 of the author date with its own UTC offset, to the second; for the workspace, HEAD's.
+        refs: short names of the refs that point right at it (`main`, `v1.0`, `origin/dev`, `exps/name`).
+    """
+
+    sha: str
+    parents: tuple[str, ...] = ()
+    author: str = ""
+    date: str = ""
+    subject: str = ""
+    body: str = ""
+    refs: tuple[str, ...] = ()
+
+    @property
+    def short(self) -> str:
+        """The first seven digits, or `workspace`."""
+        return self.sha if self.sha == WORKSPACE else self.sha[:7]
+
+
+class Value(Record, frozen=True, kw_only=True):
+    """One param or metric: a leaf of a file.
+
+    Attributes:
+        name: the key path joined with dots; what tables show.
+        key: the path inside the file, from its root.
+        value: number, string, bool, None, or a list; None unless the state is `present`. NaN and the
+            infinities are floats here and become their names as strings in JSON.
+        path: the file. A value without a key stands for the whole file (when it is not `present`).
+        stage: address of the stage that declares it, if any.
+        blob: Git id of the file's content, if it is in Git.
+    """
+
+    name: str
+    key: tuple[str, ...] = ()
+    value: Any = None
+    state: State = State.PRESENT
+    path: str = ""
+    stage: str | None = None
+    blob: str | None = None
+    md5: str | None = None
+    size: int | None = None
+    reason: str | None = None
+
+
+class Dependency(Record, frozen=True, kw_only=True):
+    """A file or folder that a stage reads. `md5` ends with `.dir` for a folder."""
+
+    path: str
+    md5: str | None = None
+    size: int | None = None
+    nfiles: int | None = None
+
+
+class Artifact(Record, frozen=True, kw_only=True):
+    """A file or folder that a stage writes, or that a `.dvc` file tracks.
+
+    Attributes:
+        kind: `out`, `metric` or `plot` by how the stage declares it.
+        cached: False when the content is in Git (`cache: false`).
+        blob: Git id of the content, when it is a file in Git.
+        state: `present` when its hash is known, `never` when the stage has no lock entry for it.
+    """
+
+    path: str
+    md5: str | None = None
+    size: int | None = None
+    nfiles: int | None = None
+    stage: str | None = None
+    kind: str = "out"
+    cached: bool = True
+    blob: str | None = None
+    state: State = State.PRESENT
+    description: str = ""
+
+
+class Dataset(Record, frozen=True, kw_only=True):
+    """Data that comes from outside the pipelines: a `.dvc` file, or what `mlproject.yaml` declares.
+
+    Attributes:
+        file: the file that says so (`data/raw.dvc`, `mlproject.yaml`).
+        name: as declared, else the path.
+        source: where it was imported from, if known; `revision` its Git revision there.
+    """
+
+    path: str
+    name: str
+    md5: str | None = None
+    size: int | None = None
+    nfiles: int | None = None
+    stage: str | None = None
+    file: str = ""
+    source: str = ""
+    revision: str = ""
+    license: str = ""
+    url: str = ""
+    description: str = ""
+
+
+class Plot(Record, frozen=True, kw_only=True):
+    """A curve, table or image that a stage writes for people to look at.
+
+    Attributes:
+        name: unique within the run; what its heading says if there is no title.
+        template: DVC's word: `linear`, `simple`, `smooth`, `scatter`, `confusion`, `confusion_normalized`,
+            `bar_horizontal`, `bar_horizontal_sorted`; or `image`.
+        x: field of the x axis; None for the row number.
+        y: (file, field) of each series; a field of None means the last column.
+        files: (path, blob id) of every data file or image; the blob is None when it is not in Git.
+        reason: why there is nothing to draw, for a state that is not `present`.
+    """
+
+    name: str
+    title: str = ""
+    template: str = "linear"
+    x: str | None = None
+    y: tuple[tuple[str, str | None], ...] = ()
+    x_label: str = ""
+    y_label: str = ""
+    files: tuple[tuple[str, str | None], ...] = ()
+    stage: str | None = None
+    state: State = State.PRESENT
+    md5: str | None = None
+    size: int | None = None
+    reason: str | None = None
+
+
+class Stage(Record, frozen=True, kw_only=True):
+    """One stage as the lock has it, joined with what its definition adds.
+
+    Attributes:
+        address: DVC's address: `train@gbm` in a root dvc.yaml, `sub/dvc.yaml:train@gbm` elsewhere.
+        file: the dvc.yaml it stands in.
+        group: the name before `@`; `item`: the part after it, or None.
+        params: the values the lock recorded, that is: those the results were made with.
+        params_declared: (file, keys) as the definition has them, keys empty for a whole file.
+        meta: DVC's `meta:` of the definition, as it stands.
+        experiment, run, pipeline: what a stage written by `modelbook sync` says it belongs to.
+        guard: True for the stage that only checks the plan; it is in no run.
+        lock: digest of the canonical lock entry, None when the stage has never run.
+    """
+
+    address: str
+    file: str
+    group: str
+    item: str | None = None
+    cmd: str = ""
+    wdir: str = ""
+    deps: tuple[Dependency, ...] = ()
+    params: tuple[Value, ...] = ()
+    outs: tuple[Artifact, ...] = ()
+    description: str = ""
+    frozen: bool = False
+    experiment: str | None = None
+    run: str | None = None
+    pipeline: str | None = None
+    guard: bool = False
+    lock: str | None = None
+
+
+class Spec(Record, frozen=True, kw_only=True):
+    """An experiment spec as it stood at a commit, read tolerantly: `extends` is not followed.
+
+    Attributes:
+        card: section name -> Markdown, as written.
+        raw: the whole file as plain data.
+    """
+
+    name: str
+    path: str
+    blob: str | None = None
+    pipeline: str = ""
+    description: str = ""
+    extends: str = ""
+    owner: str = ""
+    tags: tuple[str, ...] = ()
+    card: dict[str, str] = {}
+    raw: dict[str, Any] = {}
+
+
+class MetricInfo(Record, frozen=True, kw_only=True):
+    """How to read a metric.
+
+    Attributes:
+        direction: `maximize`, `minimize` or None when nobody knows.
+        guessed: True when the direction comes from a well-known name, not from `mlproject.yaml`.
+        unit: shown behind the number. format: a Python format spec such as `.4f`, or empty.
+    """
+
+    name: str
+    direction: str | None = None
+    guessed: bool = False
+    unit: str = ""
+    format: str = ""
+    description: str = ""
+
+
+class PipelineInfo(Record, frozen=True, kw_only=True):
+    """A pipeline as declared: its headline metric and what it is for."""
+
+    name: str
+    description: str = ""
+    metric: str = ""
+    datasets: tuple[str, ...] = ()
+
+
+class ModelInfo(Record, frozen=True, kw_only=True):
+    """A model as declared in `mlproject.yaml`.
+
+    Attributes:
+        artifact: path of the model file, with `${run}` where the run's name stands.
+        versions: (version, run id) in file order. environments: (environment, version).
+    """
+
+    name: str
+    pipeline: str = ""
+    artifact: str = ""
+    description: str = ""
+    owner: str = ""
+    versions: tuple[tuple[str, str], ...] = ()
+    environments: tuple[tuple[str, str], ...] = ()
+
+
+class Project(Record, frozen=True, kw_only=True):
+    """What `mlproject.yaml` declares at a commit; all defaults where there is none."""
+
+    name: str
+    description: str = ""
+    url: str = ""
+    metrics: tuple[MetricInfo, ...] = ()
+    pipelines: tuple[PipelineInfo, ...] = ()
+    datasets: tuple[Dataset, ...] = ()
+    models: tuple[ModelInfo, ...] = ()
+
+
+class Environment(Record, frozen=True, kw_only=True):
+    """What a stage ran on, as its run logged it.
+
+    Attributes:
+        seconds: wall time. peak_memory: bytes of the largest resident set of the stage's processes.
+        commit: HEAD when it ran; dirty: whether files were changed since.
+        packages: (name, version), sorted.
+    """
+
+    stage: str
+    path: str
+    blob: str | None = None
+    run: str = ""
+    python: str = ""
+    platform: str = ""
+    cpu: str = ""
+    cores: int | None = None
+    memory: int | None = None
+    gpus: tuple[str, ...] = ()
+    seconds: float | None = None
+    peak_memory: int | None = None
+    commit: str | None = None
+    dirty: bool | None = None
+    packages: tuple[tuple[str, str], ...] = ()
+
+
+class Problem(Record, frozen=True, kw_only=True):
+    """Something that could not be read. Never a crash, never a gap without a word."""
+
+    path: str
+    reason: str
+    commit: str | None = None
+
+
+class Snapshot(Record, frozen=True, kw_only=True):
+    """Everything at one revision.
+
+    Attributes:
+        params: the values of the params files themselves, as DVC's `params show` reads them; what a run was
+            made with is in its stages.
+    """
+
+    commit: Commit
+    project: Project | None = None
+    specs: tuple[Spec, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    params: tuple[Value, ...] = ()
+    metrics: tuple[Value, ...] = ()
+    plots: tuple[Plot, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    datasets: tuple[Dataset, ...] = ()
+    environments: tuple[Environment, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+class Run(Record, frozen=True, kw_only=True):
+    """One content-addressed execution of an experiment.
+
+    Attributes:
+        id: first 12 hex digits of the SHA-256 of its canonical lock entries; equal runs on ten commits are
+            one run. Telemetry is no part of it.
+        name: the foreach/matrix item, else the experiment's name. experiment: the spec it belongs to.
+        commits: every commit that holds it, oldest first; refs: every ref whose tip holds it.
+        commit: the oldest of them, where its values were read; date and author are that commit's.
+        stages: in the order they ran (dependencies first), shared upstream stages included.
+    """
+
+    id: str
+    name: str
+    experiment: str
+    commit: str
+    commits: tuple[str, ...]
+    pipeline: str = ""
+    refs: tuple[str, ...] = ()
+    date: str = ""
+    author: str = ""
+    tags: tuple[str, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    params: tuple[Value, ...] = ()
+    metrics: tuple[Value, ...] = ()
+    plots: tuple[Plot, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    datasets: tuple[Dataset, ...] = ()
+    environments: tuple[Environment, ...] = ()
+    spec: Spec | None = None
+
+    def metric(self, name: str) -> Value | None:
+        """The metric of that name, or None."""
+        return next((value for value in self.metrics if value.name == name), None)
+
+    def param(self, name: str) -> Value | None:
+        """The param of that name, or None."""
+        return next((value for value in self.params if value.name == name), None)
+
+
+class Experiment(Record, frozen=True, kw_only=True):
+    """All runs of one experiment over the whole history.
+
+    Attributes:
+        name: of the spec; for a repository without specs the foreach/matrix item, else the folder of its
+            dvc.yaml (the project's name for the root).
+        file: the spec, or the dvc.yaml where there is none. spec: as it stands at the newest snapshot that
+            has it.
+        runs: ids of all its runs, newest first. current: ids of those that HEAD (or the workspace) holds.
+        tags: of the newest spec.
+    """
+
+    name: str
+    file: str = ""
+    pipeline: str = ""
+    spec: Spec | None = None
+    runs: tuple[str, ...] = ()
+    current: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+class ModelVersion(Record, frozen=True, kw_only=True):
+    """A registered version of a model.
+
+    Attributes:
+        run: the id it was registered with, whether or not a run of that id exists.
+        commit, date, author: where it was first declared.
+        environments: those that this version is in force in.
+        reason: what is wrong with it (the run is in no history), or None.
+    """
+
+    version: str
+    run: str
+    tag: str | None = None
+    commit: str = ""
+    date: str = ""
+    author: str = ""
+    deprecated: bool = False
+    environments: tuple[str, ...] = ()
+    reason: str | None = None
+
+
+class Model(Record, frozen=True, kw_only=True):
+    """A declared model, its versions (newest first) and the run that would be best to register next.
+
+    Attributes:
+        candidate: id of the best run of its pipeline by the headline metric among current runs, or None.
+    """
+
+    name: str
+    info: ModelInfo
+    versions: tuple[ModelVersion, ...] = ()
+    candidate: str | None = None
+
+
+class Catalog(Record, frozen=True, kw_only=True):
+    """The waist: everything is read into it, everything is rendered from it.
+
+    Attributes:
+        head: sha that HEAD stands at, `WORKSPACE` if the workspace differs from it, empty for no commits.
+        snapshots: newest first; the workspace, if it differs from HEAD, is the first.
+        runs: newest first. metrics: how to read every metric name that occurs in any run.
+        datasets: of the newest snapshot, with what older ones add.
+    """
+
+    project: Project
+    head: str = ""
+    snapshots: tuple[Snapshot, ...] = ()
+    runs: tuple[Run, ...] = ()
+    experiments: tuple[Experiment, ...] = ()
+    models: tuple[Model, ...] = ()
+    datasets: tuple[Dataset, ...] = ()
+    metrics: tuple[MetricInfo, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+class Node(Record, frozen=True, kw_only=True):
+    """A node of a lineage graph.
+
+    Attributes:
+        id: `data:PATH`, `stage:ADDRESS`, `artifact:PATH`, `run:ID`, `model:NAME@VERSION`,
+            `environment:MODEL/NAME`.
+        kind: the part of the id before the colon.
+        run: id of the run a stage or artifact belongs to, when it belongs to just one.
+    """
+
+    id: str
+    kind: str
+    label: str
+    run: str | None = None
+    md5: str | None = None
+    size: int | None = None
+    detail: str = ""
+
+
+class Graph(Record, frozen=True, kw_only=True):
+    """A directed acyclic graph; edges (from id, to id) point the way data flows. Sorted, no duplicates."""
+
+    nodes: tuple[Node, ...] = ()
+    edges: tuple[tuple[str, str], ...] = ()
