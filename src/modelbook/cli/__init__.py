@@ -43,7 +43,7 @@ def repo_option(command: _F) -> _F:
     option = click.option(
         "--repo",
         type=click.Path(exists=True, file_okay=False, path_type=Path),
-        default=Path("."),
+        default=Path(),
         help="The repository to work on (default: here).",
     )
     return option(command)
@@ -52,11 +52,11 @@ def repo_option(command: _F) -> _F:
 class LazyGroup(click.Group):
     """A group that imports a command's module when the command is asked for, and prints our errors."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Every command whose module is there, in the order of `COMMANDS`."""
         return [name for name, target in COMMANDS.items() if _installed(target)]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """The command of that name, imported now; None when there is none."""
         target = COMMANDS.get(cmd_name)
         if target is None or not _installed(target):

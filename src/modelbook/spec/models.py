@@ -1,0 +1,493 @@
+"""The shape of `mlproject.yaml` and of an experiment spec: strict wishes.
+
+Every model forbids unknown keys and coerces nothing, so that a typo is an error at its line and never a
+default. The descriptions become the help that editors show.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+VERSION = re.compile(r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?")
+RUN_ID = re.compile(r"[0-9a-f]{12}")
+CARD_SECTIONS = (
+    "intended_use",
+    "out_of_scope",
+    "limitations",
+    "ethical_considerations",
+    "training_data",
+    "evaluation_data",
+    "factors",
+    "caveats",
+)
+"""The sections every model card should have; a card may have others."""
+
+
+def fault(message: str, hint: str = "") -> PydanticCustomError:
+    """An error of ours that carries a hint to the place where all errors are located."""
+    context = {"text": message, "hint": hint}
+    return PydanticCustomError("modelbook", "{text}", context)
+
+
+def name_like(text: str) -> str:
+    """The nearest valid name, for a hint; empty when there is none."""
+    return re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-_")
+
+
+def _name(value: str) -> str:
+    if NAME.fullmatch(value):
+        return value
+    like = name_like(value)
+    hint = f"did you mean {like}?" if like else ""
+    raise fault(f"{value!r} is no name: expected lower-case letters, digits, - and _", hint)
+
+
+def _version(value: str) -> str:
+    if VERSION.fullmatch(value):
+        return value
+    numbers = re.findall(r"\d+", value)[:3]
+    like = "v" + ".".join(str(int(number)) for number in [*numbers, "0", "0"][:3]) if numbers else ""
+    hint = f"did you mean {like}?" if like else ""
+    raise fault(f"expected a version like v1.2.3, found {value!r}", hint)
+
+
+def _run_id(value: object) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise fault(
+            f"expected a run id in quotes, found the number {value}", "YAML read its digits as a number"
+        )
+    if isinstance(value, str) and not RUN_ID.fullmatch(value):
+        raise fault(f"expected a run id of 12 hex digits, found {value!r}", "`modelbook runs` lists them")
+    return value
+
+
+def _filled(value: str) -> str:
+    if value.strip():
+        return value
+    raise fault("expected some text, found an empty string")
+
+
+def _inside(value: str) -> str:
+    """A path relative to the project's root that stays inside it."""
+    parts = value.split("/")
+    if "\\" in value:
+        raise fault(f"{value!r} has a backslash", f"did you mean {value.replace(chr(92), '/')}?")
+    if not value or value.startswith("/") or re.match(r"[A-Za-z]:", value) or ".." in parts:
+        raise fault(f"expected a path inside the repository, found {value!r}")
+    return value
+
+
+def _source(value: str) -> str:
+    return value if re.match(r"[a-z0-9]+://", value) else _inside(value)
+
+
+def _format(value: str) -> str:
+    try:
+        format(0.5, value)
+    except ValueError:
+        raise fault(f"{value!r} is no Python number format", "try '.4f' or '.1%'") from None
+    return value
+
+
+def _plain(value: object) -> object:
+    """Refuse what DVC, JSON and other languages would not read as we do."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _plain_key(key)
+            _plain(item)
+    elif isinstance(value, list):
+        for item in value:
+            _plain(item)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise fault(f"a param must be finite, found {value}", "use null, or a large number")
+    elif isinstance(value, date):
+        raise fault(f"a param can't be a date, found {value}", f"put it in quotes: '{value}'")
+    elif not isinstance(value, str | int | float | None):
+        raise fault(f"a param can't be a {type(value).__name__}")
+    return value
+
+
+def _plain_key(key: object) -> None:
+    if not isinstance(key, str):
+        raise fault(f"the name of a param must be a string, found {key!r}", f'put it in quotes: "{key}"')
+    if "." in key:
+        first, rest = key.split(".", 1)
+        raise fault(f"the name of a param can't have a dot: {key}", f"nest it: {first}: {{{rest}: …}}")
+
+
+def _param(value: object) -> object:
+    return _plain(value)
+
+
+def _params(value: object) -> object:
+    if isinstance(value, Mapping):
+        for key in value:
+            _plain_key(key)
+    return value
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _as_seeds(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        if value < 1:
+            raise fault(f"expected at least one seed, found {value}", "leave seeds out for a single run")
+        return list(range(value))
+    return value
+
+
+def _seeds(value: list[int]) -> list[int]:
+    if not value:
+        raise fault("expected at least one seed, found an empty list", "leave seeds out for a single run")
+    twice = sorted({seed for seed in value if value.count(seed) > 1})
+    if twice:
+        raise fault(f"seed {twice[0]} is there twice")
+    return value
+
+
+def _as_options(value: object) -> object:
+    return {value: {}} if isinstance(value, str) else value
+
+
+def _one_path(value: dict[str, Any]) -> dict[str, Any]:
+    if len(value) != 1:
+        raise fault(f"expected one path with its options, found {len(value)} keys", "start a new list item")
+    return value
+
+
+Name = Annotated[
+    str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": f"^{NAME.pattern}$"})
+]
+Version = Annotated[
+    str, AfterValidator(_version), WithJsonSchema({"type": "string", "pattern": f"^{VERSION.pattern}$"})
+]
+RunId = Annotated[
+    str, BeforeValidator(_run_id), WithJsonSchema({"type": "string", "pattern": f"^{RUN_ID.pattern}$"})
+]
+Text = Annotated[str, AfterValidator(_filled), WithJsonSchema({"type": "string", "minLength": 1})]
+InnerPath = Annotated[str, AfterValidator(_inside), WithJsonSchema({"type": "string", "minLength": 1})]
+SourcePath = Annotated[str, AfterValidator(_source), WithJsonSchema({"type": "string", "minLength": 1})]
+NumberFormat = Annotated[str, AfterValidator(_format), WithJsonSchema({"type": "string"})]
+Tolerance = Annotated[float, Field(ge=0)]
+Param = Annotated[Any, BeforeValidator(_param)]
+Params = Annotated[dict[str, Param], BeforeValidator(_params)]
+Commands = Annotated[
+    list[Text], Field(min_length=1), BeforeValidator(_as_list, json_schema_input_type=str | list[str])
+]
+
+
+class Wish(BaseModel):
+    """Base of every spec model: no unknown keys, no coercion, no change after loading."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+
+
+class Gates(Wish):
+    """When a change of a metric is good enough, or bad enough to stop."""
+
+    min_delta: Tolerance | None = None
+    """A new value must be better than the old one by at least this."""
+    max_regression: Tolerance | None = None
+    """A new value may be worse than the old one by at most this."""
+    atol: Tolerance | None = None
+    """Two values that differ by no more than this are equal."""
+    rtol: Tolerance | None = None
+    """Two values that differ by no more than this share of the old one are equal."""
+    floor: float | None = None
+    """The value may not be below this."""
+    ceiling: float | None = None
+    """The value may not be above this."""
+    must_not_change: bool = False
+    """The value must stay the same, within atol and rtol."""
+
+
+class MetricSpec(Wish):
+    """How to read and judge a metric that stages write."""
+
+    direction: Literal["maximize", "minimize"]
+    """Which way is better."""
+    unit: str = ""
+    """Shown behind the number, such as s or %."""
+    format: NumberFormat = ""
+    """A Python format spec such as .4f or .1%."""
+    description: str = ""
+    """What it measures, in a sentence."""
+    gates: Gates = Gates()
+    """When a change is good or bad enough."""
+
+
+class Dataset(Wish):
+    """Data that comes from outside the pipelines."""
+
+    path: InnerPath
+    """Where it lies, relative to the repository's root. Stages name it ${datasets.NAME}."""
+    source: str = ""
+    """Where it comes from, in words: a package, a database, a person."""
+    url: str = ""
+    """Where it can be read about or downloaded."""
+    license: str = ""
+    """An SPDX identifier such as CC0-1.0, or words."""
+    description: str = ""
+    """What it holds, in a sentence or two."""
+
+
+class OutOptions(Wish):
+    """How DVC keeps an output."""
+
+    cache: bool | None = None
+    """Keep it in DVC's cache (true) or in Git (false). By default outs are cached; metrics and plots are in
+    Git."""
+    persist: bool | None = None
+    """Leave the old output in place when the stage starts."""
+    push: bool | None = None
+    """Let `dvc push` upload it."""
+    remote: str | None = None
+    """The DVC remote to push it to."""
+    desc: str | None = None
+    """What it is."""
+    type: str | None = None
+    """Its type, for people: model, dataset, …"""
+    labels: list[str] | None = None
+    """Labels, for people."""
+    meta: dict[str, Any] | None = None
+    """Anything else; DVC keeps it."""
+
+
+class PlotOptions(OutOptions):
+    """How DVC keeps a plot's data, and how to draw it."""
+
+    x: str | None = None
+    """The field of the x axis."""
+    y: str | None = None
+    """The field of the y axis."""
+    template: str | None = None
+    """linear, simple, smooth, scatter, confusion, confusion_normalized, bar_horizontal or
+    bar_horizontal_sorted."""
+    title: str | None = None
+    """Shown above the plot."""
+    x_label: str | None = None
+    """What the x axis says."""
+    y_label: str | None = None
+    """What the y axis says."""
+    header: bool | None = None
+    """Whether a CSV or TSV file has a header line."""
+
+
+Out = Annotated[
+    dict[InnerPath, OutOptions],
+    BeforeValidator(_as_options, json_schema_input_type=str | dict[str, OutOptions]),
+    AfterValidator(_one_path),
+]
+PlotOut = Annotated[
+    dict[InnerPath, PlotOptions],
+    BeforeValidator(_as_options, json_schema_input_type=str | dict[str, PlotOptions]),
+    AfterValidator(_one_path),
+]
+
+
+class Stage(Wish):
+    """One step of a pipeline; becomes a DVC stage for every run."""
+
+    desc: str = ""
+    """What it does, in a sentence."""
+    shared: bool = False
+    """Run once for the pipeline, not once for every run."""
+    cmd: Commands
+    """The command, or a list of commands that run one after the other. Placeholders: ${run}, ${experiment},
+    ${pipeline}, ${params} (path of the file with the run's params), ${datasets.NAME}, ${params.KEY}."""
+    deps: list[SourcePath] = []
+    """Files and folders it reads: code and data."""
+    params: list[Text] | None = None
+    """Dotted names of the params it depends on; leave out for all, [] for none."""
+    outs: list[Out] = []
+    """Files and folders it writes: a path, or a path with options."""
+    metrics: list[Out] = []
+    """JSON, YAML or TOML files with metrics that it writes."""
+    plots: list[PlotOut] = []
+    """CSV, TSV, JSON or image files that it writes for people to look at."""
+    frozen: bool = False
+    """Never run it again."""
+    always_changed: bool = False
+    """Run it every time."""
+    meta: dict[str, Any] = {}
+    """Anything else; DVC keeps it."""
+
+
+class Pipeline(Wish):
+    """A chain of stages that makes a model and measures it."""
+
+    description: str = ""
+    """What it is for, in a sentence or two."""
+    datasets: list[str] = []
+    """Names of the datasets it starts from."""
+    metric: str = ""
+    """The headline metric: what its runs are compared by."""
+    params: Params = {}
+    """Default params, under those of every experiment."""
+    stages: dict[Name, Stage] = Field(min_length=1)
+    """The stages by name."""
+
+
+class Model(Wish):
+    """A model that is registered, promoted and deployed under one name."""
+
+    pipeline: str
+    """The pipeline whose runs make it."""
+    artifact: InnerPath
+    """The model file among the pipeline's outs, such as results/${run}/model.skops."""
+    description: str = ""
+    """What it predicts, in a sentence or two."""
+    owner: str = ""
+    """Who answers for it."""
+    versions: dict[Version, RunId] = {}
+    """Registered versions: version -> id of the run it comes from."""
+    environments: dict[Name, str] = {}
+    """What is in force where: environment -> version."""
+
+
+class Project(Wish):
+    """mlproject.yaml: what a team makes, out of what, and how it is judged."""
+
+    name: Text
+    """The project's name."""
+    description: str = ""
+    """What it is for, in a sentence or two."""
+    url: str = ""
+    """Where the repository is on the web; commits are linked there."""
+    datasets: dict[Name, Dataset] = {}
+    """Data that comes from outside, by name."""
+    metrics: dict[Text, MetricSpec] = {}
+    """How to read the metrics, by name."""
+    pipelines: dict[Name, Pipeline] = {}
+    """The pipelines by name."""
+    models: dict[Name, Model] = {}
+    """The models by name."""
+    experiments: InnerPath = "experiments"
+    """The folder of the experiment specs."""
+
+
+class Distribution(Wish):
+    """What a random sweep draws a param from; exactly one key."""
+
+    choice: list[Param] | None = Field(default=None, min_length=1)
+    """One of these values."""
+    integer: Annotated[list[int], Field(min_length=2, max_length=2)] | None = Field(default=None, alias="int")
+    """A whole number between two, both included."""
+    uniform: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    """A number between two."""
+    log_uniform: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    """A number between two, evenly over their logarithms."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Distribution:
+        given = _exactly_one(self)
+        if given != "choice":
+            low, high = getattr(self, given)
+            if low >= high:
+                raise fault(f"expected [low, high], found [{low}, {high}]")
+            if given == "log_uniform" and low <= 0:
+                raise fault(f"log_uniform needs numbers above 0, found {low}")
+        return self
+
+
+class RandomSweep(Wish):
+    """Random points of a space."""
+
+    n: Annotated[int, Field(ge=1, le=10_000)]
+    """How many points."""
+    seed: int = 0
+    """Another seed draws other points."""
+    space: dict[str, Distribution] = Field(min_length=1)
+    """Dotted param -> what to draw it from."""
+
+
+class Sweep(Wish):
+    """Many runs of one experiment; exactly one key."""
+
+    grid: dict[str, Annotated[list[Param], Field(min_length=1)]] | None = Field(default=None, min_length=1)
+    """Dotted param -> values; every combination is a run."""
+    points: list[Annotated[dict[str, Param], Field(min_length=1)]] | None = Field(
+        default=None, alias="list", min_length=1
+    )
+    """Points, each a mapping of dotted params to values."""
+    random: RandomSweep | None = None
+    """Points drawn at random, the same ones every time."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Sweep:
+        _exactly_one(self)
+        return self
+
+
+def _exactly_one(wish: Wish) -> str:
+    aliases = {name: field.alias or name for name, field in type(wish).model_fields.items()}
+    given = [name for name in aliases if getattr(wish, name) is not None]
+    if len(given) != 1:
+        found = " and ".join(aliases[name] for name in given) or "none"
+        raise fault(f"expected exactly one of {', '.join(aliases.values())}, found {found}")
+    return given[0]
+
+
+def _card_kind(value: object) -> str:
+    return "<file>" if isinstance(value, str) else "<sections>"
+
+
+Card = Annotated[
+    Annotated[InnerPath, Tag("<file>")] | Annotated[dict[Name, str], Tag("<sections>")],
+    Discriminator(_card_kind),
+]
+
+
+class Experiment(Wish):
+    """An experiment spec: what someone wants to try."""
+
+    name: Name | None = None
+    """Its name; the file's name by default."""
+    description: str = ""
+    """The question it answers, in a sentence or two."""
+    pipeline: str | None = None
+    """The pipeline it runs; inherited with extends."""
+    extends: str | None = None
+    """Another experiment, by name or relative path; all but name, description and abstract is inherited."""
+    abstract: bool = False
+    """Only a base for others, never run."""
+    params: Params = {}
+    """Params that differ from the pipeline's defaults and from what it extends."""
+    sweep: Sweep | None = None
+    """Many runs with different params; null drops an inherited sweep."""
+    seeds: (
+        Annotated[
+            list[int],
+            AfterValidator(_seeds),
+            BeforeValidator(_as_seeds, json_schema_input_type=int | list[int]),
+        ]
+        | None
+    ) = None
+    """Seeds to repeat every run with, set as params.seed: a list, or N for 0 to N-1; null drops inherited
+    ones."""
+    tags: list[Text] = []
+    """Words to find it by."""
+    owner: str = ""
+    """Who answers for it."""
+    card: Card = {}
+    """Model card prose in Markdown: sections by name, or the path of a Markdown file."""
