@@ -31,7 +31,7 @@ define install
 	@touch $@
 endef
 
-.PHONY: help site test quick check lint workflows project browser lock clean
+.PHONY: help site test quick check lint workflows project browser docs lock clean
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -78,6 +78,9 @@ browser:
 			apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
 			echo "apt-get could not install chromium: the browser tests cannot run"; \
 	else echo "No Chromium here: the browser tests will be skipped. Install it, or set CHROMIUM=/path/to/it"; fi
+
+docs: $(VENV)/.have-demo ## write again the tables in docs/ that come from the code
+	@$(BIN)/python tools/doctables.py
 
 lock: $(VENV)/.have-uv ## pin again what pyproject.toml allows, in constraints.txt
 	@{ echo "# What was tested together: 'make lock' writes this file from pyproject.toml."; \
