@@ -1,0 +1,186 @@
+"""Confusion matrices: counts, or shares of each actual class."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from modelbook.charts import _svg
+from modelbook.charts.base import WIDTH, Chart, Nothing, plain
+
+CLASSES = 40
+"""Most classes in a drawing; the most frequent ones are kept."""
+_LEVELS = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixChart:
+    """Counts of (row class, column class).
+
+    Attributes:
+        classes: names of rows and columns alike.
+        counts: one row for each class.
+        normalised: show each row's shares instead of counts.
+        left_out: classes that did not fit.
+    """
+
+    title: str
+    classes: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    row_label: str = "actual"
+    column_label: str = "predicted"
+    normalised: bool = False
+    left_out: int = 0
+    reason: str = ""
+
+    def share(self, row: int, column: int) -> float:
+        """The part of its row that a cell holds; 0 for an empty row."""
+        total = sum(self.counts[row])
+        return self.counts[row][column] / total if total else 0.0
+
+    def svg(self, key: str) -> str:
+        """The drawing: a shade and a number in every cell, the shade by its share of the row."""
+        return _markup(self, key)
+
+    def plotly(self) -> dict[str, Any]:
+        """A heat map."""
+        count = range(len(self.classes))
+        shares = [[round(self.share(row, column), 6) for column in count] for row in count]
+        names = [plain(name) for name in self.classes]
+        trace = {
+            "type": "heatmap",
+            "x": names,
+            "y": names,
+            "z": shares if self.normalised else [list(row) for row in self.counts],
+            "colorscale": "Blues",
+            "texttemplate": "%{z:.2f}" if self.normalised else "%{z}",
+        }
+        layout = {
+            "title": {"text": plain(self.title)},
+            "xaxis": {"title": {"text": plain(self.column_label)}, "type": "category"},
+            "yaxis": {"title": {"text": plain(self.row_label)}, "type": "category", "autorange": "reversed"},
+        }
+        return {"data": [trace], "layout": layout}
+
+
+def confusion_chart(
+    title: str,
+    pairs: Iterable[tuple[object, object]],
+    *,
+    row_label: str = "actual",
+    column_label: str = "predicted",
+    normalised: bool = False,
+) -> Chart:
+    """The matrix of (row class, column class) pairs, or `Nothing` when there are none."""
+    counted = Counter((_name(row), _name(column)) for row, column in pairs)
+    if not counted:
+        return Nothing(title, "there are no rows in the data")
+    weight: Counter[str] = Counter()
+    for (row, column), count in counted.items():
+        weight[row] += count
+        weight[column] += count
+    frequent = {name for name, _ in sorted(weight.items(), key=lambda item: (-item[1], item[0]))[:CLASSES]}
+    classes = tuple(sorted(frequent, key=_natural))
+    counts = tuple(tuple(counted[row, column] for column in classes) for row in classes)
+    return MatrixChart(
+        title=title, classes=classes, counts=counts, row_label=row_label, column_label=column_label,
+        normalised=normalised, left_out=len(weight) - len(classes),
+    )  # fmt: skip
+
+
+def _name(value: object) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return "(none)" if value is None else str(value)
+
+
+def _natural(name: str) -> tuple[int, float, str]:
+    """Numbers by value and before words."""
+    try:
+        value = float(name)
+    except ValueError:
+        return (1, 0.0, name)
+    return (0, value, name) if value == value else (1, 0.0, name)
+
+
+def _markup(chart: MatrixChart, key: str) -> str:
+    count = len(chart.classes)
+    size = max(11.0, min(64.0, 340 / count))
+    names = [_svg.shorten(name, 110, 11) for name in chart.classes]
+    longest = max(_svg.text_width(name, 11) for name in names)
+    turned = longest > size - 2
+    below = longest + 8 if turned else 18
+    top = 38 if chart.title else 10
+    side = size * count
+    left = max(34 + longest, (WIDTH - side) / 2)
+    middle, edge = top + side / 2, left - longest - 16
+    body = [_svg.label(14, 22, _svg.shorten(chart.title, WIDTH - 28, 14.5), size=14, font_weight=600)]
+    body += [_cell(chart, row, column, left, top, size) for row in range(count) for column in range(count)]
+    body += [_row_name(names[at], left - 6, top + (at + 0.5) * size) for at in range(count)]
+    body += [_column_name(names[at], left + (at + 0.5) * size, top + side, turned) for at in range(count)]
+    across = _svg.shorten(chart.column_label, 300)
+    body.append(_svg.label(left + side / 2, top + side + below + 18, across, anchor="middle"))
+    turn = f"rotate(-90 {_svg.pixel(edge)} {_svg.pixel(middle)})"
+    shown = _svg.shorten(chart.row_label, side)
+    body.append(_svg.label(edge, middle, shown, anchor="middle", transform=turn))
+    width = max(WIDTH, left + side + 10)
+    return _svg.document(
+        key, width, top + side + below + 28, chart.title or "Confusion matrix", _words(chart), body
+    )
+
+
+def _cell(chart: MatrixChart, row: int, column: int, left: float, top: float, size: float) -> str:
+    share, count = chart.share(row, column), chart.counts[row][column]
+    level = 0 if not count else 1 + min(int(share * _LEVELS), _LEVELS - 1)
+    x, y = left + column * size, top + row * size
+    where = f"{chart.row_label} {chart.classes[row]}, {chart.column_label} {chart.classes[column]}"
+    box = _svg.tag(
+        "rect", _svg.tag("title", _svg.text(f"{where}: {count} ({share:.1%} of the row)")),
+        x=x, y=y, width=size - 1, height=size - 1, class_=f"mb-heat{level}", fill=HEAT[level],
+    )  # fmt: skip
+    shown = f"{share:.2f}" if chart.normalised else str(count)
+    points = min(13.0, size * 0.34 if len(shown) < 5 else (size - 4) / (len(shown) * 0.56))
+    if points < 6:
+        return box
+    return box + _svg.tag(
+        "text",
+        shown,
+        x=x + size / 2 - 0.5,
+        y=y + size / 2 + points * 0.35,
+        font_size=round(points, 1),
+        text_anchor="middle",
+        class_="mb-on-dark" if level >= 4 else "mb-on-light",
+        fill=_svg.PAPER if level >= 4 else _svg.INK,
+    )
+
+
+HEAT = ("#f3f5f8", "#e3eef7", "#cbe0f0", "#a9cce6", "#3f7fb2", "#2b6a9e", "#17558a", "#083f70")
+"""Shades for an empty cell and seven levels; text on them is dark up to the third level, then white."""
+
+
+def _row_name(name: str, x: float, y: float) -> str:
+    return _svg.label(x, y + 4, name, size=11, anchor="end", fill="muted")
+
+
+def _column_name(name: str, x: float, bottom: float, turned: bool) -> str:
+    if not turned:
+        return _svg.label(x, bottom + 15, name, size=11, anchor="middle", fill="muted")
+    turn = f"rotate(-90 {_svg.pixel(x + 4)} {_svg.pixel(bottom + 8)})"
+    return _svg.label(x + 4, bottom + 8, name, size=11, anchor="end", fill="muted", transform=turn)
+
+
+def _words(chart: MatrixChart) -> str:
+    total = sum(map(sum, chart.counts))
+    right = sum(chart.counts[at][at] for at in range(len(chart.classes)))
+    left_out = f" The {chart.left_out} rarest classes are left out." if chart.left_out else ""
+    rows: Sequence[str] = [
+        f"{name}: {chart.share(at, at):.1%} right of {sum(chart.counts[at])}."
+        for at, name in enumerate(chart.classes)
+    ]
+    accuracy = f"{right / total:.1%} on the diagonal" if total else "all empty"
+    return (
+        f"Confusion matrix, {len(chart.classes)} classes, {total} rows of data, {accuracy}. "
+        f"Rows are {chart.row_label}, columns {chart.column_label}.{left_out} " + " ".join(rows[:12])
+    )

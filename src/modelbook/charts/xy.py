@@ -1,0 +1,501 @@
+"""Charts with two numeric axes: lines, steps, points, error bars, and a metric over history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from modelbook.charts import _svg, scales
+from modelbook.charts.base import WIDTH, Chart, Nothing, plain
+from modelbook.charts.scales import Scale, Tick, finite
+
+AxisKind = Literal["linear", "log", "date", "index"]
+Style = Literal["line", "step", "points", "both", "faint"]
+
+POINTS = 1000
+"""Most points of one series in a drawing; longer series are thinned and the description says so."""
+PLOTLY_POINTS = 2000
+SERIES = 24
+"""Most series in one drawing."""
+_PLOT_HEIGHT = 230.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """What an axis shows.
+
+    Attributes:
+        kind: `date` axes take POSIX seconds and show UTC; `index` shows whole numbers only; a `log` axis
+            leaves out values that are not positive.
+        unit: behind the label, in parentheses.
+        low, high: the range must reach at least this far.
+    """
+
+    label: str = ""
+    unit: str = ""
+    kind: AxisKind = "linear"
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def heading(self) -> str:
+        """Label and unit."""
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """Points in drawing order; None, NaN and infinities are gaps.
+
+    Attributes:
+        error: half the length of each point's error bar (one standard deviation).
+        labels, links: of each point, for its tooltip and as a link; shorter sequences are fine.
+        best: index of the point to mark.
+        tone: number of its colour; None for its own place among the series.
+        style: `both` draws a line with points; `faint` a thin pale line.
+    """
+
+    name: str = ""
+    x: Sequence[float | None]
+    y: Sequence[float | None]
+    error: Sequence[float | None] = ()
+    labels: Sequence[str] = ()
+    links: Sequence[str | None] = ()
+    best: int | None = None
+    tone: int | None = None
+    style: Style = "line"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class XYChart:
+    """Series over two axes.
+
+    Attributes:
+        diagonal: name of the line from (0, 0) to (1, 1): what chance or perfect calibration would give.
+        note: one sentence more for the description.
+        kind: what the description calls it.
+    """
+
+    title: str
+    series: tuple[Series, ...]
+    x: Axis = Axis()
+    y: Axis = Axis()
+    diagonal: str = ""
+    note: str = ""
+    kind: str = "line chart"
+    reason: str = ""
+
+    def svg(self, key: str) -> str:
+        """The drawing, at most 560 units wide."""
+        return _Drawing(self, key).markup()
+
+    def plotly(self) -> dict[str, Any]:
+        """The figure, with up to 2,000 points of each series."""
+        return _figure(self)
+
+
+def xy_chart(
+    title: str,
+    series: Iterable[Series],
+    *,
+    x: Axis | None = None,
+    y: Axis | None = None,
+    diagonal: str = "",
+    note: str = "",
+    kind: str = "line chart",
+) -> Chart:
+    """A chart of `series`, or `Nothing` with the reason when none of them has a point that can be drawn."""
+    x, y = x or Axis(), y or Axis()
+    usable = tuple(clean for one in series if (clean := _clean(one, x, y)) is not None)
+    if not usable:
+        log = " above zero (the axis is logarithmic)" if "log" in (x.kind, y.kind) else ""
+        return Nothing(title, f"there is no number{log} in the data")
+    return XYChart(title=title, series=usable, x=x, y=y, diagonal=diagonal, note=note, kind=kind)
+
+
+def _clean(series: Series, x: Axis, y: Axis) -> Series | None:
+    """The series with everything that cannot be drawn replaced by gaps; None if nothing is left."""
+    count = min(len(series.x), len(series.y))
+    xs = [_drawable(value, x) for value in series.x[:count]]
+    ys = [_drawable(value, y) for value in series.y[:count]]
+    ys = [b if a is not None else None for a, b in zip(xs, ys, strict=True)]
+    if all(value is None for value in ys):
+        return None
+    errors = [abs(known) if (known := finite(value)) is not None else None for value in series.error[:count]]
+    best = series.best if series.best is not None and 0 <= series.best < count else None
+    return Series(
+        name=series.name, x=xs, y=ys, error=errors, labels=series.labels, links=series.links, best=best,
+        tone=series.tone, style=series.style,
+    )  # fmt: skip
+
+
+def _drawable(value: object, axis: Axis) -> float | None:
+    known = finite(value)
+    return None if known is None or (axis.kind == "log" and known < 1e-300) else known
+
+
+def _at(values: Sequence[Any], index: int) -> Any:
+    return values[index] if index < len(values) else None
+
+
+def _extent(values: Iterable[float | None], axis: Axis) -> tuple[float, float]:
+    known = [value for value in values if value is not None]
+    wanted = [
+        value for value in (axis.low, axis.high) if value is not None and _drawable(value, axis) is not None
+    ]
+    low, high = min(known + wanted), max(known + wanted)
+    if axis.kind == "log":
+        return (low, high) if high / low > 1.001 else (low / 2, high * 2)
+    return scales.widen(low, high)
+
+
+def _pad(low: float, high: float, axis: Axis) -> tuple[float, float]:
+    """A little air around the data, but not past a bound the axis declares."""
+    if axis.kind == "log":
+        return max(low / 1.15, 1e-305), high * 1.15
+    air = (high - low) * 0.05
+    return low if low == axis.low else low - air, high if high == axis.high else high + air
+
+
+def _ticks(low: float, high: float, axis: Axis, count: int) -> list[Tick]:
+    if axis.kind == "date":
+        return scales.date_ticks(low, high, count)
+    if axis.kind == "log":
+        return scales.log_ticks(low, high)
+    return (
+        scales.index_ticks(low, high, count)
+        if axis.kind == "index"
+        else scales.linear_ticks(low, high, count)
+    )
+
+
+class _Drawing:
+    """Lays one chart out and draws it; lives for one call of `svg`."""
+
+    def __init__(self, chart: XYChart, key: str) -> None:
+        self.chart = chart
+        self.key = key
+        self.shown = chart.series[:SERIES]
+        xs = _pad(*_extent((v for one in self.shown for v in one.x), chart.x), chart.x)
+        ys = _pad(*_extent(self._reach(), chart.y), chart.y)
+        self.y_ticks = _ticks(*ys, chart.y, 5)
+        widest = max((_svg.text_width(name, 11) for _, name in self.y_ticks), default=20)
+        self.left = min(26 + widest, 120.0) if chart.y.heading else min(14 + widest, 110.0)
+        self.right = WIDTH - 14
+        self.x_ticks = _fitting(_ticks(*xs, chart.x, 6), self.right - self.left)
+        self.legend, height = _svg.legend(
+            self._entries(), self.left, 34 if chart.title else 8, self.right - self.left
+        )
+        self.top = (34 if chart.title else 10) + height + (4 if height else 0)
+        self.bottom = self.top + _PLOT_HEIGHT
+        self.x = Scale(*xs, self.left, self.right, chart.x.kind == "log")
+        self.y = Scale(*ys, self.bottom, self.top, chart.y.kind == "log")
+
+    def _reach(self) -> Iterable[float | None]:
+        for series in self.shown:
+            yield from series.y
+            for value, error in zip(series.y, series.error, strict=False):
+                if value is not None and error is not None:
+                    yield from (scales.finite(value - error), scales.finite(value + error))
+
+    def _entries(self) -> list[tuple[str, str]]:
+        named = [(index, one) for index, one in self._toned() if one.name and one.style != "faint"]
+        entries = [(_swatch(index, one), one.name) for index, one in named]
+        if self.chart.diagonal:
+            entries.append((_diagonal(0, 5, 22, 5), self.chart.diagonal))
+        return entries if len(entries) > 1 or self.chart.diagonal else []
+
+    def _toned(self) -> list[tuple[int, Series]]:
+        return [(at if one.tone is None else one.tone, one) for at, one in enumerate(self.shown)]
+
+    def markup(self) -> str:
+        chart = self.chart
+        height = self.bottom + (44 if chart.x.heading else 26)
+        body = [*self._heading(), *self._grid(), self.legend, *self._axes_labels()]
+        if chart.diagonal:
+            body.append(_diagonal(self.x(0), self.y(0), self.x(1), self.y(1)))
+        body += [self._series(index, one) for index, one in self._toned()]
+        linked = any(link for one in self.shown for link in one.links)
+        title = chart.title or chart.kind
+        return _svg.document(self.key, WIDTH, height, title, self._description(), body, linked=linked)
+
+    def _heading(self) -> list[str]:
+        if not self.chart.title:
+            return []
+        shown = _svg.shorten(self.chart.title, WIDTH - 28, 14.5)
+        return [_svg.label(14, 22, shown, size=14, font_weight=600)]
+
+    def _grid(self) -> Iterable[str]:
+        for value, name in self.y_ticks:
+            at = self.y(value)
+            yield _line(self.left, at, self.right, at, class_="mb-grid", stroke=_svg.GRID)
+            yield _svg.label(self.left - 6, at + 4, name, size=11, anchor="end", fill="muted")
+        for value, name in self.x_ticks:
+            at = self.x(value)
+            yield _line(at, self.bottom, at, self.bottom + 4, class_="mb-axis", stroke=_svg.MUTED)
+            yield _svg.label(at, self.bottom + 17, name, size=11, anchor="middle", fill="muted")
+        yield _line(self.left, self.bottom, self.right, self.bottom, class_="mb-axis", stroke=_svg.MUTED)
+
+    def _axes_labels(self) -> Iterable[str]:
+        if heading := self.chart.x.heading:
+            shown = _svg.shorten(heading, self.right - self.left)
+            yield _svg.label((self.left + self.right) / 2, self.bottom + 36, shown, anchor="middle")
+        if heading := self.chart.y.heading:
+            middle = (self.top + self.bottom) / 2
+            shown = _svg.shorten(heading, _PLOT_HEIGHT)
+            yield _svg.label(
+                13, middle, shown, anchor="middle", transform=f"rotate(-90 13 {_svg.pixel(middle)})"
+            )
+
+    def _series(self, index: int, series: Series) -> str:
+        kept = scales.thin(series.y, POINTS)
+        parts = []
+        if series.style != "points":
+            parts.append(self._path(index, series, kept))
+        parts += [
+            self._whisker(index, series, at)
+            for at in kept
+            if _at(series.error, at) and series.y[at] is not None
+        ]
+        if series.style in ("points", "both"):
+            parts += [self._point(index, series, at) for at in kept if series.y[at] is not None]
+        else:
+            parts += [self._dot(index, series, at) for at in _islands(series, kept)]
+        if series.best is not None and series.y[series.best] is not None:
+            parts.append(self._best(index, series, series.best))
+        return _svg.tag("g", *parts)
+
+    def _path(self, index: int, series: Series, kept: Sequence[int]) -> str:
+        commands, pen = [], False
+        for at in kept:
+            x, y = series.x[at], series.y[at]
+            if x is None or y is None:
+                pen = False
+                continue
+            px, py = self.x(x), self.y(y)
+            if pen and series.style == "step":
+                commands.append(f"H{_svg.pixel(px)}V{_svg.pixel(py)}")
+            else:
+                commands.append(f"{'L' if pen else 'M'}{_svg.pixel(px)} {_svg.pixel(py)}")
+            pen = True
+        faint = series.style == "faint"
+        return _svg.tag(
+            "path", d="".join(commands) or "M0 0", class_=_svg.series_class(index), fill="none",
+            stroke=_svg.colour(index), stroke_width=1 if faint else 2, stroke_opacity=0.35 if faint else None,
+            stroke_linejoin="round", stroke_dasharray=_svg.dash(index),
+        )  # fmt: skip
+
+    def _whisker(self, index: int, series: Series, at: int) -> str:
+        x, y = self.x(series.x[at] or 0.0), series.y[at] or 0.0
+        low, high = self.y(y - series.error[at]), self.y(y + series.error[at])  # type: ignore[operator]
+        path = f"M{_svg.pixel(x)} {_svg.pixel(low)}V{_svg.pixel(high)}" + "".join(
+            f"M{_svg.pixel(x - 4)} {_svg.pixel(end)}H{_svg.pixel(x + 4)}" for end in (low, high)
+        )
+        return _svg.tag(
+            "path", d=path, class_=_svg.series_class(index), stroke=_svg.colour(index), fill="none"
+        )
+
+    def _dot(self, index: int, series: Series, at: int) -> str:
+        return _marker(0, self.x(series.x[at] or 0.0), self.y(series.y[at] or 0.0), 2.5, index)
+
+    def _point(self, index: int, series: Series, at: int) -> str:
+        x, y = series.x[at], series.y[at]
+        if x is None or y is None:
+            return ""
+        drawn = _marker(index, self.x(x), self.y(y), 3.5, index, title=self._tooltip(series, at))
+        href = _svg.safe_link(_at(series.links, at))
+        return _svg.tag("a", drawn, href=href) if href else drawn
+
+    def _best(self, index: int, series: Series, at: int) -> str:
+        x, y = self.x(series.x[at] or 0.0), self.y(series.y[at] or 0.0)
+        ring = _svg.tag(
+            "circle", cx=x, cy=y, r=7, class_=f"{_svg.series_class(index)} mb-best", fill="none",
+            stroke=_svg.colour(index), stroke_width=2,
+        )  # fmt: skip
+        end = x > self.right - 60
+        name = f"best {_svg.number(series.y[at] or 0.0)}"
+        under = y < self.top + 20
+        across, anchor = (x - 10, "end") if end else (x + 10, "start")
+        return ring + _svg.label(
+            across, y + 16 if under else y - 8, name, size=11, anchor=anchor, font_weight=600
+        )
+
+    def _tooltip(self, series: Series, at: int) -> str:
+        where = f"{self.chart.x.label or 'x'} {_value(series.x[at] or 0.0, self.chart.x)}"
+        what = f"{self.chart.y.label or series.name or 'y'} {_value(series.y[at] or 0.0, self.chart.y)}"
+        return " · ".join(part for part in (_at(series.labels, at) or series.name, where, what) if part)
+
+    def _description(self) -> str:
+        chart = self.chart
+        axes = f" of {chart.y.heading}" * bool(chart.y.heading) + f" over {chart.x.heading}" * bool(
+            chart.x.heading
+        )
+        lines = [f"{chart.kind.capitalize()}{axes}, {len(chart.series)} series."]
+        lines += [_summary(one, chart.y) for one in self.shown[:12]]
+        if len(chart.series) > SERIES:
+            lines.append(f"Only the first {SERIES} series are drawn.")
+        if any(len(one.y) > POINTS for one in self.shown):
+            lines.append(f"Series of more than {POINTS} points are thinned, keeping their extremes.")
+        return " ".join([*lines, chart.note]).strip()
+
+
+def _value(value: float, axis: Axis) -> str:
+    if axis.kind == "date":
+        return f"{scales.moment(value):%Y-%m-%d %H:%M}"
+    return _svg.number(value) + (f" {axis.unit}" if axis.unit else "")
+
+
+def _summary(series: Series, axis: Axis) -> str:
+    known = [value for value in series.y if value is not None]
+    ends = f"from {_value(min(known), axis)} to {_value(max(known), axis)}, last {_value(known[-1], axis)}"
+    gaps = len(series.y) - len(known)
+    return f"{series.name or 'Values'}: {len(known)} points, {ends}" + (f", {gaps} missing." if gaps else ".")
+
+
+def _islands(series: Series, kept: Sequence[int]) -> Iterable[int]:
+    """Points with a gap on both sides, which a line would not show."""
+    known = [series.y[at] is not None for at in kept]
+    for place, at in enumerate(kept):
+        before = place > 0 and known[place - 1]
+        after = place + 1 < len(kept) and known[place + 1]
+        if known[place] and not before and not after:
+            yield at
+
+
+def _fitting(ticks: list[Tick], width: float) -> list[Tick]:
+    """Every n-th tick, so that labels keep clear of each other."""
+    if not ticks:
+        return ticks
+    widest = max(_svg.text_width(name, 11) for _, name in ticks) + 14
+    return ticks[:: max(1, -(-len(ticks) * int(widest) // int(width)))]
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, **attributes: object) -> str:
+    return _svg.tag("line", x1=float(x1), y1=float(y1), x2=float(x2), y2=float(y2), **attributes)
+
+
+def _diagonal(x1: float, y1: float, x2: float, y2: float) -> str:
+    return _line(x1, y1, x2, y2, class_="mb-diagonal", stroke=_svg.MUTED, stroke_dasharray="4 4")
+
+
+def _swatch(index: int, series: Series) -> str:
+    line = _line(
+        0, 5, 22, 5, class_=_svg.series_class(index), stroke=_svg.colour(index), stroke_width=2,
+        stroke_dasharray=_svg.dash(index),
+    )  # fmt: skip
+    point = _marker(index, 11, 5, 3.5, index)
+    return {"points": point, "both": line + point}.get(series.style, line)
+
+
+def _marker(shape: int, x: float, y: float, size: float, index: int, title: str = "") -> str:
+    """A circle, square, diamond or triangle by `shape`, so that colour is not the only difference."""
+    look: dict[str, Any] = {"class_": f"{_svg.series_class(index)} mb-fill", "fill": _svg.colour(index)}
+    children = [_svg.tag("title", _svg.text(title))] if title else []
+    if shape % 4 == 0:
+        return _svg.tag("circle", *children, cx=float(x), cy=float(y), r=size, **look)
+    around = {
+        1: ((-1, -1), (1, -1), (1, 1), (-1, 1)),
+        2: ((0, -1.4), (1.4, 0), (0, 1.4), (-1.4, 0)),
+        3: ((0, -1.3), (1.3, 1), (-1.3, 1)),
+    }[shape % 4]
+    points = " ".join(f"{_svg.pixel(x + dx * size)},{_svg.pixel(y + dy * size)}" for dx, dy in around)
+    return _svg.tag("polygon", *children, points=points, **look)
+
+
+def _figure(chart: XYChart) -> dict[str, Any]:
+    traces = [_trace(one, chart) for one in chart.series]
+    if chart.diagonal:
+        traces.append(
+            {"type": "scatter", "mode": "lines", "name": plain(chart.diagonal), "x": [0, 1], "y": [0, 1],
+             "line": {"dash": "dot", "width": 1}, "hoverinfo": "skip"}
+        )  # fmt: skip
+    layout = {
+        "title": {"text": plain(chart.title)},
+        "xaxis": _plotly_axis(chart.x),
+        "yaxis": _plotly_axis(chart.y),
+        "showlegend": len(traces) > 1,
+        "hovermode": "closest" if chart.series[0].style == "points" else "x unified",
+    }
+    return {"data": traces, "layout": layout}
+
+
+def _trace(series: Series, chart: XYChart) -> dict[str, Any]:
+    kept = scales.thin(series.y, PLOTLY_POINTS)
+    trace: dict[str, Any] = {
+        "type": "scatter",
+        "mode": {"points": "markers", "both": "lines+markers"}.get(series.style, "lines"),
+        "name": plain(series.name or chart.y.label or "value"),
+        "x": [_plotly_value(series.x[at], chart.x) for at in kept],
+        "y": [_plotly_value(series.y[at], chart.y) for at in kept],
+        "connectgaps": False,
+    }
+    if series.style == "step":
+        trace["line"] = {"shape": "hv"}
+    if series.style == "faint":
+        trace["opacity"] = 0.35
+    if series.error:
+        trace["error_y"] = {"type": "data", "array": [_at(series.error, at) for at in kept]}
+    if series.labels:
+        trace["text"] = [plain(_at(series.labels, at) or "") for at in kept]
+    return trace
+
+
+def _plotly_value(value: float | None, axis: Axis) -> float | str | None:
+    if value is None:
+        return None
+    return f"{scales.moment(value):%Y-%m-%dT%H:%M:%S}" if axis.kind == "date" else float(f"{value:.7g}")
+
+
+def _plotly_axis(axis: Axis) -> dict[str, Any]:
+    kind = axis.kind if axis.kind in ("log", "date") else "linear"
+    return {"title": {"text": plain(axis.heading)}, "type": kind}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A metric at one commit or run.
+
+    Attributes:
+        date: ISO 8601. label: what the tooltip calls it. href: where it leads.
+    """
+
+    date: str
+    value: object
+    label: str = ""
+    href: str | None = None
+
+
+def history_chart(
+    title: str,
+    points: Iterable[Point],
+    *,
+    metric: str = "",
+    unit: str = "",
+    direction: str | None = None,
+    by_commit: bool = False,
+) -> Chart:
+    """A metric over time, or over commits in the given order, with the best value marked.
+
+    Args:
+        direction: `maximize`, `minimize`, or None to mark nothing.
+        by_commit: number the points instead of placing them by date.
+    """
+    rows = list(points)
+    xs = [float(index) if by_commit else scales.timestamp(row.date) for index, row in enumerate(rows)]
+    values = [scales.finite(row.value) for row in rows]
+    series = Series(
+        name=metric, x=xs, y=values, style="both", best=best_index(values, direction),
+        labels=[row.label for row in rows], links=[row.href for row in rows],
+    )  # fmt: skip
+    axis = Axis(label="commit", kind="index") if by_commit else Axis(label="date", unit="UTC", kind="date")
+    return xy_chart(title, [series], x=axis, y=Axis(label=metric, unit=unit), kind="metric over time")
+
+
+def best_index(values: Sequence[float | None], direction: str | None) -> int | None:
+    """Index of the best value, the first of equals; None without a direction or a value."""
+    known = [(value, index) for index, value in enumerate(values) if value is not None]
+    if not known or direction not in ("maximize", "minimize"):
+        return None
+    target = (max if direction == "maximize" else min)(value for value, _ in known)
+    return next(index for value, index in known if value == target)
