@@ -23,8 +23,8 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 # index, say), which uv does not, so it has the second try.
 define install
 	@echo "==> installing $(1) into $(VENV)"
-	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt $(2) || { \
-		echo "==> uv could not; trying pip"; \
+	@{ test -x $(BIN)/uv && $(BIN)/uv pip install --python $(BIN)/python -c constraints.txt $(2); } || { \
+		echo "==> without uv, by pip"; \
 		$(BIN)/python -m pip install --quiet "$(PIP_RANGE)" && \
 		$(BIN)/python -m pip install -c constraints.txt $(2); } || { \
 		echo "FAILED: could not install $(1): see above"; exit 1; }
