@@ -178,6 +178,7 @@ class Stage(Record, frozen=True, kw_only=True):
         experiment, run, pipeline: what a stage written by `modelbook sync` says it belongs to.
         guard: True for the stage that only checks the plan; it is in no run.
         lock: digest of the canonical lock entry, None when the stage has never run.
+        orphan: True when the lock still has it and its dvc.yaml does not; it is in no run.
     """
 
     address: str
@@ -196,6 +197,7 @@ class Stage(Record, frozen=True, kw_only=True):
     pipeline: str | None = None
     guard: bool = False
     lock: str | None = None
+    orphan: bool = False
 
 
 class Spec(Record, frozen=True, kw_only=True):

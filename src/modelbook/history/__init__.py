@@ -1,0 +1,103 @@
+"""Git objects -> records: every commit of a history as a `Snapshot`. Never a checkout, never DVC itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from modelbook.errors import UnknownRevision
+from modelbook.history.files import Unreadable
+from modelbook.history.plots import plot_rows
+from modelbook.history.repository import Repository, shallow_problem, workspace_commit
+from modelbook.history.snapshots import Reader
+from modelbook.records import WORKSPACE, Problem, Record, Snapshot
+
+__all__ = ["History", "Repository", "Unreadable", "plot_rows", "read", "read_one"]
+
+
+class History(Record, frozen=True, kw_only=True):
+    """All that was read.
+
+    Attributes:
+        name: of the repository, for a project that does not say its own.
+        head: sha of HEAD, `WORKSPACE` if the workspace differs from it, empty when there is nothing.
+        snapshots: newest first; the workspace, if it differs from HEAD, is the first.
+        problems: of the repository itself; those of a commit are in its snapshot.
+    """
+
+    name: str
+    head: str = ""
+    snapshots: tuple[Snapshot, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def read(
+    repository: Repository | Path | str,
+    refs: str = "all",
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> History:
+    """Read the history of a repository.
+
+    Args:
+        refs: see `Repository.commits`.
+        progress: called with (commits read, commits in all) now and then.
+
+    Raises:
+        NotARepository: the path is in no Git repository.
+        UnknownRevision: `refs` names one that is not there.
+    """
+    repo = repository if isinstance(repository, Repository) else Repository(repository)
+    reader = Reader(repo.blob, repo.name)
+    commits = repo.commits(refs)
+    snapshots = []
+    for number, commit in enumerate(commits):
+        if progress is not None and number % 100 == 0:
+            progress(number, len(commits))
+        snapshots.append(reader.read(repo.tree(commit.sha), commit))
+    if progress is not None:
+        progress(len(commits), len(commits))
+    head = repo.head
+    at_head = next((snapshot for snapshot in snapshots if snapshot.commit.sha == head), None)
+    workspace = _workspace(repo, reader, at_head)
+    return History(
+        name=repo.name,
+        head=WORKSPACE if workspace else head,
+        snapshots=(workspace, *snapshots) if workspace else tuple(snapshots),
+        problems=(shallow_problem(),) if repo.shallow else (),
+    )
+
+
+def read_one(repository: Repository | Path | str, revision: str) -> Snapshot:
+    """Read one revision: any that Git knows, the short name of a ref, or `workspace`.
+
+    Raises:
+        NotARepository: the path is in no Git repository.
+        UnknownRevision: there is no such revision; `workspace` in a bare repository.
+    """
+    repo = repository if isinstance(repository, Repository) else Repository(repository)
+    reader = Reader(repo.blob, repo.name)
+    if revision != WORKSPACE:
+        commit = repo.commit(repo.resolve(revision))
+        return reader.read(repo.tree(commit.sha), commit)
+    at_head = read_one(repo, repo.head) if repo.head else None
+    found = _workspace(repo, reader, at_head)
+    if found is not None:
+        return found
+    if at_head is None:
+        raise UnknownRevision(revision)
+    return msgspec.structs.replace(at_head, commit=workspace_commit(at_head.commit))
+
+
+def _workspace(repo: Repository, reader: Reader, at_head: Snapshot | None) -> Snapshot | None:
+    """The workspace, when what it says differs from what HEAD says; None for a clean one."""
+    tree = repo.workspace()
+    if tree is None:
+        return None
+    commit = workspace_commit(at_head.commit if at_head else None)
+    found = reader.read(tree, commit)
+    if at_head is not None:
+        return None if found == msgspec.structs.replace(at_head, commit=commit) else found
+    return None if found == Snapshot(commit=commit) else found

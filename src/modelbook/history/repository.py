@@ -1,0 +1,402 @@
+"""Git objects by pygit2: commits, trees, blobs and the workspace. Never a checkout, nothing is written."""
+
+from __future__ import annotations
+
+import datetime
+import fnmatch
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol
+
+import pygit2
+from pygit2.enums import FileMode, FileStatus, SortMode
+
+from modelbook.errors import NotARepository, UnknownRevision
+from modelbook.history.files import MAX_BYTES, Unreadable
+from modelbook.records import WORKSPACE, Commit, Problem
+
+Kind = Literal["blob", "tree", "link", "module"]
+
+_INTERNAL_REFS = re.compile(
+    r"refs/(?:stash$|exps/(?:exec|stash|celery|cache|apply)\b|bisect/|replace/|notes/)"
+)
+_EXP = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")
+_KINDS: Mapping[int, Kind] = {
+    FileMode.TREE: "tree",
+    FileMode.LINK: "link",
+    FileMode.COMMIT: "module",
+}
+_MAX_BELOW = 10_000
+
+
+class Entry(NamedTuple):
+    """What stands at a path: its kind, and the hex id of a blob or the key of a tree."""
+
+    kind: Kind
+    id: str
+
+
+class Tree(Protocol):
+    """The files of one revision."""
+
+    def tracked(self) -> tuple[tuple[str, Entry], ...]:
+        """(path, entry) of every file named as DVC or Modelbook name theirs, sorted by path."""
+        ...
+
+    def find(self, path: str) -> Entry | None:
+        """What stands at a path; None for nothing, and for paths that lead outside."""
+        ...
+
+    def below(self, folder: str) -> list[tuple[str, str]]:
+        """(path, blob id) of the files in a folder at any depth, sorted; links are left out."""
+        ...
+
+
+def is_tracked_name(name: str) -> bool:
+    """Whether a file of this name says something by its name alone."""
+    return name in ("dvc.yaml", "dvc.lock", "mlproject.yaml") or (name.endswith(".dvc") and name != ".dvc")
+
+
+def short_ref(ref: str) -> str:
+    """A ref's name as people know it: `main`, `v1.0`, `origin/dev`, `exps/lucky-fox`, `pull/3/head`."""
+    experiment = _EXP.fullmatch(ref)
+    if experiment:
+        return f"exps/{experiment[1]}"
+    for prefix in ("refs/heads/", "refs/tags/", "refs/remotes/", "refs/"):
+        if ref.startswith(prefix):
+            return ref[len(prefix) :]
+    return ref
+
+
+class Repository:
+    """A Git repository opened for reading.
+
+    Attributes:
+        name: of the `origin` remote, else of the folder.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        """Open the repository that holds a folder.
+
+        Raises:
+            NotARepository: the folder is in none.
+        """
+        try:
+            found = pygit2.discover_repository(str(path))
+        except (pygit2.GitError, KeyError, ValueError):
+            found = None
+        if found is None:
+            raise NotARepository(str(path))
+        self._git = pygit2.Repository(found)
+        self._entries: dict[str, dict[str, Entry]] = {}
+        self._scans: dict[str, tuple[tuple[str, Entry], ...]] = {}
+        self._outside: dict[str, Path] = {}
+        self.name = _name(self._git, Path(path))
+
+    @property
+    def shallow(self) -> bool:
+        """Whether the clone has only a part of its history."""
+        return bool(self._git.is_shallow)
+
+    @property
+    def head(self) -> str:
+        """The commit HEAD stands at, or an empty string before the first commit."""
+        try:
+            return str(self._git.head.peel(pygit2.Commit).id)
+        except (pygit2.GitError, KeyError, ValueError):
+            return ""
+
+    def refs(self) -> dict[str, str]:
+        """Full ref name -> commit, of every ref that leads to a commit; DVC's internal refs are left out."""
+        found = {}
+        for name in sorted(self._git.references):
+            if _INTERNAL_REFS.match(name) or name.endswith("/HEAD"):
+                continue
+            sha = self._peel(name)
+            if sha:
+                found[name] = sha
+        return found
+
+    def _peel(self, name: str) -> str:
+        try:
+            return str(self._git.references[name].peel(pygit2.Commit).id)
+        except (pygit2.GitError, KeyError, ValueError):
+            return ""
+
+    def commits(self, refs: str = "all") -> list[Commit]:
+        """Every commit that HEAD or a chosen ref reaches, newest first and never a parent before its child.
+
+        Args:
+            refs: `all`, `HEAD`, or a comma-separated list of ref names, patterns (`release/*`) and kinds
+                (`heads`, `tags`, `remotes`, `exps`, `pull`); HEAD is always among them.
+
+        Raises:
+            UnknownRevision: a name or pattern that no ref has.
+        """
+        chosen = _chosen(self.refs(), refs)
+        tips: dict[str, list[str]] = {}
+        for ref, sha in chosen.items():
+            tips.setdefault(sha, []).append(short_ref(ref))
+        return [_commit(commit, tuple(sorted(tips.get(str(commit.id), ())))) for commit in self._walk(tips)]
+
+    def _walk(self, tips: Iterable[str]) -> Iterator[pygit2.Commit]:
+        starts = [sha for sha in dict.fromkeys([self.head, *tips]) if sha]
+        if not starts:
+            return
+        walker = self._git.walk(pygit2.Oid(hex=starts[0]), SortMode.TOPOLOGICAL | SortMode.TIME)
+        for sha in starts[1:]:
+            walker.push(pygit2.Oid(hex=sha))
+        yield from walker
+
+    def commit(self, sha: str) -> Commit:
+        """One commit by its full id, with the refs that point at it."""
+        refs = tuple(sorted(short_ref(ref) for ref, tip in self.refs().items() if tip == sha))
+        return _commit(self._git[sha].peel(pygit2.Commit), refs)
+
+    def resolve(self, revision: str) -> str:
+        """The full id of a commit by any name Git knows, or by the short name of a ref.
+
+        Raises:
+            UnknownRevision: there is none.
+        """
+        try:
+            return str(self._git.revparse_single(revision).peel(pygit2.Commit).id)
+        except (pygit2.GitError, KeyError, ValueError):
+            named = [sha for ref, sha in self.refs().items() if short_ref(ref) == revision]
+        if not named:
+            raise UnknownRevision(revision)
+        return named[0]
+
+    def tree(self, sha: str) -> GitTree:
+        """The files of a commit."""
+        return GitTree(self, str(self._git[sha].peel(pygit2.Commit).tree_id))
+
+    def workspace(self) -> WorkTree | None:
+        """The files as they stand in the working tree; None in a bare repository or when nothing changed."""
+        root = Path(self._git.workdir or "")
+        if self._git.is_bare or not self._git.workdir or not (root / ".git").exists():
+            return None  # a bare copy without its config does not know that it is one
+        changed: dict[str, str | None] = {}
+        for path, status in self._git.status(untracked_files="all").items():
+            if status & FileStatus.IGNORED or path.endswith("/"):
+                continue
+            changed[path] = self._hash(root / path)
+        head = self.head
+        return WorkTree(changed, self.tree(head) if head else None) if changed else None
+
+    def _hash(self, path: Path) -> str | None:
+        """The blob id that a file of the working tree would have; None when it is no regular file."""
+        try:
+            if not stat.S_ISREG(path.lstat().st_mode):
+                return None
+            found = str(pygit2.hashfile(str(path)))
+        except (OSError, pygit2.GitError):
+            return None
+        self._outside[found] = path
+        return found
+
+    def blob(self, blob_id: str) -> bytes:
+        """The content of a blob, from Git or, for a file not committed yet, from the working tree.
+
+        Raises:
+            Unreadable: it is not in this clone, or too large.
+        """
+        found = self._git.get(blob_id)
+        if isinstance(found, pygit2.Blob):
+            if found.size > MAX_BYTES:
+                raise Unreadable(f"too large to read: {found.size:,} bytes")
+            return bytes(found.data)
+        return self._file(blob_id)
+
+    def _file(self, blob_id: str) -> bytes:
+        path = self._outside.get(blob_id)
+        try:
+            if path is not None and path.lstat().st_size <= MAX_BYTES:
+                return path.read_bytes()
+        except OSError as error:
+            raise Unreadable(f"cannot be read: {error.strerror}") from error
+        raise Unreadable("its content is not in this clone" if path is None else "too large to read")
+
+    def entries(self, tree_id: str) -> dict[str, Entry]:
+        """Name -> entry of one folder, by its tree's id.
+
+        Raises:
+            Unreadable: the tree is not in this clone.
+        """
+        found = self._entries.get(tree_id)
+        if found is None:
+            tree = self._git.get(tree_id)
+            if not isinstance(tree, pygit2.Tree):
+                raise Unreadable("a folder's content is not in this clone")
+            found = {str(e.name): Entry(_KINDS.get(e.filemode, "blob"), str(e.id)) for e in tree}
+            self._entries[tree_id] = found
+        return found
+
+    def scan(self, tree_id: str) -> tuple[tuple[str, Entry], ...]:
+        """(path, entry) of every file below a tree that is known by its name, sorted by path."""
+        found = self._scans.get(tree_id)
+        if found is None:
+            rows: list[tuple[str, Entry]] = []
+            for name, entry in self.entries(tree_id).items():
+                if entry.kind == "tree":
+                    rows.extend((f"{name}/{path}", inner) for path, inner in self.scan(entry.id))
+                elif entry.kind != "module" and is_tracked_name(name):
+                    rows.append((name, entry))
+            found = self._scans[tree_id] = tuple(sorted(rows))
+        return found
+
+
+class GitTree:
+    """The files of a commit (see `Tree`)."""
+
+    def __init__(self, repository: Repository, tree_id: str) -> None:
+        self._repository = repository
+        self._id = tree_id
+
+    def tracked(self) -> tuple[tuple[str, Entry], ...]:
+        return self._repository.scan(self._id)
+
+    def find(self, path: str) -> Entry | None:
+        if not path:
+            return Entry("tree", self._id)
+        here = self._id
+        head, _slash, rest = path.partition("/")
+        while True:
+            entry = self._repository.entries(here).get(head)
+            if entry is None or not rest:
+                return entry
+            if entry.kind != "tree":
+                return None
+            here = entry.id
+            head, _slash, rest = rest.partition("/")
+
+    def below(self, folder: str) -> list[tuple[str, str]]:
+        top = self.find(folder)
+        if top is None or top.kind != "tree":
+            return []
+        found: list[tuple[str, str]] = []
+        stack = [(folder, top.id)]
+        while stack and len(found) < _MAX_BELOW:
+            path, tree_id = stack.pop()
+            for name, entry in self._repository.entries(tree_id).items():
+                inner = f"{path}/{name}" if path else name
+                if entry.kind == "tree":
+                    stack.append((inner, entry.id))
+                elif entry.kind == "blob":
+                    found.append((inner, entry.id))
+        return sorted(found)
+
+
+class WorkTree:
+    """The files of the working tree: those of HEAD, with what changed laid over them (see `Tree`)."""
+
+    def __init__(self, changed: Mapping[str, str | None], base: Tree | None) -> None:
+        self._changed = changed
+        self._base = base
+        self._folders = {
+            parent.as_posix() for path, blob in changed.items() if blob for parent in Path(path).parents
+        }
+
+    def tracked(self) -> tuple[tuple[str, Entry], ...]:
+        kept = [row for row in (self._base.tracked() if self._base else ()) if row[0] not in self._changed]
+        new = [
+            (path, Entry("blob", blob))
+            for path, blob in self._changed.items()
+            if blob and is_tracked_name(path.rpartition("/")[2])
+        ]
+        return tuple(sorted([*kept, *new]))
+
+    def find(self, path: str) -> Entry | None:
+        if path in self._changed:
+            blob = self._changed[path]
+            return Entry("blob", blob) if blob else None
+        if path in self._folders or not path:
+            return Entry("tree", path)
+        found = self._base.find(path) if self._base else None
+        if found and found.kind == "tree" and not self.below(path):
+            return None
+        return found
+
+    def below(self, folder: str) -> list[tuple[str, str]]:
+        prefix = f"{folder}/" if folder else ""
+        found = dict(self._base.below(folder) if self._base else ())
+        for path, blob in self._changed.items():
+            if path.startswith(prefix):
+                found.pop(path, None)
+                if blob:
+                    found[path] = blob
+        return sorted(found.items())
+
+
+def shallow_problem() -> Problem:
+    """What to say of a clone that has only a part of its history."""
+    return Problem(
+        path="",
+        reason="this clone is shallow: older commits are missing; `git fetch --unshallow` brings them",
+    )
+
+
+def workspace_commit(head: Commit | None) -> Commit:
+    """The pseudo-commit of the workspace on top of HEAD."""
+    if head is None:
+        return Commit(sha=WORKSPACE, subject="Not committed yet")
+    return Commit(
+        sha=WORKSPACE, parents=(head.sha,), author=head.author, date=head.date, subject="Not committed yet"
+    )
+
+
+def _name(git: pygit2.Repository, path: Path) -> str:
+    try:
+        url = str(git.remotes["origin"].url or "")
+    except (KeyError, ValueError):
+        url = ""
+    name = re.split(r"[/:\\]", url.rstrip("/"))[-1]
+    if not name:
+        folder = Path(git.workdir or git.path)
+        name = folder.name if folder.name != ".git" else folder.parent.name
+    return name.removesuffix(".git") or path.resolve().name
+
+
+def _chosen(refs: dict[str, str], wanted: str) -> dict[str, str]:
+    if wanted == "all":
+        return refs
+    chosen: dict[str, str] = {}
+    for word in filter(None, (word.strip() for word in wanted.split(","))):
+        found = {ref: sha for ref, sha in refs.items() if _matches(ref, word)}
+        if not found and word != "HEAD":
+            raise UnknownRevision(word)
+        chosen.update(found)
+    return chosen
+
+
+def _matches(ref: str, word: str) -> bool:
+    return (
+        ref == word
+        or ref.startswith(f"refs/{word}/")
+        or fnmatch.fnmatchcase(short_ref(ref), word)
+        or fnmatch.fnmatchcase(ref, word)
+    )
+
+
+def _commit(commit: pygit2.Commit, refs: tuple[str, ...]) -> Commit:
+    subject, _newline, body = commit.raw_message.decode("utf-8", "replace").strip().partition("\n")
+    author = commit.author
+    return Commit(
+        sha=str(commit.id),
+        parents=tuple(map(str, commit.parent_ids)),
+        author=author.raw_name.decode("utf-8", "replace"),
+        date=_date(author.time, author.offset),
+        subject=subject.strip(),
+        body=body.strip(),
+        refs=refs,
+    )
+
+
+def _date(seconds: int, offset: int) -> str:
+    try:
+        zone = datetime.timezone(datetime.timedelta(minutes=offset))
+        return datetime.datetime.fromtimestamp(seconds, zone).isoformat()
+    except (ValueError, OverflowError, OSError):
+        return ""

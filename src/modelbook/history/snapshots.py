@@ -1,0 +1,610 @@
+"""From one tree to a `Snapshot`: the files joined, each parsed once over the whole history."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from modelbook.history import dvcfiles, files, plots, wishes
+from modelbook.history.dvcfiles import Definition, Locked, LockedOut, OutDef, StageDef, Tracked
+from modelbook.history.files import Unreadable
+from modelbook.history.repository import Entry, Tree
+from modelbook.records import (
+    Artifact,
+    Commit,
+    Dataset,
+    Dependency,
+    Environment,
+    Plot,
+    Problem,
+    Project,
+    Snapshot,
+    Spec,
+    Stage,
+    State,
+    Value,
+)
+
+PROJECT_FILE = "mlproject.yaml"
+ENVIRONMENTS = "runs/environment"
+_CACHED = "its content is in DVC's cache or remote, not in Git"
+PARSER_VERSION = 1
+"""Raised whenever the same bytes come to mean something else; part of every memo key."""
+
+T = TypeVar("T")
+
+
+class Memo:
+    """What every blob meant, by (parser name, parser version, blob id): the one seam for a cache on disk."""
+
+    def __init__(self, read: Callable[[str], bytes]) -> None:
+        self._read = read
+        self._known: dict[tuple[str, int, str], Any] = {}
+
+    def get(self, parser: str, blob: str, parse: Callable[[bytes], T]) -> T:
+        """What a blob means to a parser; the same object every time.
+
+        Raises:
+            Unreadable: it cannot be parsed; the same reason every time.
+        """
+        key = (parser, PARSER_VERSION, blob)
+        found = self._known.get(key)
+        if found is None:
+            try:
+                found = parse(self._read(blob))
+            except Unreadable as error:
+                found = error
+            self._known[key] = found
+        if isinstance(found, Unreadable):
+            raise Unreadable(str(found))
+        result: T = found
+        return result
+
+
+class _Unit(NamedTuple):
+    """A folder with a dvc.yaml, a dvc.lock or both."""
+
+    folder: str
+    definition: Entry | None
+    lock: Entry | None
+
+
+class _Metric(NamedTuple):
+    path: str
+    stage: str | None
+
+
+@dataclass
+class _Parts:
+    """What is being put together for one snapshot."""
+
+    stages: list[Stage] = field(default_factory=list)
+    artifacts: list[Artifact] = field(default_factory=list)
+    datasets: list[Dataset] = field(default_factory=list)
+    metrics: dict[str, str | None] = field(default_factory=dict)
+    params: dict[str, dict[str, str | None] | None] = field(default_factory=dict)
+    plots: dict[str, Plot] = field(default_factory=dict)
+    outs: dict[str, LockedOut] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def want_params(self, path: str, keys: Iterable[str], stage: str | None) -> None:
+        """Remember that a params file is used: some of its keys, or, without keys, all of it."""
+        known = self.params.get(path, {})
+        wanted = dict.fromkeys(keys, stage)
+        self.params[path] = None if known is None or not wanted else {**wanted, **known}
+
+
+class Reader:
+    """Reads snapshots, sharing between them whatever is the same."""
+
+    def __init__(self, blob: Callable[[str], bytes], name: str) -> None:
+        """Args: blob: the content of a blob by its id. name: of a project that does not say its own."""
+        self._name = name
+        self._blob = blob
+        self._memo = Memo(blob)
+        self._chunks: dict[str, Any] = {}
+        self._shared: dict[Any, Any] = {}
+        self._kept: list[Any] = []
+
+    def read(self, tree: Tree, commit: Commit) -> Snapshot:
+        """Everything at one revision; what cannot be read is among its problems."""
+        parts = _Parts()
+        try:
+            return self._snapshot(tree, commit, parts)
+        except Unreadable as error:
+            return Snapshot(commit=commit, problems=(*parts.problems, Problem(path="", reason=str(error))))
+
+    def _snapshot(self, tree: Tree, commit: Commit, parts: _Parts) -> Snapshot:
+        units, others = _sorted_out(tree.tracked(), parts)
+        for unit in units:
+            self._read_unit(tree, unit, parts)
+        for path, entry in others:
+            self._read_tracked(path, entry, tree, parts)
+        project, specs = self._read_project(tree, parts)
+        if tree.find(dvcfiles.DEFAULT_PARAMS):
+            parts.want_params(dvcfiles.DEFAULT_PARAMS, (), None)
+        metrics = tuple(value for path in sorted(parts.metrics) for value in self._metric(tree, path, parts))
+        params = tuple(value for path in sorted(parts.params) for value in self._params(tree, path, parts))
+        return Snapshot(
+            commit=commit,
+            project=project,
+            specs=specs,
+            stages=tuple(parts.stages),
+            params=params,
+            metrics=metrics,
+            plots=tuple(self._plots(tree, parts)),
+            artifacts=tuple(sorted(parts.artifacts, key=lambda artifact: artifact.path)),
+            datasets=_datasets(project, parts),
+            environments=tuple(self._environments(tree, parts)),
+            problems=tuple(dict.fromkeys(parts.problems)),
+        )
+
+    # -- parsing, once per blob
+
+    def data(self, path: str, blob: str) -> Any:
+        """The plain content of a data file."""
+        suffix = path.rpartition(".")[2].lower()
+        kind = suffix if suffix in ("json", "toml", "py") else "yaml"
+        return self._memo.get(kind, blob, lambda content: files.parse(content, path, self._chunks))
+
+    def _mapping(self, path: str, blob: str) -> dict[Any, Any]:
+        value = self.data(path, blob)
+        if not isinstance(value, dict):
+            raise Unreadable(f"not a mapping: {type(value).__name__}")
+        return value
+
+    def _once(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
+        """The same object for the same key, made when first asked for."""
+        found = self._shared.get(key)
+        if found is None:
+            found = self._shared[key] = make()
+        result: T = found
+        return result
+
+    # -- dvc.yaml and dvc.lock
+
+    def _read_unit(self, tree: Tree, unit: _Unit, parts: _Parts) -> None:
+        file = dvcfiles.join(unit.folder, "dvc.yaml")
+        definition = self._definition(tree, unit, file, parts)
+        entries = self._lock(unit, parts)
+        defined = {stage.name: stage for stage in definition.stages} if definition else {}
+        for name, stage in defined.items():
+            self._read_stage(tree, file, stage, entries.get(name), parts)
+        for name, raw in entries.items():
+            if name not in defined:
+                orphan = StageDef(name=name, wdir=unit.folder)
+                self._read_stage(tree, file, orphan, raw, parts, orphan=definition is not None)
+        if definition:
+            self._read_top(unit.folder, definition, parts)
+
+    def _definition(self, tree: Tree, unit: _Unit, file: str, parts: _Parts) -> Definition | None:
+        if unit.definition is None:
+            return None
+        try:
+            data = self._mapping(file, unit.definition.id)
+        except Unreadable as error:
+            parts.problems.append(Problem(path=file, reason=str(error)))
+            return None
+        used = self._once(("vars", unit.definition.id), lambda: _variables_used(data))
+        found = {path: tree.find(dvcfiles.join(unit.folder, path)) for path in used}
+        key = ("definition", file, unit.definition.id, tuple(found.values()))
+        definition = self._once(key, lambda: self._define(unit.folder, data, found))
+        parts.problems.extend(Problem(path=file, reason=reason) for reason in definition.problems)
+        return definition
+
+    def _define(self, folder: str, data: dict[Any, Any], found: dict[str, Entry | None]) -> Definition:
+        variables: dict[str, Any] = {}
+        problems: list[str] = []
+        for path, entry in found.items():
+            if entry is None or entry.kind != "blob":
+                continue
+            try:
+                variables[path] = self._mapping(path, entry.id)
+            except Unreadable as error:
+                problems.append(f"vars of {path}: {error}")
+        definition = dvcfiles.definition(folder, data, variables)
+        return msgspec.structs.replace(definition, problems=(*problems, *definition.problems))
+
+    def _lock(self, unit: _Unit, parts: _Parts) -> dict[str, Any]:
+        if unit.lock is None:
+            return {}
+        try:
+            return self._memo.get("lock", unit.lock.id, self._parse_lock)
+        except Unreadable as error:
+            parts.problems.append(Problem(path=dvcfiles.join(unit.folder, "dvc.lock"), reason=str(error)))
+            return {}
+
+    def _parse_lock(self, content: bytes) -> dict[str, Any]:
+        return dvcfiles.parse_lock(content, self._chunks)
+
+    def _read_stage(
+        self, tree: Tree, file: str, stage: StageDef, raw: Any, parts: _Parts, *, orphan: bool = False
+    ) -> None:
+        locked = self._locked(stage.wdir, raw)
+        outs = self._once(("outs", id(stage), id(locked)), lambda: _outs(stage, locked, self._kept))
+        blobs = tuple(
+            entry.id if (entry := tree.find(out.path)) and entry.kind == "blob" else None
+            for out, _lock in outs
+        )
+        key = ("stage", file, id(stage), id(locked), blobs, orphan)
+        record = self._once(key, lambda: _stage(file, stage, locked, outs, blobs, orphan=orphan))
+        parts.stages.append(record)
+        if orphan:
+            return
+        parts.artifacts.extend(record.outs)
+        parts.outs.update((lock.path, lock) for _out, lock in outs if lock)
+        for path, keys in stage.params:
+            parts.want_params(path, keys, record.address)
+        for out, _lock in outs:
+            if out.kind == "metric":
+                parts.metrics[out.path] = record.address
+            elif out.kind == "plot":
+                plot = plots.declared("", out.path, out.props, record.address)
+                parts.plots.setdefault(plot.name, plot)
+
+    def _locked(self, wdir: str, raw: Any) -> Locked | None:
+        if raw is None:
+            return None
+        found: Locked | None = self._once(("locked", wdir, id(raw)), lambda: dvcfiles.locked(wdir, raw))
+        return found
+
+    def _read_top(self, folder: str, definition: Definition, parts: _Parts) -> None:
+        for path in definition.metrics:
+            parts.metrics.setdefault(path, None)
+        for path in definition.params:
+            parts.want_params(path, (), None)
+        for name, props in definition.plots:
+            plot = plots.declared(folder, name, props)
+            parts.plots[plot.name] = plot
+
+    def _read_tracked(self, path: str, entry: Entry, tree: Tree, parts: _Parts) -> None:
+        """A `.dvc` file."""
+        folder = path.rpartition("/")[0]
+        try:
+            data = self._mapping(path, entry.id)
+            outs = self._once(("dvc", path, entry.id), lambda: dvcfiles.tracked(folder, data))
+        except Unreadable as error:
+            parts.problems.append(Problem(path=path, reason=str(error)))
+            return
+        for out in outs:
+            found = tree.find(out.path)
+            blob = found.id if found and found.kind == "blob" else None
+            parts.artifacts.append(_tracked_artifact(out, blob))
+            parts.datasets.append(_tracked_dataset(out, path))
+            parts.outs.setdefault(out.path, _tracked_hash(out))
+            if out.metric:
+                parts.metrics.setdefault(out.path, None)
+
+    # -- values
+
+    def _metric(self, tree: Tree, path: str, parts: _Parts) -> Iterator[Value]:
+        stage = parts.metrics[path]
+        entry = tree.find(path)
+        if entry is None:
+            yield _absent(path, stage, parts.outs)
+        elif entry.kind == "tree":
+            for inner, blob in tree.below(path):
+                yield from self._values(inner, blob, stage)
+        elif entry.kind == "blob":
+            yield from self._values(path, entry.id, stage)
+            self._check_unchanged(path, entry.id, parts)
+        else:
+            yield _unreadable(path, stage, None, "it is a symbolic link or a submodule")
+
+    def _values(self, path: str, blob: str, stage: str | None) -> tuple[Value, ...]:
+        return self._once(("values", path, blob, stage), lambda: self._parse_values(path, blob, stage))
+
+    def _parse_values(self, path: str, blob: str, stage: str | None) -> tuple[Value, ...]:
+        try:
+            found = list(files.leaves(self.data(path, blob)))
+        except Unreadable as error:
+            return (_unreadable(path, stage, blob, str(error)),)
+        return tuple(
+            Value(name=".".join(key) or path, key=key, value=value, path=path, stage=stage, blob=blob)
+            for key, value in found
+        )
+
+    def _check_unchanged(self, path: str, blob: str, parts: _Parts) -> None:
+        lock = parts.outs.get(path)
+        if lock is None or lock.md5 is None:
+            return
+        if lock.md5 not in self._memo.get("md5", blob, _md5s):
+            parts.problems.append(
+                Problem(path=path, reason=f"changed since the run: dvc.lock has md5 {lock.md5}")
+            )
+
+    def _params(self, tree: Tree, path: str, parts: _Parts) -> Iterator[Value]:
+        keys = parts.params[path]
+        entry = tree.find(path)
+        if entry is None:
+            yield _absent(path, next(iter(keys.values()), None) if keys else None, parts.outs)
+        elif entry.kind == "tree":
+            for inner, blob in tree.below(path):
+                yield from self._values(inner, blob, None)
+        elif entry.kind != "blob":
+            yield _unreadable(path, None, None, "it is a symbolic link or a submodule")
+        elif keys is None:
+            yield from self._values(path, entry.id, None)
+        else:
+            wanted = tuple(sorted(keys.items()))
+            yield from self._once(
+                ("params", path, entry.id, wanted), lambda: tuple(self._some(path, entry.id, wanted))
+            )
+
+    def _some(self, path: str, blob: str, wanted: tuple[tuple[str, str | None], ...]) -> Iterator[Value]:
+        try:
+            data = self.data(path, blob)
+        except Unreadable as error:
+            yield _unreadable(path, wanted[0][1], blob, str(error))
+            return
+        for dotted, stage in wanted:
+            there, found = files.lookup(data, dotted)
+            base = tuple(dotted.split("."))
+            if not there:
+                reason = "the file has no such key"
+                yield Value(
+                    name=dotted, key=base, state=State.NEVER, path=path, stage=stage, blob=blob, reason=reason
+                )
+                continue
+            for key, value in files.leaves(found):
+                full = (*base, *key)
+                yield Value(name=".".join(full), key=full, value=value, path=path, stage=stage, blob=blob)
+
+    # -- plots
+
+    def _plots(self, tree: Tree, parts: _Parts) -> Iterator[Plot]:
+        for name in sorted(parts.plots):
+            plot = parts.plots[name]
+            entry = tree.find(name)
+            if entry is not None and entry.kind == "tree" and plot.files == ((name, None),):
+                yield from self._folder_of_plots(tree, name, plot)
+            else:
+                yield self._plot(tree, plot, parts.outs)
+
+    def _folder_of_plots(self, tree: Tree, folder: str, plot: Plot) -> Iterator[Plot]:
+        for path, blob in tree.below(folder):
+            if plots.is_plot_file(path):
+                yield self._once(("plot", plot, path, blob), lambda p=path, b=blob: _inner(plot, p, b))  # type: ignore[misc]
+
+    def _plot(self, tree: Tree, plot: Plot, outs: dict[str, LockedOut]) -> Plot:
+        found = tuple(
+            (path, entry.id if (entry := tree.find(path)) and entry.kind == "blob" else None)
+            for path, _blob in plot.files
+        )
+        missing = next((path for path, blob in found if blob is None), None)
+        if missing is None:
+            return self._once(("plot", plot, found), lambda: msgspec.structs.replace(plot, files=found))
+        absent = _absent(missing, plot.stage, outs)
+        return msgspec.structs.replace(
+            plot, files=found, state=absent.state, md5=absent.md5, size=absent.size, reason=absent.reason
+        )
+
+    # -- what the project says
+
+    def _read_project(self, tree: Tree, parts: _Parts) -> tuple[Project | None, tuple[Spec, ...]]:
+        entry = tree.find(PROJECT_FILE)
+        if entry is None or entry.kind != "blob":
+            return None, ()
+        try:
+            data = self._mapping(PROJECT_FILE, entry.id)
+            project = self._once(("project", entry.id), lambda: wishes.project(data, self._name))
+        except Unreadable as error:
+            parts.problems.append(Problem(path=PROJECT_FILE, reason=str(error)))
+            return None, ()
+        return project, tuple(self._specs(tree, wishes.experiments_folder(data), parts))
+
+    def _specs(self, tree: Tree, folder: str, parts: _Parts) -> Iterator[Spec]:
+        for path, blob in tree.below(folder):
+            if not path.endswith((".yaml", ".yml")):
+                continue
+            try:
+                data = self._mapping(path, blob)
+                yield self._once(("spec", path, blob), lambda p=path, b=blob, d=data: wishes.spec(p, b, d))  # type: ignore[misc]
+            except Unreadable as error:
+                parts.problems.append(Problem(path=path, reason=str(error)))
+
+    def _environments(self, tree: Tree, parts: _Parts) -> Iterator[Environment]:
+        for path, blob in tree.below(ENVIRONMENTS):
+            if not path.endswith(".json"):
+                continue
+            try:
+                data = self._mapping(path, blob)
+                yield self._once(
+                    ("environment", path, blob),
+                    lambda p=path, b=blob, d=data: wishes.environment(p, b, d),  # type: ignore[misc]
+                )
+            except Unreadable as error:
+                parts.problems.append(Problem(path=path, reason=str(error)))
+
+
+def _sorted_out(
+    tracked: tuple[tuple[str, Entry], ...], parts: _Parts
+) -> tuple[list[_Unit], list[tuple[str, Entry]]]:
+    """The dvc.yaml/dvc.lock pairs and the `.dvc` files of a tree; links become problems."""
+    units: dict[str, dict[str, Entry]] = {}
+    others = []
+    for path, entry in tracked:
+        folder, _slash, name = path.rpartition("/")
+        if entry.kind != "blob":
+            parts.problems.append(Problem(path=path, reason="it is a symbolic link, which is not followed"))
+        elif name in ("dvc.yaml", "dvc.lock"):
+            units.setdefault(folder, {})[name] = entry
+        elif name != PROJECT_FILE:
+            others.append((path, entry))
+    pairs = [_Unit(folder, found.get("dvc.yaml"), found.get("dvc.lock")) for folder, found in units.items()]
+    return sorted(pairs, key=lambda unit: unit.folder), others
+
+
+def _variables_used(data: dict[Any, Any]) -> tuple[str, ...]:
+    """The variable files of a dvc.yaml; none if it has no placeholder at all."""
+    return dvcfiles.variable_files(data) if "${" in repr(data) else ()
+
+
+def _outs(
+    stage: StageDef, locked: Locked | None, kept: list[Any]
+) -> tuple[tuple[OutDef, LockedOut | None], ...]:
+    """Each output as declared with what the lock has of it; those only the lock knows come last."""
+    kept.append((stage, locked))  # keys of the memo hold their ids, so they must live as long
+    known = {out.path: out for out in locked.outs} if locked else {}
+    declared = [(out, known.get(out.path)) for out in stage.outs]
+    names = {out.path for out in stage.outs}
+    extra = [(OutDef(path=path), lock) for path, lock in known.items() if path not in names]
+    return (*declared, *(extra if not stage.outs else ()))
+
+
+def _stage(
+    file: str,
+    stage: StageDef,
+    locked: Locked | None,
+    outs: tuple[tuple[OutDef, LockedOut | None], ...],
+    blobs: tuple[str | None, ...],
+    *,
+    orphan: bool,
+) -> Stage:
+    address = stage.name if file == "dvc.yaml" else f"{file}:{stage.name}"
+    group, at, item = stage.name.partition("@")
+    meta = stage.meta.get("modelbook")
+    meta = meta if isinstance(meta, dict) else {}
+    return Stage(
+        address=address,
+        file=file,
+        group=group,
+        item=item if at else None,
+        cmd=locked.cmd if locked else stage.cmd,
+        wdir=stage.wdir,
+        deps=locked.deps if locked else tuple(Dependency(path=path) for path in stage.deps),
+        params=locked.params if locked else (),
+        outs=tuple(
+            _artifact(out, lock, blob, address) for (out, lock), blob in zip(outs, blobs, strict=True)
+        ),
+        description=stage.description,
+        frozen=stage.frozen,
+        experiment=_meta_text(meta, "experiment"),
+        run=item if at and meta else None,
+        pipeline=_meta_text(meta, "pipeline"),
+        guard=meta.get("guard") is True,
+        lock=locked.digest if locked else None,
+        orphan=orphan,
+    )
+
+
+def _tracked_artifact(out: Tracked, blob: str | None) -> Artifact:
+    return Artifact(
+        path=out.path,
+        md5=out.md5,
+        size=out.size,
+        nfiles=out.nfiles,
+        cached=out.cached,
+        blob=blob,
+        description=out.description,
+    )
+
+
+def _tracked_dataset(out: Tracked, file: str) -> Dataset:
+    return Dataset(
+        path=out.path,
+        name=out.path,
+        md5=out.md5,
+        size=out.size,
+        nfiles=out.nfiles,
+        file=file,
+        source=out.source,
+        revision=out.revision,
+        description=out.description,
+    )
+
+
+def _tracked_hash(out: Tracked) -> LockedOut:
+    return LockedOut(path=out.path, md5=out.md5, size=out.size, nfiles=out.nfiles)
+
+
+def _meta_text(meta: dict[str, Any], key: str) -> str | None:
+    value = meta.get(key)
+    return None if value is None else str(value)
+
+
+def _artifact(out: OutDef, lock: LockedOut | None, blob: str | None, address: str) -> Artifact:
+    return Artifact(
+        path=out.path,
+        md5=lock.md5 if lock else None,
+        size=lock.size if lock else None,
+        nfiles=lock.nfiles if lock else None,
+        stage=address,
+        kind=out.kind,
+        cached=out.cached,
+        blob=blob,
+        state=State.PRESENT if lock or blob else State.NEVER,
+        description=out.description,
+    )
+
+
+def _absent(path: str, stage: str | None, outs: dict[str, LockedOut]) -> Value:
+    """A file that is not in Git: in DVC's cache as far as the lock knows, else never made."""
+    around = path
+    while around:
+        lock = outs.get(around)
+        if lock is not None and lock.md5 is not None:
+            return Value(
+                name=path,
+                state=State.NOT_PULLED,
+                path=path,
+                stage=stage,
+                md5=lock.md5,
+                size=lock.size,
+                reason=_CACHED if around == path else f"it lies in {around}, which DVC caches as a whole",
+            )
+        around = around.rpartition("/")[0]
+    return Value(name=path, state=State.NEVER, path=path, stage=stage, reason="no run has made it yet")
+
+
+def _unreadable(path: str, stage: str | None, blob: str | None, reason: str) -> Value:
+    return Value(name=path, state=State.UNREADABLE, path=path, stage=stage, blob=blob, reason=reason)
+
+
+def _md5s(content: bytes) -> frozenset[str]:
+    """The hashes DVC may have given this content: as it stands, and with Unix line ends (before DVC 3)."""
+    forms = {content, content.replace(b"\r\n", b"\n")}
+    return frozenset(hashlib.md5(form, usedforsecurity=False).hexdigest() for form in forms)
+
+
+def _inner(plot: Plot, path: str, blob: str) -> Plot:
+    """One file of a folder that is declared as plots."""
+    image = plots.is_image(path)
+    return msgspec.structs.replace(
+        plot,
+        name=path,
+        template="image" if image else plot.template,
+        y=tuple((path, name) for _file, name in plot.y),
+        files=((path, blob),),
+    )
+
+
+def _datasets(project: Project | None, parts: _Parts) -> tuple[Dataset, ...]:
+    """What `.dvc` files track and what the project declares; a declared one takes the hash of its path."""
+    found = {dataset.path: dataset for dataset in parts.datasets}
+    hashes = _hashes(parts)
+    for dataset in project.datasets if project else ():
+        old = found.get(dataset.path)
+        known = hashes.get(dataset.path)
+        found[dataset.path] = msgspec.structs.replace(
+            dataset,
+            md5=known.md5 if known else None,
+            size=known.size if known else None,
+            nfiles=known.nfiles if known else None,
+            stage=next((a.stage for a in parts.artifacts if a.path == dataset.path and a.stage), None),
+            source=dataset.source or (old.source if old else ""),
+            revision=old.revision if old else "",
+        )
+    return tuple(found[path] for path in sorted(found))
+
+
+def _hashes(parts: _Parts) -> dict[str, Dependency | LockedOut]:
+    """The hash of every path that any lock entry reads or writes; what is written wins."""
+    read: dict[str, Dependency | LockedOut] = {
+        dep.path: dep for stage in parts.stages if stage.lock and not stage.orphan for dep in stage.deps
+    }
+    return {**read, **parts.outs}

@@ -1,0 +1,169 @@
+"""What old commits wished: mlproject.yaml, experiment specs and environment logs, read tolerantly. Pure.
+
+`spec` refuses what it does not know; history takes what it understands and leaves the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from modelbook.history.files import name as key_name
+from modelbook.history.files import number, plain
+from modelbook.records import (
+    Dataset,
+    Environment,
+    MetricInfo,
+    ModelInfo,
+    PipelineInfo,
+    Project,
+    Spec,
+)
+
+_DIRECTIONS = ("maximize", "minimize")
+
+
+def project(data: Mapping[Any, Any], fallback_name: str) -> Project:
+    """A project from the content of its mlproject.yaml."""
+    return Project(
+        name=_text(data.get("name")) or fallback_name,
+        description=_text(data.get("description")),
+        url=_text(data.get("url")),
+        metrics=tuple(_metric(name, body) for name, body in _named(data, "metrics")),
+        pipelines=tuple(_pipeline(name, body) for name, body in _named(data, "pipelines")),
+        datasets=tuple(_dataset(name, body) for name, body in _named(data, "datasets")),
+        models=tuple(_model(name, body) for name, body in _named(data, "models")),
+    )
+
+
+def experiments_folder(data: Mapping[Any, Any]) -> str:
+    """Where a project keeps its specs, relative to it."""
+    folder = data.get("experiments")
+    return folder.strip("/") if isinstance(folder, str) and folder.strip("/") else "experiments"
+
+
+def spec(path: str, blob: str, data: Mapping[Any, Any]) -> Spec:
+    """A spec from its content; its name is the file's stem unless it says otherwise."""
+    raw: dict[str, Any] = plain(dict(data))
+    card = raw.get("card")
+    return Spec(
+        name=_text(raw.get("name")) or path.rpartition("/")[2].rpartition(".")[0],
+        path=path,
+        blob=blob,
+        pipeline=_text(raw.get("pipeline")),
+        description=_text(raw.get("description")),
+        extends=_text(raw.get("extends")),
+        owner=_text(raw.get("owner")),
+        tags=_texts(raw.get("tags")),
+        card={key: _text(value) for key, value in card.items()} if isinstance(card, dict) else {},
+        raw=raw,
+    )
+
+
+def environment(path: str, blob: str, data: Mapping[Any, Any]) -> Environment:
+    """What a stage ran on, from `.../RUN/STAGE.json`."""
+    folder, _slash, file = path.rpartition("/")
+    git = _mapping(data.get("git"))
+    return Environment(
+        stage=_text(data.get("stage")) or file.removesuffix(".json"),
+        path=path,
+        blob=blob,
+        run=_text(data.get("run")) or folder.rpartition("/")[2],
+        python=_text(data.get("python")),
+        platform=_text(data.get("platform")),
+        cpu=_text(data.get("cpu")),
+        cores=_whole(data.get("cores")),
+        memory=_whole(data.get("memory")),
+        gpus=_texts(data.get("gpus")),
+        seconds=number(data.get("seconds")),
+        peak_memory=_whole(data.get("peak_memory")),
+        commit=_text(data.get("commit") or git.get("commit")) or None,
+        dirty=_flag(data.get("dirty", git.get("dirty"))),
+        packages=tuple(sorted(_packages(data.get("packages")))),
+    )
+
+
+def _metric(name: str, body: Mapping[Any, Any]) -> MetricInfo:
+    direction = body.get("direction")
+    return MetricInfo(
+        name=name,
+        direction=direction if direction in _DIRECTIONS else None,
+        unit=_text(body.get("unit")),
+        format=_text(body.get("format")),
+        description=_text(body.get("description")),
+    )
+
+
+def _pipeline(name: str, body: Mapping[Any, Any]) -> PipelineInfo:
+    return PipelineInfo(
+        name=name,
+        description=_text(body.get("description")),
+        metric=_text(body.get("metric")),
+        datasets=_texts(body.get("datasets")),
+    )
+
+
+def _dataset(name: str, body: Mapping[Any, Any]) -> Dataset:
+    return Dataset(
+        path=_text(body.get("path")),
+        name=name,
+        file="mlproject.yaml",
+        source=_text(body.get("source")),
+        license=_text(body.get("license")),
+        url=_text(body.get("url")),
+        description=_text(body.get("description")),
+    )
+
+
+def _model(name: str, body: Mapping[Any, Any]) -> ModelInfo:
+    return ModelInfo(
+        name=name,
+        pipeline=_text(body.get("pipeline")),
+        artifact=_text(body.get("artifact")),
+        description=_text(body.get("description")),
+        owner=_text(body.get("owner")),
+        versions=_pairs(body.get("versions")),
+        environments=_pairs(body.get("environments")),
+    )
+
+
+def _named(data: Mapping[Any, Any], key: str) -> Iterator[tuple[str, Mapping[Any, Any]]]:
+    for name, body in _mapping(data.get(key)).items():
+        yield key_name(name), _mapping(body)
+
+
+def _pairs(value: Any) -> tuple[tuple[str, str], ...]:
+    return tuple((key_name(key), _text(item)) for key, item in _mapping(value).items())
+
+
+def _packages(value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for name, version in value.items():
+            yield key_name(name), _text(version)
+    elif isinstance(value, list):
+        for item in value:
+            name, _equals, version = _text(item).partition("==")
+            yield name, version
+
+
+def _mapping(value: Any) -> Mapping[Any, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if isinstance(value, list):
+        return tuple(_text(item) for item in value)
+    return () if value is None else (_text(value),)
+
+
+def _whole(value: Any) -> int | None:
+    found = number(value)
+    return None if found is None else int(found)
+
+
+def _flag(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
