@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
-import msgspec
+from msgspec.structs import replace
 
 from modelbook.history import dvcfiles, files, plots, wishes
 from modelbook.history.dvcfiles import Definition, Locked, LockedOut, OutDef, StageDef, Tracked
@@ -207,7 +207,7 @@ class Reader:
             except Unreadable as error:
                 problems.append(f"vars of {path}: {error}")
         definition = dvcfiles.definition(folder, data, variables)
-        return msgspec.structs.replace(definition, problems=(*problems, *definition.problems))
+        return replace(definition, problems=(*problems, *definition.problems))
 
     def _lock(self, unit: _Unit, parts: _Parts) -> dict[str, Any]:
         if unit.lock is None:
@@ -377,9 +377,9 @@ class Reader:
         )
         missing = next((path for path, blob in found if blob is None), None)
         if missing is None:
-            return self._once(("plot", plot, found), lambda: msgspec.structs.replace(plot, files=found))
+            return self._once(("plot", plot, found), lambda: replace(plot, files=found))
         absent = _absent(missing, plot.stage, outs)
-        return msgspec.structs.replace(
+        return replace(
             plot, files=found, state=absent.state, md5=absent.md5, size=absent.size, reason=absent.reason
         )
 
@@ -477,7 +477,7 @@ def _stage(
         cmd=locked.cmd if locked else stage.cmd,
         wdir=stage.wdir,
         deps=locked.deps if locked else tuple(Dependency(path=path) for path in stage.deps),
-        params=locked.params if locked else (),
+        params=tuple(replace(value, stage=address) for value in locked.params) if locked else (),
         outs=tuple(
             _artifact(out, lock, blob, address) for (out, lock), blob in zip(outs, blobs, strict=True)
         ),
@@ -574,7 +574,7 @@ def _md5s(content: bytes) -> frozenset[str]:
 def _inner(plot: Plot, path: str, blob: str) -> Plot:
     """One file of a folder that is declared as plots."""
     image = plots.is_image(path)
-    return msgspec.structs.replace(
+    return replace(
         plot,
         name=path,
         template="image" if image else plot.template,
@@ -590,7 +590,7 @@ def _datasets(project: Project | None, parts: _Parts) -> tuple[Dataset, ...]:
     for dataset in project.datasets if project else ():
         old = found.get(dataset.path)
         known = hashes.get(dataset.path)
-        found[dataset.path] = msgspec.structs.replace(
+        found[dataset.path] = replace(
             dataset,
             md5=known.md5 if known else None,
             size=known.size if known else None,

@@ -1,0 +1,576 @@
+"""The waist: snapshots in, one `Catalog` out. Pure.
+
+A run is found in a snapshot by its stages. The foreach or matrix stages of one dvc.yaml that share an item
+are one run, named by the item; with them go the stages upstream of them by paths. The stages that are in no
+such run are one run for the folder of their dvc.yaml. A run's id is the SHA-256 of the sorted digests of its
+stages' lock entries, so equal runs on many commits are one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from modelbook._paths import Owners, inside
+from modelbook.errors import ModelbookError
+from modelbook.records import (
+    WORKSPACE,
+    Catalog,
+    Commit,
+    Environment,
+    Experiment,
+    MetricInfo,
+    Model,
+    ModelInfo,
+    ModelVersion,
+    Problem,
+    Project,
+    Record,
+    Run,
+    Snapshot,
+    Spec,
+    Stage,
+    State,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from modelbook.history import History
+
+_UP = """
+    accuracy acc auc auroc auprc roc prc f1 f2 fbeta fscore r2 precision prec recall sensitivity specificity map
+    ndcg mrr iou miou dice jaccard bleu rouge meteor kappa mcc ap coverage silhouette hit hits explained
+"""
+_DOWN = """
+    loss logloss error err errors rmse mse mae mape smape rmsle msle nll brier perplexity ppl wer cer ece deviance
+    residual residuals fpr fnr mdape
+"""
+_TOKENS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z0-9]+")
+
+
+class UnknownMetric(ModelbookError):
+    """No run has a metric of that name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        close = close or [other for other in names if name.lower() in other.lower()][:3]
+        super().__init__(
+            f"no run has a metric {name!r}",
+            hint=f"did you mean {' or '.join(close)}?" if close else _metrics_hint(names),
+        )
+
+
+class UnknownDirection(ModelbookError):
+    """Nobody says whether more of a metric is better."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"it is not known whether {name!r} should be high or low",
+            hint=f"declare it in mlproject.yaml (metrics: {{{name}: {{direction: maximize}}}}), "
+            "or pass --direction",
+        )
+
+
+class Ranked(Record, frozen=True, kw_only=True):
+    """One run's place: runs with the same value share a rank (1, 2, 2, 4)."""
+
+    rank: int
+    run: Run
+    value: float
+    tied: bool = False
+
+
+class Ranking(Record, frozen=True, kw_only=True):
+    """All runs by one metric, best first; `missing` are those that cannot be compared, with the reason."""
+
+    metric: MetricInfo
+    ranked: tuple[Ranked, ...] = ()
+    missing: tuple[tuple[Run, str], ...] = ()
+
+
+def build(history: History) -> Catalog:
+    """Everything a history says, each run once. Deterministic: the same history gives the same value."""
+    project = _project(history)
+    runs = _runs(history.snapshots, project.name)
+    by_id = {run.id: run for run in runs}
+    metrics = _metric_infos(project, runs)
+    head = next((s for s in history.snapshots if s.commit.sha == history.head), None)
+    current = {run.id for run in runs if history.head in run.commits}
+    return Catalog(
+        project=project,
+        head=history.head,
+        snapshots=history.snapshots,
+        runs=runs,
+        experiments=_experiments(history.snapshots, runs, current, head),
+        models=tuple(
+            _model(info, project, history.snapshots, by_id, current, metrics) for info in project.models
+        ),
+        datasets=_datasets(history.snapshots),
+        metrics=metrics,
+        problems=_problems(history),
+    )
+
+
+def best(catalog: Catalog, metric: str, *, direction: str | None = None) -> Ranking:
+    """All runs of a catalog ranked by a metric.
+
+    Args:
+        direction: `maximize` or `minimize`, in place of what is declared or guessed.
+
+    Raises:
+        UnknownMetric: no run has it. UnknownDirection: neither declared nor guessable.
+    """
+    info = next((info for info in catalog.metrics if info.name == metric), None)
+    if info is None or all(run.metric(metric) is None for run in catalog.runs):
+        used = {value.name for run in catalog.runs for value in run.metrics}
+        raise UnknownMetric(metric, used)
+    return rank(catalog.runs, msgspec.structs.replace(info, direction=direction or info.direction))
+
+
+def rank(runs: Iterable[Run], info: MetricInfo) -> Ranking:
+    """Runs by one metric, best first, equal ones in the given order.
+
+    Raises:
+        UnknownDirection: the metric has none.
+    """
+    if info.direction is None:
+        raise UnknownDirection(info.name)
+    found: list[tuple[float, Run]] = []
+    missing: list[tuple[Run, str]] = []
+    for run in runs:
+        number, reason = _comparable(run.metric(info.name))
+        if number is None:
+            missing.append((run, reason))
+        else:
+            found.append((number, run))
+    sign = -1.0 if info.direction == "maximize" else 1.0
+    found.sort(key=lambda pair: sign * pair[0])
+    values = [value for value, _run in found]
+    ranked = (
+        Ranked(rank=values.index(value) + 1, run=run, value=value, tied=values.count(value) > 1)
+        for value, run in found
+    )
+    return Ranking(metric=info, ranked=tuple(ranked), missing=tuple(missing))
+
+
+def _comparable(value: Value | None) -> tuple[float | None, str]:
+    if value is None:
+        return None, "the run has no such metric"
+    if value.state is not State.PRESENT:
+        return None, value.reason or value.state.value
+    if isinstance(value.value, bool) or not isinstance(value.value, int | float):
+        return None, f"it is not a number: {value.value!r}"
+    try:
+        number = float(value.value)
+    except OverflowError:
+        return None, "it is too large"
+    return (number, "") if math.isfinite(number) else (None, f"it is {value.value}")
+
+
+def _metrics_hint(names: Sequence[str]) -> str:
+    return f"metrics are {', '.join(names[:10])}" if names else "no run has any metric"
+
+
+# -- runs
+
+
+@dataclass
+class _Group:
+    """The stages of one run in one snapshot. `own` are those that make it this run and not another."""
+
+    name: str
+    file: str
+    item: bool
+    own: list[Stage]
+    upstream: list[Stage] = field(default_factory=list)
+
+    @property
+    def stages(self) -> list[Stage]:
+        return [*self.own, *self.upstream]
+
+
+@dataclass
+class _Seen:
+    """A run while its history is being gathered."""
+
+    run: Run
+    order: int
+    commits: list[str] = field(default_factory=list)
+    refs: list[str] = field(default_factory=list)
+
+
+def _runs(snapshots: Sequence[Snapshot], project: str) -> tuple[Run, ...]:
+    seen: dict[str, _Seen] = {}
+    before: tuple[tuple[int, ...], list[tuple[str, _Group]]] = ((), [])
+    for order, snapshot in enumerate(reversed(snapshots)):
+        key = tuple(map(id, snapshot.stages))
+        if key != before[0]:
+            before = key, [(_run_id(group), group) for group in _groups(snapshot.stages, project)]
+        for run_id, group in before[1]:
+            if run_id not in seen:
+                seen[run_id] = _Seen(_run(run_id, group, snapshot), order)
+            seen[run_id].commits.append(snapshot.commit.sha)
+            seen[run_id].refs.extend(snapshot.commit.refs)
+    newest = sorted(seen.values(), key=lambda found: (-found.order, found.run.name, found.run.id))
+    return tuple(
+        msgspec.structs.replace(found.run, commits=tuple(found.commits), refs=tuple(sorted(set(found.refs))))
+        for found in newest
+    )
+
+
+def _run_id(group: _Group) -> str:
+    digests = sorted({stage.lock for stage in group.stages if stage.lock})
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()[:12]
+
+
+def _groups(stages: Sequence[Stage], project: str) -> list[_Group]:
+    """The runs of a snapshot, each with its stages in the order they ran."""
+    made = [stage for stage in stages if stage.lock and not stage.guard and not stage.orphan]
+    if not made:
+        return []
+    owners = Owners((out.path, number) for number, stage in enumerate(made) for out in stage.outs)
+    feeds = [
+        [feeder for dep in stage.deps for feeder in owners.of(dep.path) if feeder != number]
+        for number, stage in enumerate(made)
+    ]
+    items: dict[tuple[str, str], list[int]] = {}
+    for number, stage in enumerate(made):
+        if stage.item is not None:
+            items.setdefault((stage.file, stage.run or stage.item), []).append(number)
+    groups = []
+    used: set[int] = set()
+    for (file, name), own in items.items():
+        above = _upstream(own, feeds)
+        used.update(own, above)
+        groups.append(_group(name, file, own, above, made, feeds, item=True))
+    rest: dict[str, list[int]] = {}
+    for number, stage in enumerate(made):
+        if number not in used:
+            rest.setdefault(stage.file, []).append(number)
+    for file, own in rest.items():
+        above = {number for number in _upstream(own, feeds) if made[number].item is None}
+        groups.append(_group(_folder_name(file, project), file, own, above, made, feeds, item=False))
+    return groups
+
+
+def _group(
+    name: str,
+    file: str,
+    own: list[int],
+    above: set[int],
+    made: Sequence[Stage],
+    feeds: Sequence[Sequence[int]],
+    *,
+    item: bool,
+) -> _Group:
+    order = {number: place for place, number in enumerate(_sorted_by_flow({*own, *above}, made, feeds))}
+    return _Group(
+        name=name,
+        file=file,
+        item=item,
+        own=[made[number] for number in sorted(own, key=order.__getitem__)],
+        upstream=[made[number] for number in sorted(above, key=order.__getitem__)],
+    )
+
+
+def _upstream(own: Sequence[int], feeds: Sequence[Sequence[int]]) -> set[int]:
+    found: set[int] = set()
+    stack = list(own)
+    while stack:
+        for feeder in feeds[stack.pop()]:
+            if feeder not in found:
+                found.add(feeder)
+                stack.append(feeder)
+    return found - set(own)
+
+
+def _sorted_by_flow(
+    numbers: set[int], made: Sequence[Stage], feeds: Sequence[Sequence[int]]
+) -> Iterator[int]:
+    """Dependencies first, otherwise by address; a circle (only possible in a broken lock) is cut anywhere."""
+    done: set[int] = set()
+    stack = sorted(numbers, key=lambda number: made[number].address, reverse=True)
+    open_: set[int] = set()
+    while stack:
+        number = stack[-1]
+        waiting = [n for n in feeds[number] if n in numbers and n not in done and n not in open_]
+        if number in done or (number in open_ and not waiting):
+            stack.pop()
+            if number not in done:
+                done.add(number)
+                yield number
+            continue
+        open_.add(number)
+        stack.extend(sorted(set(waiting), key=lambda n: made[n].address, reverse=True))
+
+
+def _folder_name(file: str, project: str) -> str:
+    return file.rpartition("/")[0] or project
+
+
+def _run(run_id: str, group: _Group, snapshot: Snapshot) -> Run:
+    first = group.own[0]
+    commit = snapshot.commit
+    experiment = first.experiment or group.name
+    spec = next((spec for spec in snapshot.specs if spec.name == experiment), None)
+    stages = (*group.upstream, *group.own)
+    addresses = {stage.address for stage in stages}
+    outs = Owners((out.path, stage.address) for stage in stages for out in stage.outs)
+    metrics = [
+        value for value in snapshot.metrics if _belongs(value.path, value.stage, addresses, outs, group)
+    ]
+    return Run(
+        id=run_id,
+        name=group.name,
+        experiment=experiment,
+        commit=commit.sha,
+        commits=(),
+        pipeline=first.pipeline
+        or (spec.pipeline if spec else "")
+        or (first.group if group.item else group.name),
+        date=commit.date,
+        author=commit.author,
+        tags=spec.tags if spec else (),
+        stages=stages,
+        params=_named(_run_params(group), group),
+        metrics=_named(metrics, group),
+        plots=tuple(
+            plot
+            for plot in snapshot.plots
+            if any(_belongs(path, plot.stage, addresses, outs, group) for path, _blob in plot.files[:1])
+        ),
+        artifacts=tuple(out for stage in stages for out in stage.outs),
+        datasets=tuple(
+            dataset
+            for dataset in snapshot.datasets
+            if any(_overlap(dataset.path, dep.path) for stage in stages for dep in stage.deps)
+        ),
+        environments=tuple(_environments(snapshot.environments, group)),
+        spec=spec,
+    )
+
+
+def _overlap(one: str, other: str) -> bool:
+    return inside(one, other) or inside(other, one)
+
+
+def _belongs(path: str, stage: str | None, addresses: set[str], outs: Owners[str], group: _Group) -> bool:
+    """Whether a value is a run's: a stage of it declares or made it, or (for a folder's run) it lies there."""
+    if stage is not None:
+        return stage in addresses
+    if outs.around(path):
+        return True
+    return not group.item and inside(path, group.file.rpartition("/")[0])
+
+
+def _environments(environments: Iterable[Environment], group: _Group) -> Iterator[Environment]:
+    wanted = {
+        (run, name)
+        for stage in group.stages
+        for run in (stage.run, stage.item, stage.pipeline, group.name)
+        for name in (stage.group, stage.group.removeprefix(f"{stage.pipeline}-"))
+    }
+    yield from (found for found in environments if (found.run, found.stage) in wanted)
+
+
+def _run_params(group: _Group) -> list[Value]:
+    """What the lock recorded, each (file, key) once; what upstream stages only repeat is left out."""
+    found: dict[tuple[str, tuple[str, ...]], Value] = {}
+    for stage in group.own:
+        for value in stage.params:
+            found.setdefault((value.path, value.key), value)
+    mine = {value.name: value for value in found.values()}
+    for stage in group.upstream:
+        for value in stage.params:
+            if value.name not in mine or not _equal(value, mine[value.name]):
+                found.setdefault((value.path, value.key), value)
+    return list(found.values())
+
+
+def _named(values: Iterable[Value], group: _Group) -> tuple[Value, ...]:
+    """Values with names that are unique in the run, sorted.
+
+    A name that two files give gets the file in front, whether or not the values differ, so that it means
+    the same in every run. Only the files of upstream stages leave the plain name to the run's own file.
+    """
+    own = {stage.address for stage in group.own}
+    by_name: dict[str, list[Value]] = {}
+    for value in values:
+        by_name.setdefault(value.name, []).append(value)
+    named: list[Value] = []
+    for same in by_name.values():
+        mine = [value for value in same if value.stage in own]
+        keep = same[0] if len(same) == 1 else mine[0] if len(mine) == 1 else None
+        named.extend(value if value is keep else _prefixed(value, group) for value in same)
+    return tuple(sorted(named, key=lambda value: (value.name, value.path)))
+
+
+def _equal(one: Value, other: Value) -> bool:
+    return (
+        one.state is State.PRESENT
+        and other.state is State.PRESENT
+        and (type(one.value), repr(one.value)) == (type(other.value), repr(other.value))
+    )
+
+
+def _prefixed(value: Value, group: _Group) -> Value:
+    parts = value.path.split("/")
+    short = parts[parts.index(group.name) + 1 :] if group.item and group.name in parts[:-1] else parts
+    return msgspec.structs.replace(value, name=f"{'/'.join(short)}:{value.name}")
+
+
+# -- metrics
+
+
+def guess(name: str) -> str | None:
+    """The direction of a well-known metric by its name; None if it is not one."""
+    tokens = {token.lower() for token in _TOKENS.findall(name)}
+    tokens |= {token.rstrip("0123456789") for token in tokens}
+    if tokens & set(_DOWN.split()):
+        return "minimize"
+    return "maximize" if tokens & set(_UP.split()) else None
+
+
+def _metric_infos(project: Project, runs: Iterable[Run]) -> tuple[MetricInfo, ...]:
+    declared = {info.name: info for info in project.metrics}
+    names = sorted({value.name for run in runs for value in run.metrics} | set(declared))
+    return tuple(_metric_info(name, declared) for name in names)
+
+
+def _metric_info(name: str, declared: Mapping[str, MetricInfo]) -> MetricInfo:
+    info = declared.get(name) or declared.get(name.rpartition(":")[2])
+    if info is not None and info.direction:
+        return msgspec.structs.replace(info, name=name)
+    direction = guess(name)
+    return msgspec.structs.replace(
+        info or MetricInfo(name=name), name=name, direction=direction, guessed=direction is not None
+    )
+
+
+# -- project, experiments, models, datasets
+
+
+def _project(history: History) -> Project:
+    newest = [snapshot for snapshot in history.snapshots if snapshot.commit.sha == history.head]
+    for snapshot in [*newest, *history.snapshots]:
+        if snapshot.project is not None:
+            return snapshot.project
+    return Project(name=history.name)
+
+
+def _experiments(
+    snapshots: Sequence[Snapshot], runs: Sequence[Run], current: set[str], head: Snapshot | None
+) -> tuple[Experiment, ...]:
+    specs: dict[str, Spec] = {}
+    for snapshot in [*([head] if head else []), *snapshots]:
+        for spec in snapshot.specs:
+            specs.setdefault(spec.name, spec)
+    by_name: dict[str, list[Run]] = {}
+    for run in runs:
+        by_name.setdefault(run.experiment, []).append(run)
+    names = {name for name, spec in specs.items() if spec.raw.get("abstract") is not True} | set(by_name)
+    return tuple(_experiment(name, specs.get(name), by_name.get(name, []), current) for name in sorted(names))
+
+
+def _experiment(name: str, spec: Spec | None, runs: Sequence[Run], current: set[str]) -> Experiment:
+    newest = runs[0] if runs else None
+    file = spec.path if spec else newest.stages[-1].file if newest else ""
+    return Experiment(
+        name=name,
+        file=file,
+        pipeline=(spec.pipeline if spec else "") or (newest.pipeline if newest else ""),
+        spec=spec,
+        runs=tuple(run.id for run in runs),
+        current=tuple(run.id for run in runs if run.id in current),
+        tags=spec.tags if spec else (),
+    )
+
+
+def _model(
+    info: ModelInfo,
+    project: Project,
+    snapshots: Sequence[Snapshot],
+    runs: Mapping[str, Run],
+    current: set[str],
+    metrics: Sequence[MetricInfo],
+) -> Model:
+    first = _first_declared(info.name, snapshots)
+    versions = [_version(info, version, run, first, runs) for version, run in info.versions]
+    versions.sort(key=lambda version: _natural(version.version), reverse=True)
+    headline = next((pipe.metric for pipe in project.pipelines if pipe.name == info.pipeline), "")
+    measure = next((metric for metric in metrics if metric.name == headline), None)
+    mine = [run for run in runs.values() if run.id in current and run.pipeline == info.pipeline]
+    ranking = rank(mine, measure) if measure and measure.direction else None
+    return Model(
+        name=info.name,
+        info=info,
+        versions=tuple(versions),
+        candidate=ranking.ranked[0].run.id if ranking and ranking.ranked else None,
+    )
+
+
+def _first_declared(model: str, snapshots: Sequence[Snapshot]) -> dict[tuple[str, str], Commit]:
+    """The oldest commit that declares each (version, run) of a model."""
+    first: dict[tuple[str, str], Commit] = {}
+    for snapshot in reversed(snapshots):
+        for info in snapshot.project.models if snapshot.project else ():
+            if info.name == model:
+                for pair in info.versions:
+                    first.setdefault(pair, snapshot.commit)
+    return first
+
+
+def _version(
+    info: ModelInfo,
+    version: str,
+    run: str,
+    first: Mapping[tuple[str, str], Commit],
+    runs: Mapping[str, Run],
+) -> ModelVersion:
+    commit = first.get((version, run), Commit(sha=""))
+    return ModelVersion(
+        version=version,
+        run=run,
+        commit=commit.sha,
+        date=commit.date,
+        author=commit.author,
+        environments=tuple(sorted(name for name, at in info.environments if at == version)),
+        reason=None if run in runs else f"run {run} is in no commit of this history",
+    )
+
+
+def _natural(text: str) -> list[tuple[int, int, str]]:
+    parts = re.split(r"(\d+)", text)
+    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts]
+
+
+def _datasets(snapshots: Sequence[Snapshot]) -> tuple[Any, ...]:
+    found: dict[str, Any] = {}
+    for snapshot in snapshots:
+        for dataset in snapshot.datasets:
+            found.setdefault(dataset.path, dataset)
+    return tuple(found[path] for path in sorted(found))
+
+
+def _problems(history: History) -> tuple[Problem, ...]:
+    """Each problem once, at the newest commit that has it."""
+    found: dict[tuple[str, str], Problem] = {}
+    for snapshot in history.snapshots:
+        sha = snapshot.commit.sha
+        for problem in snapshot.problems:
+            placed = msgspec.structs.replace(problem, commit=sha)
+            found.setdefault((problem.path, problem.reason), placed)
+    return (*history.problems, *(found[key] for key in sorted(found)))
+
+
+def short(commit: str) -> str:
+    """A commit as tables show it."""
+    return commit if commit == WORKSPACE else commit[:7]
