@@ -56,7 +56,7 @@ OWNERS = {
     "pydantic": {"spec"},
     "pygit2": {"history"},
     "rich": {"cli"},
-    "ruamel": {"spec", "stages", "history", "scaffold"},
+    "ruamel": {"spec", "stages", "history", "runner", "scaffold"},
     "subprocess": {"_process", "runner"},
 }
 """Whose business a library is. DVC is nobody's to import: it is run as a program, for its import alone takes

@@ -1,0 +1,92 @@
+"""One stage of one run: its command, and the log of what it ran on."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from modelbook.errors import ModelbookError
+from modelbook.runner import lock, processes, telemetry
+
+LOGS = "runs/environment"
+"""Folder of the logs: `RUN/STAGE.json` in it. They are in Git, and no DVC outs."""
+
+_KEY = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)/([A-Za-z0-9][A-Za-z0-9_-]*)")
+
+
+class BadKey(ModelbookError):
+    """What is to run is not named as RUN/STAGE."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"expected RUN/STAGE, found {key!r}", hint="`modelbook sync` writes such commands")
+
+
+def execute(key: str, argv: Sequence[str], root: Path) -> int:
+    """Run a stage's command in the project's root and log what it ran on.
+
+    A command that fails leaves an earlier log as it is, and so does one that did again exactly what
+    `dvc.lock` holds.
+
+    Args:
+        key: `RUN/STAGE`; for a shared stage the pipeline stands for the run.
+
+    Returns:
+        The command's exit status; 128 + n when signal n ended it.
+    """
+    match = _KEY.fullmatch(key)
+    if match is None:
+        raise BadKey(key)
+    run, stage = match.groups()
+    facts = _Facts(argv, root)
+    facts.start()
+    memory = telemetry.PeakMemory()
+    begin = time.monotonic()
+    status = processes.run(argv, cwd=root, started=memory.watch)
+    seconds = time.monotonic() - begin
+    peak = memory.stop()
+    log = root / LOGS / run / f"{stage}.json"
+    if status == 0 and not (log.exists() and _in_lock(key, argv, root)):
+        measured = {"seconds": round(seconds, 3), "peak_memory": peak, "command": list(argv)}
+        _write(log, {"run": run, "stage": stage, **facts.result(), **measured})
+    return status
+
+
+class _Facts(threading.Thread):
+    """Finds out what there is to know while the command runs."""
+
+    def __init__(self, argv: Sequence[str], root: Path) -> None:
+        super().__init__(daemon=True)
+        self._argv, self._root = argv, root
+        self._found: dict[str, Any] = {}
+
+    def run(self) -> None:
+        self._found |= telemetry.git_state(self._root, lock.output_patterns(self._root))
+        self._found |= telemetry.python_environment(self._argv)
+        self._found |= telemetry.machine()
+
+    def result(self) -> dict[str, Any]:
+        """Everything found."""
+        self.join()
+        return self._found
+
+
+def _in_lock(key: str, argv: Sequence[str], root: Path) -> bool:
+    stage = os.environ.get("DVC_STAGE", "")
+    return bool(stage) and lock.holds(root, stage, ["modelbook", "exec", key, "--", *argv])
+
+
+def _write(file: Path, data: dict[str, Any]) -> None:
+    """Write a log in one step, so that no half of one is ever left."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        beside.write_text(json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)

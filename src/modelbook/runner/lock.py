@@ -1,0 +1,128 @@
+"""Whether `dvc.lock` already holds the very execution that just ended.
+
+Then the log that lies beside it is of an equal execution, and writing a new one would only make a fresh
+clone, reproduced, look changed. Format of `dvc.lock` and of hashes: DVC 3.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+_EXPANDED = re.compile(r"[$*?~\[`]")
+"""What the shell may have replaced before a command came to us."""
+
+
+def holds(root: Path, stage: str, argv: Sequence[str]) -> bool:
+    """Whether the lock entry of a stage has this command, and the deps, params and outs that are there now.
+
+    Args:
+        stage: DVC's address in the root's `dvc.yaml`, such as `flights-train@gbm`.
+        argv: the whole command, from `modelbook` on.
+    """
+    entry = _entry(root, stage)
+    if entry is None or not _same_command(str(entry.get("cmd", "")), argv):
+        return False
+    files = [*_list(entry.get("deps")), *_list(entry.get("outs"))]
+    return all(_same_file(root, item) for item in files) and _same_params(root, entry.get("params"))
+
+
+def output_patterns(root: Path) -> list[str]:
+    """Patterns of all that the stages in the root's `dvc.yaml` write, with `*` for what is filled in."""
+    data = _yaml((root / "dvc.yaml").read_text(errors="replace")) if (root / "dvc.yaml").is_file() else {}
+    found = []
+    for body in _mapping(_mapping(data).get("stages")).values():
+        stage = _mapping(_mapping(body).get("do") or body)
+        for kind in ("outs", "metrics", "plots"):
+            for out in _list(stage.get(kind)):
+                found += [str(path) for path in (out if isinstance(out, Mapping) else [out])]
+    return [re.sub(r"\$\{[^}]*\}", "*", path) for path in found]
+
+
+def _entry(root: Path, stage: str) -> Mapping[str, Any] | None:
+    """One stage's entry, cut out of the text: reading a large lock as a whole takes seconds."""
+    try:
+        text = (root / "dvc.lock").read_text()
+    except (OSError, UnicodeDecodeError):
+        return None
+    found = re.search(rf"^  {re.escape(stage)}:\n((?:    .*\n|  - .*\n|\s*\n)*)", text, re.MULTILINE)
+    entry = _yaml(found[1]) if found else None
+    return entry if isinstance(entry, Mapping) else None
+
+
+def _yaml(text: str) -> Any:
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except YAMLError:
+        return None
+
+
+def _same_command(locked: str, argv: Sequence[str]) -> bool:
+    if _EXPANDED.search(locked):
+        return True
+    try:
+        return shlex.split(locked) == list(argv)
+    except ValueError:
+        return False
+
+
+def _same_file(root: Path, item: Any) -> bool:
+    if not isinstance(item, Mapping) or not isinstance(item.get("md5"), str):
+        return False
+    path = root / str(item.get("path"))
+    if path.is_dir():
+        return item["md5"] == _folder_hash(path)
+    try:
+        same_size = item.get("size", path.stat().st_size) == path.stat().st_size
+        return same_size and item["md5"] == _hash(path)
+    except OSError:
+        return False
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _folder_hash(top: Path) -> str:
+    """DVC's hash of a folder: that of the JSON list of its files."""
+    files = [Path(folder) / name for folder, _, names in os.walk(top) for name in names]
+    listed = sorted((file.relative_to(top).as_posix(), file) for file in files)
+    text = json.dumps([{"md5": _hash(file), "relpath": path} for path, file in listed])
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() + ".dir"
+
+
+def _same_params(root: Path, locked: Any) -> bool:
+    for path, values in _mapping(locked).items():
+        try:
+            there = _yaml((root / str(path)).read_text())
+        except (OSError, UnicodeDecodeError):
+            return False
+        if any(_lookup(there, str(key)) != value for key, value in _mapping(values).items()):
+            return False
+    return True
+
+
+def _lookup(data: Any, dotted: str) -> Any:
+    if isinstance(data, Mapping) and dotted in data:
+        return data[dotted]
+    for step in dotted.split("."):
+        data = data.get(step) if isinstance(data, Mapping) else None
+    return data
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _mapping(value: Any) -> Mapping[Any, Any]:
+    return value if isinstance(value, Mapping) else {}

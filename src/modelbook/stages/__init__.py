@@ -1,0 +1,101 @@
+"""DVC stages out of specs: the only room that writes and speaks `dvc.yaml`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from modelbook.errors import CheckFailed, Issue, SpecError
+from modelbook.spec import PARAMS_FOLDER, Workspace, params_path
+from modelbook.stages import generate
+from modelbook.stages.params import as_text
+from modelbook.stages.splice import FILE, splice
+
+__all__ = ["FILE", "StalePlan", "check", "plan", "sync"]
+
+
+class StalePlan(CheckFailed):
+    """`dvc.yaml` is not what the specs ask for."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"{FILE} is not what mlproject.yaml and the experiment specs ask for", hint="run `modelbook sync`"
+        )
+
+
+def sync(workspace: Workspace) -> bool:
+    """Write the generated parts of `dvc.yaml`; True when that changed it.
+
+    Raises:
+        SpecError: what is there can't be joined with what the specs ask for.
+        UnsafeChange: what was written by hand would have changed.
+    """
+    old, new = _texts(workspace)
+    if new != old:
+        _write(_file(workspace.root), new)
+    return new != old
+
+
+def check(workspace: Workspace) -> None:
+    """See that `dvc.yaml` is what `sync` would write.
+
+    Raises:
+        StalePlan: it is not.
+        SpecError, UnsafeChange: as `sync`.
+    """
+    old, new = _texts(workspace)
+    if new != old:
+        raise StalePlan
+
+
+def plan(workspace: Workspace) -> None:
+    """Check `dvc.yaml`, and write the resolved params of every run and pipeline to `runs/params/`.
+
+    Raises:
+        StalePlan: `modelbook sync` has to run first.
+    """
+    check(workspace)
+    wanted = resolved_params(workspace)
+    folder = workspace.root / PARAMS_FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    for there in folder.iterdir():
+        if f"{PARAMS_FOLDER}/{there.name}" not in wanted and there.is_file():
+            there.unlink()
+    for path, params in wanted.items():
+        _write(workspace.root / path, as_text(params))
+
+
+def resolved_params(workspace: Workspace) -> dict[str, Mapping[str, Any]]:
+    """Path -> params: one file for every run, and one per pipeline for its shared stages."""
+    shared = {params_path(name): pipeline.params for name, pipeline in workspace.project.pipelines.items()}
+    return {**shared, **{params_path(run.name): run.params for run in workspace.runs}}
+
+
+def _texts(workspace: Workspace) -> tuple[str, str]:
+    """The text of `dvc.yaml` as it is and as it should be."""
+    file = _file(workspace.root)
+    try:
+        old = file.read_bytes().decode("utf-8") if file.exists() else ""
+    except UnicodeDecodeError as error:
+        raise SpecError([Issue(FILE, 0, 0, f"is not UTF-8 text (byte {error.start})")]) from None
+    return old, splice(old, generate.variables(workspace), generate.stages(workspace))
+
+
+def _file(root: Path) -> Path:
+    """The file itself where `dvc.yaml` is a link within the repository."""
+    file = (root / FILE).resolve()
+    if not file.is_relative_to(root.resolve()):
+        raise SpecError([Issue(FILE, 0, 0, "is a link out of the repository", "put the file itself there")])
+    return file
+
+
+def _write(file: Path, text: str) -> None:
+    """Replace a file in one step, so that nobody ever reads half of it."""
+    beside = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        beside.write_bytes(text.encode())
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)
