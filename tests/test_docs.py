@@ -13,6 +13,7 @@ import pytest
 from pydantic import BaseModel
 
 import doctables
+import test_walls
 from modelbook.cli import main as cli
 from modelbook.spec import models
 
@@ -133,6 +134,12 @@ def test_every_spec_model_is_described() -> None:
         re.findall(r"<!-- fields: (\S+) -->", (ROOT / "docs" / "specs.md").read_text(encoding="utf-8"))
     )
     assert described == models_below(models.Project) | models_below(models.Experiment)
+
+
+def test_every_room_is_described() -> None:
+    page = (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")
+    described = {room: int(floor) for floor, room in re.findall(r"(?m)^\| (\d) \| `(\w+)` \|", page)}
+    assert described == test_walls.FLOORS
 
 
 def test_the_examples_are_valid(tmp_path: Path) -> None:

@@ -41,20 +41,20 @@ def texts() -> Iterator[tuple[str, str]]:
 
 
 def undocumented(source: str) -> list[str]:
-    """Names of the public modules, classes and functions of a source that say nothing of themselves."""
+    """What public of a source says nothing of itself: the module, classes, functions, methods.
+
+    A method need not repeat what a class of the same module says of it, such as the protocol it follows.
+    """
     tree = ast.parse(source)
-    found = [] if ast.get_docstring(tree) else ["the module"]
-    public = [*tree.body]
+    public: list[ast.stmt] = [*tree.body]
     for node in public:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-            public += [child for child in node.body if isinstance(child, ast.FunctionDef)]
-        if (
-            isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-            and not node.name.startswith("_")
-            and not ast.get_docstring(node)
-        ):
-            found.append(node.name)
-    return found
+            public += node.body
+    kinds = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    named = [node for node in public if isinstance(node, kinds) and not node.name.startswith("_")]
+    said = {node.name for node in named if ast.get_docstring(node)}
+    silent = [node.name for node in named if node.name not in said]
+    return silent if ast.get_docstring(tree) else ["the module", *silent]
 
 
 def test_no_file_names_a_machine_or_a_registry() -> None:
@@ -91,6 +91,12 @@ def test_everything_public_says_what_it_is() -> None:
 def test_a_missing_docstring_is_found() -> None:
     source = '"""M."""\nclass A:\n    """A."""\n    def b(self): ...\n    def _c(self): ...\ndef d(): ...\n'
     assert undocumented(source) == ["d", "b"]
+
+
+def test_a_docstring_of_the_protocol_is_enough() -> None:
+    protocol = '"""M."""\nclass P:\n    """P."""\n    def b(self):\n        """B."""\n'
+    source = protocol + 'class A:\n    """A."""\n    def b(self): ...\n'
+    assert undocumented(source) == []
 
 
 def test_the_version_is_one_and_the_changelog_knows_it() -> None:
