@@ -45,12 +45,12 @@ if TYPE_CHECKING:
     from modelbook.history import History
 
 _UP = """
-    accuracy acc auc auroc auprc roc prc f1 f2 fbeta fscore r2 precision prec recall sensitivity specificity map
-    ndcg mrr iou miou dice jaccard bleu rouge meteor kappa mcc ap coverage silhouette hit hits explained
+    accuracy acc auc auroc auprc roc prc f1 f2 fbeta fscore r2 precision prec recall sensitivity specificity
+    map ap ndcg mrr iou miou dice jaccard bleu rouge meteor kappa mcc coverage silhouette hit hits explained
 """
 _DOWN = """
-    loss logloss error err errors rmse mse mae mape smape rmsle msle nll brier perplexity ppl wer cer ece deviance
-    residual residuals fpr fnr mdape
+    loss logloss error err errors rmse mse mae mape mdape smape rmsle msle nll brier perplexity ppl wer cer
+    ece deviance residual residuals fpr fnr
 """
 _TOKENS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z0-9]+")
 
@@ -363,7 +363,7 @@ def _overlap(one: str, other: str) -> bool:
 
 
 def _belongs(path: str, stage: str | None, addresses: set[str], outs: Owners[str], group: _Group) -> bool:
-    """Whether a value is a run's: a stage of it declares or made it, or (for a folder's run) it lies there."""
+    """Whether a value is a run's: its stage declares or made it, or (for a folder's run) it lies there."""
     if stage is not None:
         return stage in addresses
     if outs.around(path):

@@ -1,0 +1,243 @@
+"""What differs between two snapshots or two runs, as typed changes. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, TypeVar
+
+from modelbook.records import (
+    Artifact,
+    Dataset,
+    Dependency,
+    MetricInfo,
+    Record,
+    Run,
+    Snapshot,
+    Stage,
+    State,
+    Value,
+)
+
+Kind = Literal["added", "removed", "changed"]
+T = TypeVar("T")
+
+
+class ParamChange(Record, frozen=True, kw_only=True):
+    """A param that is not what it was. `before` is None for an added one, `after` for a removed one."""
+
+    name: str
+    kind: Kind
+    before: Value | None
+    after: Value | None
+
+
+class MetricChange(Record, frozen=True, kw_only=True):
+    """A metric that is not what it was.
+
+    Attributes:
+        delta: after minus before, when both are finite numbers.
+        better: by the metric's direction; None when it is not known or nothing can be compared.
+        direction: `maximize`, `minimize` or None. guessed: whether that was guessed by the name.
+    """
+
+    name: str
+    kind: Kind
+    before: Value | None
+    after: Value | None
+    delta: float | None = None
+    better: bool | None = None
+    direction: str | None = None
+    guessed: bool = False
+
+
+class ArtifactChange(Record, frozen=True, kw_only=True):
+    """An output whose content is not what it was."""
+
+    path: str
+    kind: Kind
+    before: Artifact | None
+    after: Artifact | None
+
+
+class DatasetChange(Record, frozen=True, kw_only=True):
+    """A dataset whose content or origin is not what it was."""
+
+    path: str
+    kind: Kind
+    before: Dataset | None
+    after: Dataset | None
+
+
+class StageChange(Record, frozen=True, kw_only=True):
+    """A stage that ran anew, appeared or went, with the paths of its changed dependencies."""
+
+    address: str
+    kind: Kind
+    before: Stage | None
+    after: Stage | None
+    deps: tuple[str, ...] = ()
+    command: bool = False
+
+
+class Difference(Record, frozen=True, kw_only=True):
+    """Everything that differs, each list sorted by name."""
+
+    params: tuple[ParamChange, ...] = ()
+    metrics: tuple[MetricChange, ...] = ()
+    artifacts: tuple[ArtifactChange, ...] = ()
+    datasets: tuple[DatasetChange, ...] = ()
+    stages: tuple[StageChange, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing differs."""
+        return not (self.params or self.metrics or self.artifacts or self.datasets or self.stages)
+
+
+def snapshots(base: Snapshot | None, head: Snapshot, infos: Iterable[MetricInfo] = ()) -> Difference:
+    """What differs at `head` from `base`; against nothing (the first commit) everything is added.
+
+    Values are matched by file and key, so that the same name in two files stays two values.
+    """
+    known = {info.name: info for info in infos}
+    return Difference(
+        params=_params(base.params if base else (), head.params, _by_place),
+        metrics=_metrics(base.metrics if base else (), head.metrics, _by_place, known),
+        artifacts=_artifacts(base.artifacts if base else (), head.artifacts),
+        datasets=_datasets(base.datasets if base else (), head.datasets),
+        stages=_stages(_live(base.stages) if base else (), _live(head.stages)),
+    )
+
+
+def runs(base: Run, head: Run, infos: Iterable[MetricInfo] = ()) -> Difference:
+    """What differs in `head` from `base`; values are matched by name, since the files of two runs differ."""
+    known = {info.name: info for info in infos}
+    return Difference(
+        params=_params(base.params, head.params, _by_name),
+        metrics=_metrics(base.metrics, head.metrics, _by_name, known),
+        artifacts=_artifacts(base.artifacts, head.artifacts),
+        datasets=_datasets(base.datasets, head.datasets),
+        stages=_stages(base.stages, head.stages),
+    )
+
+
+def _live(stages: Iterable[Stage]) -> tuple[Stage, ...]:
+    return tuple(stage for stage in stages if not stage.orphan and not stage.guard)
+
+
+def _by_place(value: Value) -> tuple[str, ...]:
+    return (value.name, value.path, *value.key)
+
+
+def _by_name(value: Value) -> tuple[str, ...]:
+    return (value.name,)
+
+
+def _pairs(
+    before: Iterable[T], after: Iterable[T], key: Callable[[T], Any], same: Callable[[T, T], bool]
+) -> list[tuple[Any, Kind, T | None, T | None]]:
+    """(key, kind, before, after) of whatever is not the same, sorted by key."""
+    old = {key(item): item for item in before}
+    new = {key(item): item for item in after}
+    found: list[tuple[Any, Kind, T | None, T | None]] = []
+    for name in sorted(old.keys() | new.keys()):
+        one, other = old.get(name), new.get(name)
+        if one is None or other is None:
+            found.append((name, "added" if one is None else "removed", one, other))
+        elif not same(one, other):
+            found.append((name, "changed", one, other))
+    return found
+
+
+def _same_value(one: Value, other: Value) -> bool:
+    """Equal in state, type and value; NaN equals NaN, and 1 is not 1.0 nor True."""
+    if one.state is not other.state:
+        return False
+    if one.state is not State.PRESENT:
+        return (one.md5, one.reason) == (other.md5, other.reason)
+    return type(one.value) is type(other.value) and repr(one.value) == repr(other.value)
+
+
+def _params(
+    before: Iterable[Value], after: Iterable[Value], key: Callable[[Value], Any]
+) -> tuple[ParamChange, ...]:
+    rows = _pairs(before, after, key, _same_value)
+    return tuple(ParamChange(name=name[0], kind=kind, before=a, after=b) for name, kind, a, b in rows)
+
+
+def _metrics(
+    before: Iterable[Value],
+    after: Iterable[Value],
+    key: Callable[[Value], Any],
+    infos: Mapping[str, MetricInfo],
+) -> tuple[MetricChange, ...]:
+    rows = _pairs(before, after, key, _same_value)
+    return tuple(_metric(name[0], kind, a, b, infos.get(name[0])) for name, kind, a, b in rows)
+
+
+def _metric(
+    name: str, kind: Kind, before: Value | None, after: Value | None, info: MetricInfo | None
+) -> MetricChange:
+    old, new = _number(before), _number(after)
+    delta = None if old is None or new is None else new - old
+    direction = info.direction if info else None
+    return MetricChange(
+        name=name,
+        kind=kind,
+        before=before,
+        after=after,
+        delta=delta,
+        better=None if not delta or direction is None else (delta > 0) == (direction == "maximize"),
+        direction=direction,
+        guessed=info.guessed if info else False,
+    )
+
+
+def _number(value: Value | None) -> float | None:
+    if value is None or value.state is not State.PRESENT or isinstance(value.value, bool):
+        return None
+    if not isinstance(value.value, int | float) or not math.isfinite(value.value):
+        return None
+    return value.value
+
+
+def _artifacts(before: Iterable[Artifact], after: Iterable[Artifact]) -> tuple[ArtifactChange, ...]:
+    rows = _pairs(before, after, lambda item: item.path, _same_artifact)
+    return tuple(ArtifactChange(path=path, kind=kind, before=a, after=b) for path, kind, a, b in rows)
+
+
+def _same_artifact(one: Artifact, other: Artifact) -> bool:
+    return (one.state, one.md5, one.blob) == (other.state, other.md5, other.blob)
+
+
+def _datasets(before: Iterable[Dataset], after: Iterable[Dataset]) -> tuple[DatasetChange, ...]:
+    rows = _pairs(before, after, lambda item: item.path, _same_dataset)
+    return tuple(DatasetChange(path=path, kind=kind, before=a, after=b) for path, kind, a, b in rows)
+
+
+def _same_dataset(one: Dataset, other: Dataset) -> bool:
+    return (one.md5, one.source, one.revision) == (other.md5, other.source, other.revision)
+
+
+def _stages(before: Iterable[Stage], after: Iterable[Stage]) -> tuple[StageChange, ...]:
+    rows = _pairs(before, after, lambda item: item.address, lambda one, other: one.lock == other.lock)
+    return tuple(_stage(address, kind, a, b) for address, kind, a, b in rows)
+
+
+def _stage(address: str, kind: Kind, before: Stage | None, after: Stage | None) -> StageChange:
+    if before is None or after is None:
+        return StageChange(address=address, kind=kind, before=before, after=after)
+    deps = _pairs(before.deps, after.deps, lambda dep: dep.path, _same_dependency)
+    return StageChange(
+        address=address,
+        kind=kind,
+        before=before,
+        after=after,
+        deps=tuple(path for path, _kind, _a, _b in deps),
+        command=before.cmd != after.cmd,
+    )
+
+
+def _same_dependency(one: Dependency, other: Dependency) -> bool:
+    return one.md5 == other.md5

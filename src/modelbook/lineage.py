@@ -1,0 +1,250 @@
+"""Where things come from and where they go: graphs of data, stages, artifacts, models. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from modelbook._paths import Owners, parents
+from modelbook.errors import ModelbookError
+from modelbook.records import (
+    Artifact,
+    Catalog,
+    Dataset,
+    Dependency,
+    Graph,
+    Model,
+    ModelVersion,
+    Node,
+    Run,
+    Snapshot,
+    Stage,
+)
+
+
+class UnknownNode(ModelbookError):
+    """Nothing in the lineage has that name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(close)}?" if close else _NODE_HINT
+        super().__init__(f"nothing in the lineage is called {name!r}", hint=hint)
+
+
+_NODE_HINT = "a path, a stage, a run id, MODEL@VERSION or MODEL/ENVIRONMENT is expected"
+
+
+class _Builder:
+    """Gathers nodes and edges; the first word on a node wins."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[str, Node] = {}
+        self._edges: set[tuple[str, str]] = set()
+
+    def add(self, node: Node) -> str:
+        self._nodes.setdefault(node.id, node)
+        return node.id
+
+    def join(self, source: str, target: str) -> None:
+        if source != target:
+            self._edges.add((source, target))
+
+    def graph(self) -> Graph:
+        return Graph(
+            nodes=tuple(self._nodes[key] for key in sorted(self._nodes)), edges=tuple(sorted(self._edges))
+        )
+
+
+def of_run(run: Run, catalog: Catalog) -> Graph:
+    """The graph of one run: what it read, its stages, what it made, and the model versions it became."""
+    build = _Builder()
+    _add_stages(build, run.stages, run.datasets, {stage.address: run.id for stage in run.stages})
+    _add_models(build, [run], catalog.models)
+    return build.graph()
+
+
+def of_snapshot(snapshot: Snapshot, catalog: Catalog) -> Graph:
+    """The graph of a whole revision, stages that have never run included, with the models of its runs."""
+    build = _Builder()
+    held = [run for run in catalog.runs if snapshot.commit.sha in run.commits]
+    owner: dict[str, str | None] = {}
+    for run in held:
+        for stage in run.stages:
+            owner[stage.address] = None if stage.address in owner else run.id
+    stages = [stage for stage in snapshot.stages if not stage.guard and not stage.orphan]
+    _add_stages(build, stages, snapshot.datasets, owner)
+    _add_models(build, held, catalog.models)
+    return build.graph()
+
+
+def of_head(catalog: Catalog) -> Graph:
+    """The graph of the revision HEAD stands at; empty when there is none."""
+    head = next((found for found in catalog.snapshots if found.commit.sha == catalog.head), None)
+    return of_snapshot(head, catalog) if head else Graph()
+
+
+def neighbourhood(graph: Graph, node: str, up: int | None = None, down: int | None = None) -> Graph:
+    """The part of a graph around a node.
+
+    Args:
+        up, down: how many steps against and along the flow; None for all of them.
+    """
+    ahead: dict[str, list[str]] = {}
+    behind: dict[str, list[str]] = {}
+    for source, target in graph.edges:
+        ahead.setdefault(source, []).append(target)
+        behind.setdefault(target, []).append(source)
+    kept = _reach(node, behind, up) | _reach(node, ahead, down)
+    return Graph(
+        nodes=tuple(found for found in graph.nodes if found.id in kept),
+        edges=tuple(edge for edge in graph.edges if edge[0] in kept and edge[1] in kept),
+    )
+
+
+def trace(catalog: Catalog, name: str) -> tuple[Graph, str | None]:
+    """The graph that holds what a person names, and the node meant; None stands for the whole of a run.
+
+    Args:
+        name: a path, a stage's address or name, a run's id (or its start), `MODEL@VERSION`,
+            `MODEL/ENVIRONMENT`, or a node's own id.
+
+    Raises:
+        UnknownNode: nothing is called that.
+    """
+    run = _run_named(catalog.runs, name.removeprefix("run:"))
+    if run is not None:
+        return of_run(run, catalog), None
+    version = _version_named(catalog.models, name)
+    if version is not None:
+        node, run_id = version
+        made = next((found for found in catalog.runs if found.id == run_id), None)
+        return (of_run(made, catalog) if made else _only_models(catalog)), node
+    graph = of_head(catalog)
+    node_id = _node_named(graph, name)
+    if node_id is not None:
+        return graph, node_id
+    known = {word for node in graph.nodes for word in (node.id.partition(":")[2], node.label)}
+    known |= {f"{model.name}@{found.version}" for model in catalog.models for found in model.versions}
+    raise UnknownNode(name, known)
+
+
+def _reach(start: str, steps: dict[str, list[str]], limit: int | None) -> set[str]:
+    found = {start}
+    edge = [start]
+    while edge and (limit is None or limit > 0):
+        edge = sorted({target for node in edge for target in steps.get(node, ())} - found)
+        found.update(edge)
+        limit = None if limit is None else limit - 1
+    return found
+
+
+def _add_stages(
+    build: _Builder,
+    stages: Sequence[Stage],
+    datasets: Iterable[Dataset],
+    owner: dict[str, str | None] | dict[str, str],
+) -> None:
+    made = Owners((out.path, f"artifact:{out.path}") for stage in stages for out in stage.outs)
+    known = {dataset.path: dataset for dataset in datasets}
+    for stage in stages:
+        run = owner.get(stage.address)
+        here = build.add(Node(id=f"stage:{stage.address}", kind="stage", label=stage.address, run=run))
+        for out in stage.outs:
+            build.join(here, build.add(_artifact(out, run)))
+    for stage in stages:
+        for dep in stage.deps:
+            for source in made.of(dep.path) or [build.add(_data(dep, known))]:
+                build.join(source, f"stage:{stage.address}")
+
+
+def _artifact(out: Artifact, run: str | None) -> Node:
+    return Node(
+        id=f"artifact:{out.path}",
+        kind="artifact",
+        label=out.path,
+        run=run,
+        md5=out.md5,
+        size=out.size,
+        detail=out.kind,
+    )
+
+
+def _data(dep: Dependency, datasets: dict[str, Dataset]) -> Node:
+    """A path that no stage makes: a dataset (or a part of one), or a plain file such as code."""
+    dataset = next((datasets[path] for path in parents(dep.path) if path in datasets), None)
+    path = dataset.path if dataset else dep.path
+    whole = dataset is None or dataset.path == dep.path
+    return Node(
+        id=f"data:{path}",
+        kind="data",
+        label=dataset.name if dataset else path,
+        md5=(dep.md5 if whole else None) or (dataset.md5 if dataset else None),
+        size=(dep.size if whole else None) or (dataset.size if dataset else None),
+        detail="dataset" if dataset else "file",
+    )
+
+
+def _add_models(build: _Builder, runs: Sequence[Run], models: Iterable[Model]) -> None:
+    by_id = {run.id: run for run in runs}
+    for model in models:
+        for version in model.versions:
+            run = by_id.get(version.run)
+            if run is not None:
+                build.join(_model_source(build, run, model), _add_version(build, model, version))
+
+
+def _model_source(build: _Builder, run: Run, model: Model) -> str:
+    """The artifact a version is made of; the run itself when the declared path is none of its artifacts."""
+    path = model.info.artifact.replace("${run}", run.name)
+    if any(out.path == path for out in run.artifacts):
+        return f"artifact:{path}"
+    return build.add(Node(id=f"run:{run.id}", kind="run", label=run.name, run=run.id))
+
+
+def _add_version(build: _Builder, model: Model, version: ModelVersion) -> str:
+    label = f"{model.name}@{version.version}"
+    node = build.add(Node(id=f"model:{label}", kind="model", label=label, run=version.run))
+    for name in version.environments:
+        place = f"{model.name}/{name}"
+        build.join(node, build.add(Node(id=f"environment:{place}", kind="environment", label=place)))
+    return node
+
+
+def _only_models(catalog: Catalog) -> Graph:
+    """Versions and environments alone: all that is known of a version whose run is in no history."""
+    build = _Builder()
+    for model in catalog.models:
+        for version in model.versions:
+            _add_version(build, model, version)
+    return build.graph()
+
+
+def _run_named(runs: Sequence[Run], name: str) -> Run | None:
+    if len(name) < 4:
+        return None
+    found = [run for run in runs if run.id.startswith(name)]
+    return found[0] if len(found) == 1 else None
+
+
+def _version_named(models: Iterable[Model], name: str) -> tuple[str, str] | None:
+    for model in models:
+        for version in model.versions:
+            if name.removeprefix("model:") == f"{model.name}@{version.version}":
+                return f"model:{model.name}@{version.version}", version.run
+            for place in version.environments:
+                if name.removeprefix("environment:") == f"{model.name}/{place}":
+                    return f"environment:{model.name}/{place}", version.run
+    return None
+
+
+def _node_named(graph: Graph, name: str) -> str | None:
+    ids = {node.id for node in graph.nodes}
+    path = name.removeprefix("./").rstrip("/")
+    for wanted in (name, *(f"{kind}:{path}" for kind in ("artifact", "data", "stage"))):
+        if wanted in ids:
+            return wanted
+    labelled = [node.id for node in graph.nodes if node.label in (name, path)]
+    if not labelled:
+        labelled = [node.id for node in graph.nodes if node.kind == "stage" and node.id.endswith(f":{name}")]
+    return labelled[0] if labelled else None
