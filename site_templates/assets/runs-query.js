@@ -6,7 +6,7 @@
    or, and (the default between two terms), not, parentheses; `field op value` with op one of = != > >= < <=
    and : (contains; for tags: has; for numbers: equals) and !: (does not). `none` stands for no value. A bare
    word looks into every text column. Names and values with spaces or operators stand in quotes. A field may be
-   given by its key, its label or the end of its key.
+   given by its key, its label, the end of its key or, if only one has it, a word of its label (`auc`).
 
    Modelbook.query.compile(text, columns) -> function (row) -> bool; throws Modelbook.query.Problem {message, at}.
    `columns` are those of runs-model.js. */
@@ -146,6 +146,9 @@
     if (!found.length) found = columns.filter(function (column) {
       return /[./:]/.test(column.key) && column.key.toLowerCase().split(/[./:]/).pop() === wanted;
     });
+    if (!found.length) found = columns.filter(function (column) {
+      return column.label.toLowerCase().split(/[^a-z0-9]+/).indexOf(wanted) >= 0;
+    });
     if (found.length === 1) return found[0];
     if (found.length) {
       throw new Problem(name + " could be " + found.map(function (column) { return column.key; }).join(" or "), at);
@@ -158,8 +161,8 @@
     var best = "";
     var least = Math.max(2, Math.floor(wanted.length / 2));
     columns.forEach(function (column) {
-      [column.key, column.key.split(/[./:]/).pop()].forEach(function (name) {
-        var far = distance(wanted, name.toLowerCase());
+      [column.key, column.key.split(/[./:]/).pop(), column.label].forEach(function (name) {
+        var far = name.toLowerCase().indexOf(wanted) >= 0 ? 1 : distance(wanted, name.toLowerCase());
         if (far < least) {
           least = far;
           best = name;

@@ -231,9 +231,10 @@
   /* Wide enough for heading and the first values, within reason. */
   Table.prototype.measure = function (column) {
     if (column.kind === "spark") return 120;
-    var longest = column.label.length + 3;
+    var longest = column.label.length + (column.direction ? 6 : 4);
     for (var row = 0; row < Math.min(this.data.rows, 200); row += 1) {
-      longest = Math.max(longest, column.text(row).length);
+      var chips = column.kind === "tag" ? 2.5 * (column.raw(row) || []).length : 0;
+      longest = Math.max(longest, column.text(row).length + chips);
     }
     return Math.round(Math.max(76, Math.min(longest * 7.4 + 26, 280)));
   };
