@@ -2,11 +2,87 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
 
 import click
 
 from modelbook.cli import repo_option
+from modelbook.errors import CheckFailed, SpecError
+
+if TYPE_CHECKING:
+    from modelbook.runner.dvc import Ended
+    from modelbook.spec import Run, Workspace
+
+
+def _workspace(repo: Path) -> Workspace:
+    from modelbook import spec
+
+    return spec.load(spec.find_root(repo))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+@click.command()
+@repo_option
+def check(repo: Path) -> None:
+    """Validate mlproject.yaml and every experiment spec."""
+    from modelbook import stages
+
+    workspace = _workspace(repo)
+    issues = stages.missing_deps(workspace)
+    if issues:
+        raise SpecError(issues)
+    _print_summary(workspace)
+
+
+def _print_summary(workspace: Workspace) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("experiment", "pipeline", "runs", "description", box=None, header_style="bold")
+    for spec in workspace.specs.values():
+        runs = sum(run.experiment == spec.name for run in workspace.runs)
+        shown = "abstract" if spec.experiment.abstract else str(runs)
+        description = " ".join(spec.experiment.description.split())
+        table.add_row(
+            spec.name, spec.experiment.pipeline or "", shown, Text(description, overflow="ellipsis")
+        )
+    console = Console(highlight=False)
+    console.print(table)
+    numbers = [
+        _count(len(workspace.project.pipelines), "pipeline"),
+        _count(len(workspace.specs), "experiment"),
+        _count(len(workspace.runs), "run"),
+    ]
+    console.print(Text(f"{workspace.project.name}: {', '.join(numbers)}, no faults"))
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(["project", "experiment"]), required=False)
+@click.option(
+    "--write", is_flag=True, help="Write both to .modelbook/, where the specs' first lines point to."
+)
+@repo_option
+def schema(repo: Path, kind: str | None, write: bool) -> None:
+    """Print the JSON Schema of mlproject.yaml (project) or of experiment specs, for editors."""
+    from modelbook import spec
+
+    schemas = spec.schemas()
+    if not write:
+        click.echo(schemas[kind or "project"][1], nl=False)
+        return
+    root = spec.find_root(repo)
+    for path, text in schemas.values():
+        (root / path).parent.mkdir(exist_ok=True)
+        (root / path).write_text(text, encoding="utf-8")
+        click.echo(f"wrote {path}")
 
 
 @click.command()
@@ -14,23 +90,23 @@ from modelbook.cli import repo_option
 @repo_option
 def sync(repo: Path, only_check: bool) -> None:
     """Write the DVC stages that mlproject.yaml and the experiment specs ask for to dvc.yaml."""
-    from modelbook import spec, stages
+    from modelbook import stages
 
-    workspace = spec.load(spec.find_root(repo))
+    workspace = _workspace(repo)
     if only_check:
         stages.check(workspace)
     changed = not only_check and stages.sync(workspace)
-    runs = len(workspace.runs)
-    click.echo(f"{stages.FILE} {'written' if changed else 'is up to date'}: {runs} run{'s' * (runs != 1)}")
+    state = "written" if changed else "is up to date"
+    click.echo(f"{stages.FILE} {state}: {_count(len(workspace.runs), 'run')}")
 
 
 @click.command(hidden=True)
 @repo_option
 def plan(repo: Path) -> None:
     """Check dvc.yaml and write the resolved params of every run; DVC runs this before all other stages."""
-    from modelbook import spec, stages
+    from modelbook import stages
 
-    stages.plan(spec.load(spec.find_root(repo)))
+    stages.plan(_workspace(repo))
 
 
 @click.command("exec", hidden=True, context_settings={"ignore_unknown_options": True})
@@ -47,15 +123,106 @@ def execute(ctx: click.Context, key: str, command: tuple[str, ...]) -> None:
     ctx.exit(status)
 
 
+class RunsFailed(CheckFailed):
+    """Some runs failed; what they said was printed before."""
+
+    def __init__(self, failed: Sequence[str], total: int) -> None:
+        super().__init__(
+            f"{len(failed)} of {_count(total, 'run')} failed: {', '.join(failed)}",
+            hint="what they said is above; the others are done, so the next `modelbook repro` only runs these",
+        )
+
+
 @click.command()
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
+@click.option(
+    "-j", "--jobs", type=click.IntRange(min=1), default=1, help="How many runs at a time (default: 1)."
+)
 @repo_option
-def repro(repo: Path, targets: tuple[str, ...]) -> None:
-    """Sync, then run what is stale with DVC."""
-    from modelbook import spec, stages
+def repro(repo: Path, targets: tuple[str, ...], jobs: int) -> None:
+    """Sync dvc.yaml, then run what is stale with DVC.
+
+    A TARGET is an experiment, a run, a pipeline, or anything that `dvc repro` takes; all, when none is given.
+    """
+    from modelbook import stages
     from modelbook.runner import dvc
 
-    workspace = spec.load(spec.find_root(repo))
-    dvc.initialise(workspace.root)
-    stages.sync(workspace)
-    dvc.repro(workspace.root, targets)
+    workspace = _workspace(repo)
+    runs, others = stages.split(workspace, targets)
+    if dvc.initialise(workspace.root):
+        click.echo("made this a DVC repository: `git commit` what `dvc init` added")
+    if stages.sync(workspace):
+        click.echo(f"{stages.FILE} written: {_count(len(workspace.runs), 'run')}")
+    wanted = [*_addresses(workspace, runs), *others] if targets else []
+    if jobs > 1 and runs:
+        _repro_side_by_side(workspace, runs, jobs)
+    dvc.repro(workspace.root, wanted, quiet=jobs > 1)
+
+
+def _addresses(workspace: Workspace, runs: Sequence[Run]) -> list[str]:
+    from modelbook import stages
+
+    return [address for run in runs for address in stages.addresses(workspace, run)]
+
+
+def _repro_side_by_side(workspace: Workspace, runs: list[Run], jobs: int) -> None:
+    """What the runs share first, then those that are stale, several at a time."""
+    from modelbook import stages
+    from modelbook.runner import dvc
+
+    dvc.repro(workspace.root, stages.upstream(workspace, runs))
+    stale = dvc.changed(workspace.root)
+    lanes = {run.name: stages.addresses(workspace, run) for run in runs}
+    lanes = {run: own for run, own in lanes.items() if stale & set(own)}
+    click.echo(f"{_count(len(lanes), 'run')} to do, {len(runs) - len(lanes)} up to date")
+    with _Progress(len(lanes)) as progress:
+        failed = dvc.repro_runs(workspace.root, lanes, jobs, progress)
+    if failed:
+        raise RunsFailed([one.run for one in failed], len(lanes))
+
+
+class _Progress(AbstractContextManager["_Progress"]):
+    """Tells how runs go: a bar on a terminal, and a line for each run that ended."""
+
+    def __init__(self, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._console = Console(highlight=False, soft_wrap=True)
+        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+        self._bar = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
+        self._task = self._bar.add_task("", total=total)
+        self._running: list[str] = []
+
+    def __enter__(self) -> _Progress:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def started(self, run: str) -> None:
+        """A run's stages begin."""
+        self._running.append(run)
+        self._show()
+
+    def ended(self, result: Ended) -> None:
+        """A run's stages ended; of one that failed, print all it said."""
+        self._running.remove(result.run)
+        self._bar.advance(self._task)
+        self._show()
+        if result.status:
+            self._print(result.output.rstrip() + "\n", "")
+            self._print(f"failed {result.run} (status {result.status}, {result.seconds:.1f} s)", "bold red")
+        else:
+            self._print(f"done {result.run} ({result.seconds:.1f} s)", "green")
+
+    def _show(self) -> None:
+        self._bar.update(self._task, description=", ".join(self._running))
+
+    def _print(self, text: str, style: str) -> None:
+        from rich.text import Text
+
+        self._console.print(Text(text, style=style))

@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock
@@ -72,14 +73,16 @@ def initialise(root: Path) -> bool:
     return True
 
 
-def repro(root: Path, targets: Sequence[str] = ()) -> None:
-    """Run `dvc repro`, its output on our own streams.
+def repro(root: Path, targets: Sequence[str] = (), *, quiet: bool = False) -> None:
+    """Run `dvc repro`, its output on our own streams; quiet, only what stages and faults say.
 
     Raises:
         ReproFailed: a stage failed, or a signal ended it.
         MissingProgram: there is no dvc.
     """
-    status = processes.run(["dvc", "repro", *targets], cwd=root, env=_environment())
+    status = processes.run(
+        ["dvc", "repro", *(["--quiet"] if quiet else []), *targets], cwd=root, env=_environment()
+    )
     if status == processes.NOT_FOUND:
         raise MissingProgram("dvc")
     if status:
@@ -95,8 +98,8 @@ def changed(root: Path) -> set[str]:
 def repro_runs(root: Path, lanes: Mapping[str, Sequence[str]], jobs: int, observer: Observer) -> list[Ended]:
     """Run the stages of many runs, `jobs` runs at a time; what failed, in the order it ended.
 
-    A run that fails does not stop the others. When this is interrupted (KeyboardInterrupt), every process is
-    stopped first.
+    A run that fails does not stop the others. When this is interrupted, every process is stopped before
+    KeyboardInterrupt is raised.
 
     Args:
         lanes: run -> addresses of its stages in the order they must run.
@@ -106,6 +109,7 @@ def repro_runs(root: Path, lanes: Mapping[str, Sequence[str]], jobs: int, observ
     with ThreadPoolExecutor(max_workers=jobs) as executor:
         waiting = list(lanes.items())
         running: set[Future[Ended]] = set()
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             while waiting or running:
                 while waiting and len(running) < jobs:
@@ -119,6 +123,8 @@ def repro_runs(root: Path, lanes: Mapping[str, Sequence[str]], jobs: int, observ
         except BaseException:
             pool.stop()
             raise
+        finally:
+            signal.signal(signal.SIGTERM, before)
     return failed
 
 
@@ -143,7 +149,7 @@ class _Pool:
         return Ended(run, status, time.monotonic() - begin, output)
 
     def _once(self, stages: Sequence[str]) -> tuple[int, str]:
-        argv = ["dvc", "repro", "--wait-for-lock", "--single-item", *stages]
+        argv = ["dvc", "--wait-for-lock", "repro", "--single-item", *stages]
         with self._lock:
             if self._stopped.is_set():
                 return 130, ""
@@ -169,33 +175,25 @@ class _Pool:
         self._stopped.set()
         with self._lock:
             left = list(self._processes)
-        trees = [one for process in left for one in _tree(process.pid)]
-        for pid in trees:
-            _send(pid, signal.SIGINT)
+        for process in left:
+            with suppress(ProcessLookupError):  # it may end in this very moment
+                os.killpg(process.pid, signal.SIGINT)
         for process in left:
             try:
                 process.wait(_GRACE)
             except subprocess.TimeoutExpired:
-                for pid in _tree(process.pid):
-                    _send(pid, signal.SIGKILL)
+                _kill_tree(process.pid)
 
 
-def _tree(pid: int) -> list[int]:
-    """A process and its descendants."""
-    import psutil
+def _kill_tree(pid: int) -> None:
+    """Kill a process and its descendants: a stage's command has a process group of its own."""
+    import psutil  # type: ignore[import-untyped]
 
-    try:
+    with suppress(psutil.Error):
         top = psutil.Process(pid)
-        return [pid, *(one.pid for one in top.children(recursive=True))]
-    except psutil.Error:
-        return []
-
-
-def _send(pid: int, number: signal.Signals) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:  # it ended in this very moment
-        pass
+        for one in [*top.children(recursive=True), top]:
+            with suppress(psutil.Error):
+                one.kill()
 
 
 def _environment() -> dict[str, str]:

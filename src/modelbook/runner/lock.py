@@ -80,10 +80,10 @@ def _same_file(root: Path, item: Any) -> bool:
         return False
     path = root / str(item.get("path"))
     if path.is_dir():
-        return item["md5"] == _folder_hash(path)
+        return bool(item["md5"] == _folder_hash(path))
     try:
-        same_size = item.get("size", path.stat().st_size) == path.stat().st_size
-        return same_size and item["md5"] == _hash(path)
+        size = path.stat().st_size
+        return bool(item.get("size", size) == size and item["md5"] == _hash(path))
     except OSError:
         return False
 

@@ -32,7 +32,8 @@ print(json.dumps({"python": platform.python_version(), "packages": found}))
 
 def machine() -> dict[str, Any]:
     """Platform, CPU, cores we may use, memory in bytes and GPUs."""
-    import psutil  # here: every stage starts with this module, and pays for nothing it does not use
+    # Imported here: every stage starts with this module, and shall pay for nothing it does not use.
+    import psutil  # type: ignore[import-untyped]
 
     return {
         "platform": platform.platform(),

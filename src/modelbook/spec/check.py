@@ -20,6 +20,7 @@ from modelbook.spec.source import Loc, Source, suggestion
 GUARD = "modelbook-plan"
 """Name of the guard stage in `dvc.yaml`."""
 MOST_POINTS = 10_000
+_SHELL_SIGNS = frozenset("|&;<>()'\"\n$`\\*?[]#~!{}")
 _SHARED = ("pipeline", "params", "datasets.*")
 _PER_RUN = ("run", "experiment", *_SHARED, "params.*")
 
@@ -342,7 +343,7 @@ def _value_fault(run: Run, dotted: str) -> tuple[str, str] | None:
         return f"run {run.name} has no such param", suggestion(
             dotted, dotted_keys(run.params), list_all=False
         )
-    if not isinstance(value, str | int | float) or (isinstance(value, str) and set(value) & set("'\"\n$`\\")):
+    if not isinstance(value, str | int | float) or (isinstance(value, str) and _SHELL_SIGNS & set(value)):
         return f"run {run.name} has a value there that a command can't hold", "read it from ${params} instead"
     return None
 

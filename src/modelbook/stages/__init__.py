@@ -8,12 +8,25 @@ from pathlib import Path
 from typing import Any
 
 from modelbook.errors import CheckFailed, Issue, SpecError
-from modelbook.spec import PARAMS_FOLDER, Workspace, params_path
-from modelbook.stages import generate
+from modelbook.spec import PARAMS_FOLDER, Run, Workspace, params_path
+from modelbook.spec.source import parse
+from modelbook.stages import generate, targets
 from modelbook.stages.params import as_text
-from modelbook.stages.splice import FILE, splice
+from modelbook.stages.splice import FILE, is_generated, splice
+from modelbook.stages.targets import addresses, split
 
-__all__ = ["FILE", "StalePlan", "check", "plan", "sync"]
+__all__ = [
+    "FILE",
+    "StalePlan",
+    "addresses",
+    "check",
+    "missing_deps",
+    "plan",
+    "resolved_params",
+    "split",
+    "sync",
+    "upstream",
+]
 
 
 class StalePlan(CheckFailed):
@@ -73,14 +86,34 @@ def resolved_params(workspace: Workspace) -> dict[str, Mapping[str, Any]]:
     return {**shared, **{params_path(run.name): run.params for run in workspace.runs}}
 
 
+def upstream(workspace: Workspace, runs: list[Run]) -> list[str]:
+    """Addresses of the stages that must be done before these runs go side by side."""
+    return targets.upstream(workspace, runs, _by_hand(workspace))
+
+
+def missing_deps(workspace: Workspace) -> list[Issue]:
+    """Deps of stages that are not there and that nothing makes."""
+    return targets.missing_deps(workspace, _by_hand(workspace), lambda path: (workspace.root / path).exists())
+
+
+def _by_hand(workspace: Workspace) -> dict[str, Any]:
+    """The stages of `dvc.yaml` that people wrote."""
+    text = _text(_file(workspace.root))
+    found = (parse(text, FILE).data.get("stages") if text.strip() else None) or {}
+    return {name: body for name, body in found.items() if not is_generated(body)}
+
+
 def _texts(workspace: Workspace) -> tuple[str, str]:
     """The text of `dvc.yaml` as it is and as it should be."""
-    file = _file(workspace.root)
+    old = _text(_file(workspace.root))
+    return old, splice(old, generate.variables(workspace), generate.stages(workspace))
+
+
+def _text(file: Path) -> str:
     try:
-        old = file.read_bytes().decode("utf-8") if file.exists() else ""
+        return file.read_bytes().decode("utf-8") if file.exists() else ""
     except UnicodeDecodeError as error:
         raise SpecError([Issue(FILE, 0, 0, f"is not UTF-8 text (byte {error.start})")]) from None
-    return old, splice(old, generate.variables(workspace), generate.stages(workspace))
 
 
 def _file(root: Path) -> Path:

@@ -20,8 +20,10 @@ from modelbook.spec.placeholders import fill, names_in
 
 _OPERATORS = set("|&;<>()")
 _SHELL_WORDS = frozenset(
-    "! . : [ [[ alias break case cd command continue do eval exec exit export for function if let read return "
-    "set shift source test time times trap type ulimit umask unset until wait while {".split()
+    shlex.split(
+        "! . : [ [[ { alias break case cd command continue do eval exec exit export for function if let read "
+        "return set shift source test time times trap type ulimit umask unset until wait while"
+    )
 )
 
 
@@ -139,7 +141,7 @@ def _grouped(line: str) -> str:
 
 
 def needs_shell(line: str) -> bool:
-    """Whether a command has operators, assignments, words or comments of the shell's own, outside of quotes."""
+    """Whether a command has operators, assignments, words or comments of the shell's, outside of quotes."""
     lexer = shlex.shlex(line, posix=False, punctuation_chars=True)
     lexer.whitespace_split = True
     lexer.commenters = ""

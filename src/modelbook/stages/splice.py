@@ -25,8 +25,8 @@ KEY = "modelbook"
 """The variable in `vars:`, and the key in `meta:`, that generated parts are known by."""
 
 HEADER = """\
-# `modelbook sync` writes the parts of this file that come from mlproject.yaml and the experiment specs: the
-# variable modelbook, and every stage with modelbook in its meta. Anything else here is yours and stays as it is.
+# `modelbook sync` writes the parts of this file that come from mlproject.yaml and the experiment specs:
+# the variable modelbook, and every stage with modelbook in its meta. All else is yours and stays as it is.
 """
 
 
@@ -36,7 +36,7 @@ class UnsafeChange(ModelbookError):
     def __init__(self) -> None:
         super().__init__(
             f"{FILE} can't be changed without touching what was written by hand",
-            hint="an anchor or merge key that crosses a generated part is the usual reason: move it out of there",
+            hint="an anchor or merge key that crosses a generated part is the usual reason: move it away",
         )
 
 
@@ -62,7 +62,7 @@ def splice(text: str, variable: Mapping[str, Any], stages: Mapping[str, Any]) ->
     """The text with the variable `modelbook` and exactly these generated stages.
 
     Raises:
-        SpecError: it is no YAML; a name is taken by a stage written by hand; a part is laid out in a way that
+        SpecError: it is no YAML; a stage written by hand has a name we need; a part is laid out in a way that
             nothing can be put into.
         UnsafeChange: what was written by hand would have changed.
     """
