@@ -1,0 +1,122 @@
+/* Glue of the pages: search, and the tab of pages that are not in the navigation.
+
+   Search looks through experiments, models, datasets and sections; runs have their own table. Its index is a
+   script that is inserted when the search is first opened: a page opened from a file may not fetch. */
+(function () {
+  "use strict";
+
+  var Modelbook = window.Modelbook;
+  var own = document.currentScript.src;
+  var root = new URL("..", own).href;
+  var element = Modelbook.element;
+  var MOST = 30;
+
+  function score(entry, words) {
+    var title = entry.title.toLowerCase();
+    var rest = (entry.kind + " " + entry.text).toLowerCase();
+    var sum = 0;
+    for (var i = 0; i < words.length; i++) {
+      var at = title.indexOf(words[i]);
+      if (at === 0) sum += 8;
+      else if (at > 0) sum += 4;
+      else if (rest.indexOf(words[i]) >= 0) sum += 1;
+      else return 0;
+    }
+    return sum;
+  }
+
+  function find(entries, query) {
+    var words = query.toLowerCase().split(/\s+/).filter(Boolean);
+    if (!words.length) return entries.slice(0, MOST);
+    return entries
+      .map(function (entry, at) { return { entry: entry, score: score(entry, words), at: at }; })
+      .filter(function (found) { return found.score > 0; })
+      .sort(function (a, b) { return b.score - a.score || a.at - b.at; })
+      .slice(0, MOST)
+      .map(function (found) { return found.entry; });
+  }
+
+  function item(entry) {
+    var link = element("a", { href: root + entry.url }, element("span", {}, entry.title), element("small", {}, entry.kind));
+    return element("li", {}, link);
+  }
+
+  function makeDialog() {
+    var input = element("input", { type: "search", placeholder: "Search experiments, models, datasets", "aria-label": "Search", autocomplete: "off" });
+    var list = element("ul", { "aria-label": "Results" });
+    var note = element("p", { role: "status" });
+    var dialog = element("dialog", { class: "mb-search", "aria-label": "Search" }, input, list, note);
+    var entries = [];
+
+    function show() {
+      var found = find(entries, input.value);
+      list.replaceChildren.apply(list, found.map(item));
+      note.textContent = found.length ? "" : "Nothing found. Single runs are found in the runs table.";
+      note.hidden = found.length > 0;
+    }
+
+    function step(event) {
+      var links = Array.prototype.slice.call(list.querySelectorAll("a"));
+      var at = links.indexOf(document.activeElement);
+      if (event.key === "ArrowDown") at = Math.min(at + 1, links.length - 1);
+      else if (event.key === "ArrowUp") at -= 1;
+      else if (event.key === "Enter" && at < 0 && links.length) { links[0].click(); return; }
+      else return;
+      event.preventDefault();
+      (links[at] || input).focus();
+    }
+
+    input.addEventListener("input", show);
+    dialog.addEventListener("keydown", step);
+    dialog.addEventListener("click", function (event) { if (event.target === dialog) dialog.close(); });
+    document.body.append(dialog);
+    return function () {
+      if (!dialog.open) dialog.showModal();
+      input.select();
+      Modelbook.load("search", root + "assets/data/search.js", function (value, error) {
+        if (error) { note.hidden = false; note.textContent = "The search index could not be loaded."; return; }
+        entries = value;
+        show();
+      });
+    };
+  }
+
+  function addSearch() {
+    var bar = document.querySelector(".md-header__inner");
+    if (!bar || typeof HTMLDialogElement === "undefined") return;
+    var open = null;
+    var button = element("button", { type: "button", class: "mb-search-open", "aria-label": "Search" });
+    button.innerHTML = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M9.500 3a6.500 6.500 0 0 1 5.200 10.400l5.300 5.300-1.300 1.300-5.300-5.300A6.500 6.500 0 1 1 9.500 3m0 2a4.500 4.500 0 1 0 0 9 4.500 4.500 0 0 0 0-9"/></svg>';
+    button.append(element("span", {}, "Search"), element("kbd", {}, "/"));
+    function show() { (open = open || makeDialog())(); }
+    button.addEventListener("click", show);
+    bar.append(button);
+    document.addEventListener("keydown", function (event) {
+      var typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) || event.target.isContentEditable;
+      if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key === "/" || event.key === "s") { event.preventDefault(); show(); }
+    });
+  }
+
+  /* Pages of runs and commits are in no navigation; their section's tab is still the active one. */
+  function markTab() {
+    var part = location.href.slice(root.length).split(/[/?#]/)[0];
+    var section = { commits: "changes" }[part] || part;
+    if (document.querySelector(".md-tabs__item--active") || !section) return;
+    document.querySelectorAll(".md-tabs__link").forEach(function (link) {
+      if (link.href === root + section + "/index.html") link.parentElement.classList.add("md-tabs__item--active");
+    });
+  }
+
+  /* The receipt that an address points to is open. */
+  function openTarget() {
+    var id = decodeURIComponent(location.hash.slice(1));
+    var target = id && document.getElementById(id);
+    if (target && target.tagName === "DETAILS") target.open = true;
+  }
+
+  addSearch();
+  markTab();
+  openTarget();
+  window.addEventListener("hashchange", openTarget);
+})();

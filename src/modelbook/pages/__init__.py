@@ -1,0 +1,138 @@
+"""A Catalog as pages: what stands on each, and where. Pure: templates and engines are the site's business.
+
+    catalog -> compose -> Page(path, template, title, context)
+
+Addresses in contexts are relative to the site's root (`runs/0123456789ab/index.html`); texts are as the
+repository has them, on one line where a page needs one, and must be escaped by whoever renders them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from modelbook.pages import changes, data, experiments, home, models, rundata, runs, text
+from modelbook.pages.index import Index, commit_href, experiment_href, model_href, run_href
+from modelbook.records import WORKSPACE, Catalog
+
+Read = Callable[[str], bytes | None]
+"""Git blob id -> its content, or None when it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page.
+
+    Attributes:
+        path: of its HTML file, from the site's root, always `.../index.html`.
+        title: plain text that is safe in a theme's title and navigation.
+        template: without the ending; the site knows which engine and suffix.
+        context: a frozen dataclass; the template sees it as `page`.
+        bulk: kind of a page there may be thousands of (`run`, `commit`), else empty.
+        nav: label in the navigation, empty for pages that are reached by links.
+        search: what the search finds it by, besides the title; None for pages it does not list.
+        kind: what the search says it is.
+        files: (address from the site's root, Git blob id) of images the page shows.
+        data: (name, plain data) that a script of the page loads from `data_href(name)`.
+    """
+
+    path: str
+    title: str
+    template: str
+    context: Any
+    bulk: str = ""
+    nav: str = ""
+    search: str | None = None
+    kind: str = ""
+    files: tuple[tuple[str, str], ...] = ()
+    data: tuple[str, Any] | None = None
+
+
+def data_href(name: str) -> str:
+    """Address of a page's data, from the site's root."""
+    return f"assets/data/{name}.js"
+
+
+def compose(catalog: Catalog, read: Read) -> Iterator[Page]:
+    """Every page of the site, hand-sized ones first."""
+    index = Index(catalog)
+    history = changes.History(index)
+    rows = changes.rows(index, history)
+    name = text.plain(catalog.project.name) or "Modelbook"
+    yield Page("index.html", name, "home", home.page(index, rows), nav="Home", search="", kind="page")
+    yield from _sections(index, rows)
+    yield from _experiments(index)
+    yield from _models(index)
+    yield from (_run(index, run, read) for run in catalog.runs)
+    yield from (_commit(index, history, sha) for sha in index.snapshots)
+
+
+def _sections(index: Index, rows: tuple[changes.Row, ...]) -> Iterator[Page]:
+    contexts = (
+        ("experiments", "Experiments", experiments.listing(index), "leaderboard what was tried"),
+        ("runs", "Runs", runs.listing(index, data_href("runs")), "table of all runs compare filter"),
+        ("models", "Models", models.listing(index), "registry versions environments"),
+        ("datasets", "Datasets", data.datasets(index), "data hashes licences"),
+        ("lineage", "Lineage", data.lineage(index), "graph of data stages artifacts models"),
+        ("changes", "Changes", changes.listing(rows), "commits history activity"),
+        ("problems", "Problems", data.problems(index), "files that could not be read"),
+    )
+    for name, title, context, words in contexts:
+        table = ("runs", rundata.columns(index)) if name == "runs" else None
+        yield Page(
+            f"{name}/index.html", title, name, context, nav=title, search=words, kind="page", data=table
+        )
+
+
+def _experiments(index: Index) -> Iterator[Page]:
+    for item in index.catalog.experiments:
+        spec = item.spec
+        words = " ".join(
+            [spec.description if spec else "", item.pipeline, *item.tags, spec.owner if spec else ""]
+        )
+        yield Page(
+            experiment_href(item.name),
+            text.plain(item.name) or "experiment",
+            "experiment",
+            experiments.page(index, item),
+            search=text.cut(text.line(words), 400),
+            kind="experiment",
+        )
+
+
+def _models(index: Index) -> Iterator[Page]:
+    for model in index.catalog.models:
+        words = f"{model.info.description} {model.info.owner} {model.info.pipeline}"
+        name = text.plain(model.name) or "model"
+        yield Page(
+            model_href(model.name),
+            name,
+            "model",
+            models.page(index, model),
+            search=text.cut(text.line(words), 400),
+            kind="model",
+        )
+        for version in model.versions:
+            yield Page(
+                model_href(model.name, version.version),
+                f"{name} {text.plain(version.version)}",
+                "version",
+                models.page(index, model, version),
+                search=" ".join(version.environments),
+                kind="model version",
+            )
+
+
+def _run(index: Index, run: Any, read: Read) -> Page:
+    context = runs.page(index, run, read)
+    title = f"Run {text.plain(run.name) or run.id}"
+    files = tuple(drawing.image for drawing in context.plots if drawing.image)
+    return Page(run_href(run.id), title, "run", context, bulk="run", files=files)
+
+
+def _commit(index: Index, history: changes.History, sha: str) -> Page:
+    title = "Workspace" if sha == WORKSPACE else f"Commit {sha[:7]}"
+    return Page(
+        commit_href(sha), title, "commit", changes.page(index, history, index.snapshots[sha]), bulk="commit"
+    )

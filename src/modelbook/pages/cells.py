@@ -1,0 +1,233 @@
+"""What stands in a table: values that always say something, and the receipt behind each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from modelbook.pages import text
+from modelbook.pages.index import Index, Link, best, number
+from modelbook.records import MetricInfo, Run, Stage, State, Value
+
+ARROWS = {"maximize": "↑", "minimize": "↓"}
+_SAYS = {State.NOT_PULLED: "not pulled", State.UNREADABLE: "unreadable", State.NEVER: "never run"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of a table.
+
+    Attributes:
+        state: `present`, `not_pulled`, `unreadable`, `never`, or `absent` when there is no such value.
+        title: more than fits: every digit, or the reason why there is no value.
+        tone: `good`, `bad`, `best` or empty.
+    """
+
+    text: str
+    state: str = "present"
+    title: str = ""
+    href: str | None = None
+    number: bool = False
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column's heading; `number` sets it flush right."""
+
+    text: str
+    title: str = ""
+    number: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A plain table; the first column names its row and stays in sight when the rest is scrolled."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Where a number comes from: (what, text or link) rows, and the command that makes it again."""
+
+    rows: tuple[tuple[str, Link], ...]
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A named value with its receipt. `id` is its anchor on the page."""
+
+    id: str
+    name: str
+    cell: Cell
+    receipt: Receipt
+    note: str = ""
+    tags: tuple[str, ...] = field(default=())
+
+
+DASH = "–"
+"""Stands where there is nothing to say, so that no cell is blank."""
+
+ABSENT = Cell(DASH, "absent")
+
+TONES: Mapping[bool | None, str] = {True: "good", False: "bad", None: ""}
+"""Whether a change is for the better -> how it looks."""
+
+
+def cell(
+    found: Value | None, info: MetricInfo | None = None, href: str | None = None, tone: str = ""
+) -> Cell:
+    """A param or metric as a cell."""
+    if found is None:
+        return Cell(DASH, "absent", "this run has no such value")
+    if found.state is not State.PRESENT:
+        return Cell(_SAYS[found.state], str(found.state), reason(found), href)
+    raw = found.value
+    is_number = isinstance(raw, int | float) and not isinstance(raw, bool)
+    shown = text.cut(text.line(text.value(raw, info))) or '""'
+    exact = text.line(text.exact(raw))
+    return Cell(shown, "present", exact if exact != shown else "", href, is_number, tone)
+
+
+def link_cell(link: Link, tone: str = "") -> Cell:
+    """A link as a cell."""
+    return Cell(text.line(link.text) or DASH, "present", link.title, link.href, tone=tone)
+
+
+def reason(found: Value) -> str:
+    """Why a value is not there, and what would bring it."""
+    size = f" ({text.size(found.size)})" if found.size is not None else ""
+    says = {
+        State.NOT_PULLED: f"{found.path}{size} lies in DVC's cache or remote; `dvc fetch` brings it",
+        State.UNREADABLE: f"{found.path} could not be read",
+        State.NEVER: f"declared in {found.path}, but no run has made it yet",
+    }[found.state]
+    return text.line(f"{says}: {found.reason}" if found.reason else says)
+
+
+def heading(info: MetricInfo) -> Column:
+    """A metric's column."""
+    arrow = ARROWS.get(info.direction or "", "")
+    return Column(f"{text.cut(text.line(info.name), 60)} {arrow}".rstrip(), direction(info), number=True)
+
+
+def direction(info: MetricInfo) -> str:
+    """Which way is better, in words."""
+    words = {"maximize": "higher is better", "minimize": "lower is better"}.get(info.direction or "", "")
+    guessed = " (guessed from its name)" if info.guessed and words else ""
+    return "; ".join(part for part in (text.line(info.description), words + guessed) if part)
+
+
+def receipt(index: Index, run: Run, found: Value) -> Receipt:
+    """The receipt of a value of a run."""
+    stage = next((item for item in run.stages if item.address == found.stage), None)
+    source = Link(found.path or DASH, index.forge("blob", run.commit, found.path) if found.path else None)
+    rows = [
+        ("commit", index.commit_link(run.commit)),
+        ("file", source),
+        ("key", Link(" › ".join(found.key) or "the whole file")),
+        ("Git blob", Link((found.blob or "not in Git")[:12], title=found.blob or "")),
+        ("DVC hash", Link(found.md5 or "")),
+        ("size", Link(text.size(found.size))),
+        ("stage", Link(found.stage or "")),
+        ("lock entry", Link(((stage.lock if stage else None) or "")[:12])),
+    ]
+    return Receipt(tuple((name, link) for name, link in rows if link.text), recreate(run, stage))
+
+
+def recreate(run: Run, stage: Stage | None = None) -> str:
+    """The shell commands that make a run (or one of its stages) again in a clean clone."""
+    target = stage.address if stage else (run.stages[-1].address if run.stages else "")
+    steps = [f"git checkout {run.commit[:12]}"] if _is_sha(run.commit) else []
+    return "\n".join([*steps, f"dvc repro {_shell(target)}".rstrip()])
+
+
+def _is_sha(commit: str) -> bool:
+    return len(commit) == 40
+
+
+def _shell(word: str) -> str:
+    safe = word and all(char.isalnum() or char in "@%+=:,./-_" for char in word)
+    return word if safe or not word else "'" + word.replace("'", "'\"'\"'") + "'"
+
+
+def facts(index: Index, run: Run, values: Iterable[Value], prefix: str) -> tuple[Fact, ...]:
+    """Values of a run with their receipts, anchors `PREFIX-NAME`."""
+    made: list[Fact] = []
+    taken: set[str] = set()
+    for found in values:
+        anchor = f"{prefix}-{text.slug(found.name or found.path)}"
+        anchor = anchor if anchor not in taken else f"{anchor}-{text.slug(found.path + '#' + found.name)}"
+        taken.add(anchor)
+        info = index.infos.get(found.name)
+        made.append(
+            Fact(
+                anchor,
+                text.line(found.name) or text.line(found.path),
+                cell(found, info if prefix == "m" else None),
+                receipt(index, run, found),
+                direction(info) if info and prefix == "m" else "",
+            )
+        )
+    return tuple(made)
+
+
+def metric_columns(index: Index, runs: Sequence[Run], first: str, most: int = 6) -> list[MetricInfo]:
+    """The metrics worth a column: the headline, then those most runs have, with a direction first."""
+    seen: dict[str, int] = {}
+    for run in runs:
+        for found in run.metrics:
+            seen[found.name] = seen.get(found.name, 0) + 1
+    infos = [index.infos.get(name, MetricInfo(name=name)) for name in seen if name]
+    infos.sort(key=lambda info: (info.name != first, info.direction is None, -seen[info.name], info.name))
+    return infos[:most]
+
+
+def varied(runs: Sequence[Run]) -> list[str]:
+    """Names of the params whose values differ between the runs, sorted."""
+    values: dict[str, set[str]] = {}
+    for run in runs:
+        for found in run.params:
+            values.setdefault(found.name, set()).add(repr(found.value))
+    counts: dict[str, int] = {}
+    for run in runs:
+        for name in {found.name for found in run.params}:
+            counts[name] = counts.get(name, 0) + 1
+    return sorted(name for name in values if name and (len(values[name]) > 1 or counts[name] < len(runs)))
+
+
+def runs_table(index: Index, runs: Sequence[Run], headline: MetricInfo | None, caption: str = "") -> Table:
+    """Runs with their metrics and the params that tell them apart; the best of each metric is marked."""
+    infos = metric_columns(index, runs, headline.name if headline else "")
+    params = varied(runs)[:8]
+    tops = {info.name: _top(runs, info) for info in infos}
+    columns = (
+        Column("run"),
+        *(heading(info) for info in infos),
+        *(Column(text.cut(text.line(name), 60)) for name in params),
+        Column("date"),
+        Column("commit"),
+    )
+    rows = []
+    for run in runs:
+        tones = {info.name: "best" if run.id in tops[info.name] else "" for info in infos}
+        rows.append(
+            (
+                link_cell(index.run_link(run)),
+                *(cell(run.metric(info.name), info, tone=tones[info.name]) for info in infos),
+                *(cell(run.param(name)) for name in params),
+                Cell(text.day(run.date), title=run.date),
+                link_cell(index.commit_link(run.commit)),
+            )
+        )
+    return Table(columns, tuple(rows), caption)
+
+
+def _top(runs: Sequence[Run], info: MetricInfo) -> set[str]:
+    top = best(runs, info)
+    score = number(top, info.name) if top else None
+    return {run.id for run in runs if number(run, info.name) == score} if top and len(runs) > 1 else set()

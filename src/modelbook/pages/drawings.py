@@ -1,0 +1,205 @@
+"""Drawings on pages: plots of a run, a metric over history, lineage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from modelbook import charts, lineage
+from modelbook.pages import text
+from modelbook.pages.cells import ABSENT, Cell, Column, Table
+from modelbook.pages.index import Index, model_href, run_href
+from modelbook.records import Experiment, MetricInfo, Node, Plot, Run, State
+
+MOST_BYTES = 4_000_000
+"""A larger data file is named, not drawn: reading it would make one page cost more than all others."""
+
+MOST_IMAGE_BYTES = 2_000_000
+"""A larger image is named, not shown."""
+
+MOST_NODES = 80
+"""Boxes in the drawing of one run's lineage."""
+
+MOST_ROWS = 50
+"""Rows of a plot's data shown under it."""
+
+_MAGIC = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpg", b"GIF8": "gif"}
+
+Read = Callable[[str], bytes | None]
+"""Git blob id -> its content, or None when it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """One plot.
+
+    Attributes:
+        svg: the still drawing; of an image, empty.
+        image: address of the image, from the site's root, and the blob it is copied from.
+        figure: what Plotly makes interactive, or None.
+        data: the first rows of what is drawn, for those who read rather than look.
+        reason: why there is nothing to see, or empty.
+    """
+
+    id: str
+    title: str
+    svg: str = ""
+    image: tuple[str, str] | None = None
+    figure: Mapping[str, Any] | None = None
+    data: Table | None = None
+    more_rows: int = 0
+    source: str = ""
+    state: str = "present"
+    reason: str = ""
+
+
+def spark(key: str, values: Sequence[float], info: MetricInfo) -> str:
+    """The best value so far, at the size of a word; nothing for fewer than two values."""
+    if len(values) < 2:
+        return ""
+    title = f"best {text.line(info.name)} so far"
+    return charts.sparkline(values, key=f"spark-{key}", title=title, direction=info.direction)
+
+
+def history(index: Index, item: Experiment, info: MetricInfo) -> str:
+    """The headline metric of an experiment's runs by date."""
+    runs = [index.runs[name] for name in reversed(item.runs) if name in index.runs]
+    points = [
+        charts.Point(
+            value=score.value,
+            date=run.date,
+            label=f"{run.name} ({text.value(score.value, info)})",
+            href=f"../../{run_href(run.id)}",
+        )
+        for run in runs
+        if (score := run.metric(info.name)) and score.state is State.PRESENT
+    ]
+    if len(points) < 2:
+        return ""
+    chart = charts.history_chart(
+        f"{info.name} over time", points, metric=info.name, unit=info.unit, direction=info.direction
+    )
+    return "" if isinstance(chart, charts.Nothing) else chart.svg("history")
+
+
+def run_lineage(index: Index, run: Run) -> str:
+    """What a run was made from, and what became of it."""
+    graph = lineage.of_run(run, index.catalog)
+    if len(graph.nodes) < 2:
+        return ""
+    return charts.lineage_svg(
+        graph, key="lineage", title=f"Lineage of {run.name}", href=_links(index, "../../"), limit=MOST_NODES
+    )
+
+
+def head_lineage(index: Index) -> tuple[str, int, int]:
+    """(drawing, nodes, edges) of everything at HEAD."""
+    graph = lineage.of_head(index.catalog)
+    if not graph.nodes:
+        return "", 0, 0
+    svg = charts.lineage_svg(graph, key="lineage", href=_links(index, "../"))
+    return svg, len(graph.nodes), len(graph.edges)
+
+
+def _links(index: Index, root: str) -> Callable[[Node], str | None]:
+    datasets = {item.path: item.name for item in index.catalog.datasets}
+    models = {item.name for item in index.catalog.models}
+
+    def href(node: Node) -> str | None:
+        name = node.id.partition(":")[2]
+        model, _, version = name.rpartition("@")
+        if node.kind == "model" and model in models:
+            return root + model_href(model, version)
+        if node.kind == "environment" and name.rpartition("/")[0] in models:
+            return root + model_href(name.rpartition("/")[0])
+        if node.kind == "data" and name in datasets:
+            return f"{root}datasets/index.html#{text.slug(datasets[name])}"
+        return root + run_href(node.run) if node.run and node.run in index.runs else None
+
+    return href
+
+
+def drawings(run: Run, read: Read) -> tuple[Drawing, ...]:
+    """Every plot of a run."""
+    made: dict[str, Drawing] = {}
+    for plot in run.plots:
+        key = text.slug(plot.name)
+        key = key if f"plot-{key}" not in made else f"{key}-{len(made)}"
+        drawn = _drawing(plot, f"plot-{key}", read)
+        made[drawn.id] = drawn
+    return tuple(made.values())
+
+
+def _drawing(plot: Plot, key: str, read: Read) -> Drawing:
+    title = text.line(plot.title or plot.name)
+    source = ", ".join(dict.fromkeys(text.line(path) for path, _ in plot.files))
+    if plot.state is not State.PRESENT:
+        reason = text.line(plot.reason or str(plot.state).replace("_", " "))
+        return Drawing(key, title, source=source, state=str(plot.state), reason=reason)
+    if plot.template == "image":
+        return _image(plot, key, title, source, read)
+    return _chart(plot, key, title, source, read)
+
+
+def _image(plot: Plot, key: str, title: str, source: str, read: Read) -> Drawing:
+    path, blob = plot.files[0] if plot.files else ("", None)
+    data = (read(blob) or b"") if blob else b""
+    kind = _image_kind(data)
+    if not kind or len(data) > MOST_IMAGE_BYTES or blob is None:
+        reason = (
+            f"{path} is too large to show"
+            if len(data) > MOST_IMAGE_BYTES
+            else f"{path} is no PNG, JPEG, GIF or WebP image"
+        )
+        return Drawing(key, title, source=source, state="unreadable", reason=text.line(reason))
+    return Drawing(key, title, image=(f"assets/plots/{text.slug(blob)}.{kind}", blob), source=source)
+
+
+def _image_kind(data: bytes) -> str | None:
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    return next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), None)
+
+
+def _chart(plot: Plot, key: str, title: str, source: str, read: Read) -> Drawing:
+    tables, reason = _tables(plot, read)
+    if reason:
+        return Drawing(key, title, source=source, state="unreadable", reason=text.line(reason))
+    chart = charts.from_plot(plot, tables)
+    if isinstance(chart, charts.Nothing):
+        return Drawing(key, title, source=source, state="unreadable", reason=text.line(chart.reason))
+    data, more = _data(next(iter(tables.values()), {}))
+    return Drawing(
+        key, title, svg=chart.svg(key), figure=chart.plotly(), data=data, more_rows=more, source=source
+    )
+
+
+def _tables(plot: Plot, read: Read) -> tuple[dict[str, dict[str, list[Any]]], str]:
+    tables: dict[str, dict[str, list[Any]]] = {}
+    for path, blob in plot.files:
+        data = read(blob) if blob else None
+        if data is None:
+            return {}, f"{path} is not in Git"
+        if len(data) > MOST_BYTES:
+            return {}, f"{path} is {text.size(len(data))}, too large to draw"
+        try:
+            tables[path] = charts.read_columns(path, data)
+        except charts.PlotDataError as error:
+            return {}, str(error)
+    return tables, ""
+
+
+def _data(columns: Mapping[str, Sequence[Any]]) -> tuple[Table, int]:
+    names = list(columns)[:12]
+    count = max((len(columns[name]) for name in names), default=0)
+    rows = tuple(
+        tuple(_data_cell(columns[name], at) for name in names) for at in range(min(count, MOST_ROWS))
+    )
+    heads = tuple(Column(text.cut(text.line(name), 40), number=True) for name in names)
+    return Table(heads, rows), max(0, count - MOST_ROWS)
+
+
+def _data_cell(values: Sequence[Any], at: int) -> Cell:
+    raw = values[at] if at < len(values) else None
+    return ABSENT if raw is None else Cell(text.cut(text.line(text.value(raw)), 60), number=True)

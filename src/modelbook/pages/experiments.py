@@ -1,0 +1,249 @@
+"""Experiments: what was tried, why, and how it went."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from modelbook import cards
+from modelbook.pages import text
+from modelbook.pages.cells import DASH, Cell, Column, Table, cell, direction, runs_table
+from modelbook.pages.drawings import history
+from modelbook.pages.index import Index, Link, best, is_seed, number, seed_groups, spread
+from modelbook.records import Experiment, MetricInfo, Run, Spec
+
+MOST_RUNS = 100
+"""More runs of one experiment are left to the runs table, which can hold any number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One experiment in the list."""
+
+    link: Link
+    description: str
+    tags: tuple[str, ...]
+    owner: str
+    best: Cell
+    spread: str
+    runs: str
+    date: str
+    lead: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The experiments of one pipeline, the best first."""
+
+    id: str
+    name: str
+    description: str
+    metric: str
+    metric_note: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentsPage:
+    """`experiments/`."""
+
+    groups: tuple[Group, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentPage:
+    """`experiments/NAME/`.
+
+    Attributes:
+        chain: the specs it extends, nearest first.
+        params: every param: its values over the current runs, and which spec says so.
+        card: filled sections only.
+    """
+
+    name: str
+    description: str
+    facts: tuple[tuple[str, Link], ...]
+    tags: tuple[str, ...]
+    chain: tuple[Link, ...]
+    headline: str
+    best: Cell
+    best_run: Link | None
+    spread: str
+    params: Table
+    runs: Table
+    more_runs: int
+    chart: str
+    card: tuple[cards.Section, ...]
+
+
+def listing(index: Index) -> ExperimentsPage:
+    """All experiments, by pipeline."""
+    groups = []
+    for pipeline in index.pipelines:
+        members = [item for item in index.catalog.experiments if item.pipeline == pipeline.name]
+        if not members:
+            continue
+        info = index.headlines.get(pipeline.name)
+        groups.append(
+            Group(
+                id=text.slug(pipeline.name or "pipeline"),
+                name=text.line(pipeline.name) or "Experiments",
+                description=text.line(pipeline.description),
+                metric=text.line(info.name) if info else "",
+                metric_note=direction(info) if info else "",
+                rows=_rows(index, members, info),
+            )
+        )
+    return ExperimentsPage(tuple(groups))
+
+
+def _rows(index: Index, members: Iterable[Experiment], info: MetricInfo | None) -> tuple[Row, ...]:
+    scored = [(item, champion(index, item, info)) for item in members]
+    top = best([run for _, run in scored if run], info) if info else None
+    scored.sort(key=lambda pair: (-_score(pair[1], info), pair[0].name))
+    return tuple(_row(index, item, run, info, top) for item, run in scored)
+
+
+def _score(run: Run | None, info: MetricInfo | None) -> float:
+    score = number(run, info.name) if run and info and info.direction else None
+    if score is None:
+        return -math.inf
+    return score if info and info.direction == "maximize" else -score
+
+
+def _row(index: Index, item: Experiment, run: Run | None, info: MetricInfo | None, top: Run | None) -> Row:
+    runs = [index.runs[name] for name in item.runs if name in index.runs]
+    lead = bool(run and top and run.id == top.id)
+    return Row(
+        link=index.experiment_link(item.name),
+        description=text.cut(text.line(item.spec.description if item.spec else "")),
+        tags=tuple(text.line(tag) for tag in item.tags),
+        owner=text.line(item.spec.owner if item.spec else ""),
+        best=_headline_cell(index, run, info),
+        spread=spread_text(current(index, item), info),
+        runs=f"{len(item.current)} / {len(runs)}",
+        date=max((text.day(run.date) for run in runs), default=DASH),
+        lead=lead,
+    )
+
+
+def _headline_cell(index: Index, run: Run | None, info: MetricInfo | None) -> Cell:
+    if run is None:
+        return Cell("not run yet", "never", "no run of this experiment is in the history")
+    if info is None:
+        return Cell(DASH, "absent", "this pipeline declares no headline metric")
+    return cell(run.metric(info.name), info, index.run_link(run).href)
+
+
+def current(index: Index, item: Experiment) -> list[Run]:
+    """Its runs that HEAD holds; all it ever had when HEAD holds none."""
+    return [index.runs[name] for name in item.current or item.runs if name in index.runs]
+
+
+def champion(index: Index, item: Experiment, info: MetricInfo | None) -> Run | None:
+    """Its best current run by the headline metric, else its newest."""
+    runs = current(index, item)
+    return (best(runs, info) if info else None) or (runs[0] if runs else None)
+
+
+def spread_text(runs: Iterable[Run], info: MetricInfo | None) -> str:
+    """`0.7422 ± 0.0010 (3 seeds)` of the best group of runs that differ in their seed alone."""
+    if info is None:
+        return ""
+    found = [made for group in seed_groups(runs) if (made := spread(group, info.name))]
+    if not found:
+        return ""
+    mean, deviation, count = (min if info.direction == "minimize" else max)(found)
+    return f"{text.value(mean, info)} ± {text.value(deviation, info)} ({count} seeds)"
+
+
+def page(index: Index, item: Experiment) -> ExperimentPage:
+    """One experiment."""
+    spec = item.spec
+    info = index.headlines.get(item.pipeline)
+    runs = [index.runs[name] for name in item.runs if name in index.runs]
+    run = champion(index, item, info)
+    specs = _specs(index)
+    chain = cards.chain(spec, specs)
+    return ExperimentPage(
+        name=text.line(item.name),
+        description=spec.description if spec else "",
+        facts=_facts(index, item),
+        tags=tuple(text.line(tag) for tag in item.tags),
+        chain=tuple(index.experiment_link(link.name) for link in chain[1:]),
+        headline=text.line(info.name) if info else "",
+        best=_headline_cell(index, run, info),
+        best_run=index.run_link(run) if run else None,
+        spread=spread_text(current(index, item), info),
+        params=_params(current(index, item), chain),
+        runs=runs_table(index, runs[:MOST_RUNS], info),
+        more_runs=max(0, len(runs) - MOST_RUNS),
+        chart=history(index, item, info) if info else "",
+        card=tuple(section for section in cards.sections(spec, specs) if not section.missing),
+    )
+
+
+def _specs(index: Index) -> Mapping[str, Spec]:
+    return {item.name: item.spec for item in index.catalog.experiments if item.spec}
+
+
+def _facts(index: Index, item: Experiment) -> tuple[tuple[str, Link], ...]:
+    spec = item.spec
+    file = Link(item.file, index.forge("blob", index.catalog.head, item.file) if item.file else None)
+    pipeline = Link(item.pipeline, f"experiments/index.html#{text.slug(item.pipeline or 'pipeline')}")
+    facts = (
+        ("pipeline", pipeline),
+        ("owner", Link(spec.owner if spec else "")),
+        ("runs", Link(f"{len(item.current)} now, {len(item.runs)} ever")),
+        ("spec" if spec else "defined in", file),
+    )
+    return tuple((name, link) for name, link in facts if link.text)
+
+
+def _params(runs: list[Run], chain: list[Spec]) -> Table:
+    origins = _origins(chain)
+    names = sorted({found.name for run in runs for found in run.params if found.name})
+    rows = []
+    for name in names:
+        values = [cell(run.param(name)) for run in runs if run.param(name)]
+        shown = list(dict.fromkeys(item.text for item in values))
+        only = (
+            values[0]
+            if len(shown) == 1
+            else Cell(text.cut(", ".join(shown[:12]), 160), title=", ".join(shown)[:2000])
+        )
+        rows.append((Cell(text.line(name)), only, _origin(name, origins, chain, varies=len(shown) > 1)))
+    return Table((Column("param"), Column("value"), Column("set in")), tuple(rows))
+
+
+def _origin(name: str, origins: Mapping[str, Spec], chain: list[Spec], *, varies: bool) -> Cell:
+    spec = next((origins[key] for key in _prefixes(name) if key in origins), None)
+    if spec is None:
+        where = (
+            "its seeds" if varies and is_seed(name) else "its sweep" if varies else "the pipeline's defaults"
+        )
+        return Cell(where if chain else "the params file")
+    if spec is chain[0]:
+        return Cell("this spec", title=spec.path, tone="best")
+    return Cell(f"inherited from {text.line(spec.name)}", title=spec.path)
+
+
+def _prefixes(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
+
+
+def _origins(chain: list[Spec]) -> dict[str, Spec]:
+    origins: dict[str, Spec] = {}
+    for spec in reversed(chain):
+        origins.update(dict.fromkeys(_leaves(spec.raw.get("params")), spec))
+    return origins
+
+
+def _leaves(node: Any, prefix: str = "") -> list[str]:
+    if not isinstance(node, dict) or not node:
+        return [prefix] if prefix else []
+    parts = ((f"{prefix}.{key}" if prefix else str(key), child) for key, child in node.items())
+    return [leaf for name, child in parts for leaf in _leaves(child, name)]

@@ -1,0 +1,132 @@
+"""The front page: the best of each pipeline, the models in force, and what changed last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelbook.pages import changes, models, text
+from modelbook.pages.cells import ARROWS, TONES, Cell, cell, direction
+from modelbook.pages.drawings import spark
+from modelbook.pages.experiments import current, spread_text
+from modelbook.pages.index import Index, Link, best, better, number
+from modelbook.records import MetricInfo, PipelineInfo, Run
+
+
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """The best current run of a pipeline.
+
+    Attributes:
+        delta: against the best of all runs older than it; `tone` says whether that is good.
+        spark: drawing of the best value over time.
+    """
+
+    pipeline: Link
+    description: str
+    metric: str
+    metric_note: str
+    value: Cell
+    run: Link
+    experiment: Link
+    spread: str
+    delta: str
+    tone: str
+    spark: str
+    runs: str
+
+
+@dataclass(frozen=True, slots=True)
+class HomePage:
+    """The front page."""
+
+    name: str
+    description: str
+    stats: tuple[tuple[str, Link], ...]
+    leaders: tuple[Leader, ...]
+    models: tuple[models.Tile, ...]
+    changes: tuple[changes.Row, ...]
+    problems: str
+    head: Link | None
+    head_date: str
+    repository: str | None
+
+
+def page(index: Index, rows: tuple[changes.Row, ...]) -> HomePage:
+    """The front page, with the newest of the changes that `rows` lists."""
+    catalog = index.catalog
+    head = catalog.snapshots[0].commit if catalog.snapshots else None
+    return HomePage(
+        name=text.line(catalog.project.name),
+        description=catalog.project.description,
+        stats=_stats(index),
+        leaders=tuple(leader for info in index.pipelines if (leader := _leader(index, info))),
+        models=tuple(models.tile(index, model) for model in catalog.models[:12]),
+        changes=tuple(row for row in rows if row.changed)[:10],
+        problems=text.plural(len(catalog.problems), "problem") if catalog.problems else "",
+        head=index.commit_link(head.sha) if head else None,
+        head_date=text.day(head.date) if head else "",
+        repository=text.web(catalog.project.url),
+    )
+
+
+def _stats(index: Index) -> tuple[tuple[str, Link], ...]:
+    catalog = index.catalog
+    counts = (
+        ("experiment", len(catalog.experiments), "experiments/index.html"),
+        ("run", len(catalog.runs), "runs/index.html"),
+        ("model", len(catalog.models), "models/index.html"),
+        ("dataset", len(catalog.datasets), "datasets/index.html"),
+        ("commit", len(catalog.snapshots), "changes/index.html"),
+    )
+    return tuple(
+        (name if count == 1 else f"{name}s", Link(f"{count:,}", href)) for name, count, href in counts
+    )
+
+
+def _leader(index: Index, pipeline: PipelineInfo) -> Leader | None:
+    info = index.headlines.get(pipeline.name)
+    runs = index.runs_of_pipeline.get(pipeline.name, ())
+    if info is None or not runs:
+        return None
+    alive = [run for run in runs if run.id in index.current] or list(runs)
+    top = best(alive, info)
+    if top is None:
+        return None
+    experiment = index.experiments.get(top.experiment)
+    change, tone = _delta(list(runs), top, info)
+    return Leader(
+        pipeline=Link(
+            text.line(pipeline.name) or "runs",
+            f"experiments/index.html#{text.slug(pipeline.name or 'pipeline')}",
+        ),
+        description=text.line(pipeline.description),
+        metric=f"{text.line(info.name)} {ARROWS.get(info.direction or '', '')}".rstrip(),
+        metric_note=direction(info),
+        value=cell(top.metric(info.name), info, f"{index.run_link(top).href}#m-{text.slug(info.name)}"),
+        run=index.run_link(top),
+        experiment=index.experiment_link(top.experiment),
+        spread=spread_text(current(index, experiment), info) if experiment else "",
+        delta=change,
+        tone=tone,
+        spark=spark(text.slug(pipeline.name or "pipeline"), frontier(list(runs), info), info),
+        runs=text.plural(len(alive), "current run"),
+    )
+
+
+def _delta(runs: list[Run], top: Run, info: MetricInfo) -> tuple[str, str]:
+    before = best([run for run in runs if run.date < top.date], info)
+    now, then = number(top, info.name), number(before, info.name) if before else None
+    if now is None or then is None:
+        return "", ""
+    return text.delta(now - then, info), TONES[better(now - then, info)]
+
+
+def frontier(runs: list[Run], info: MetricInfo) -> list[float]:
+    """The best value so far after each run, oldest first."""
+    reached: list[float] = []
+    pick = min if info.direction == "minimize" else max
+    for run in reversed(runs):
+        score = number(run, info.name)
+        if score is not None:
+            reached.append(pick(score, reached[-1]) if reached else score)
+    return reached

@@ -1,0 +1,212 @@
+"""Everything the pages look up in a Catalog, looked up once; and where every page stands."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import quote
+
+from modelbook.pages import text
+from modelbook.records import (
+    WORKSPACE,
+    Catalog,
+    Commit,
+    Experiment,
+    MetricInfo,
+    Model,
+    PipelineInfo,
+    Run,
+    Snapshot,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A text and where it leads: an address from the site's root, a web address, or nowhere (None)."""
+
+    text: str
+    href: str | None = None
+    title: str = ""
+
+
+class Index:
+    """Look-ups over one Catalog. Built once for a site; nothing in it changes."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.runs: Mapping[str, Run] = {run.id: run for run in catalog.runs}
+        self.experiments: Mapping[str, Experiment] = {item.name: item for item in catalog.experiments}
+        self.snapshots: Mapping[str, Snapshot] = {item.commit.sha: item for item in catalog.snapshots}
+        self.infos: Mapping[str, MetricInfo] = {info.name: info for info in catalog.metrics}
+        self.current: frozenset[str] = frozenset(
+            run for experiment in catalog.experiments for run in experiment.current
+        )
+
+    @cached_property
+    def pipelines(self) -> tuple[PipelineInfo, ...]:
+        """Declared pipelines in their order, then those that only runs and experiments know."""
+        declared = {info.name: info for info in self.catalog.project.pipelines}
+        used = {run.pipeline for run in self.catalog.runs} | {
+            item.pipeline for item in self.catalog.experiments
+        }
+        return (*declared.values(), *(PipelineInfo(name=name) for name in sorted(used - set(declared))))
+
+    @cached_property
+    def runs_of_pipeline(self) -> Mapping[str, Sequence[Run]]:
+        """Pipeline -> its runs, newest first."""
+        grouped: dict[str, list[Run]] = defaultdict(list)
+        for run in self.catalog.runs:
+            grouped[run.pipeline].append(run)
+        return grouped
+
+    @cached_property
+    def runs_at(self) -> Mapping[str, Sequence[Run]]:
+        """Commit -> the runs first seen there, newest first."""
+        grouped: dict[str, list[Run]] = defaultdict(list)
+        for run in self.catalog.runs:
+            grouped[run.commit].append(run)
+        return grouped
+
+    @cached_property
+    def names(self) -> Counter[str]:
+        """How many runs share a name: a name alone tells a run apart only where it is 1."""
+        return Counter(run.name for run in self.catalog.runs)
+
+    @cached_property
+    def headlines(self) -> Mapping[str, MetricInfo]:
+        """Pipeline -> the metric it is judged by; a pipeline without any has no entry."""
+        found = {info.name: self._headline(info) for info in self.pipelines}
+        return {name: info for name, info in found.items() if info is not None}
+
+    def _headline(self, pipeline: PipelineInfo) -> MetricInfo | None:
+        if pipeline.metric:
+            return self.infos.get(pipeline.metric, MetricInfo(name=pipeline.metric))
+        counts = Counter(
+            value.name
+            for run in self.runs_of_pipeline.get(pipeline.name, ())
+            for value in run.metrics
+            if (info := self.infos.get(value.name)) and info.direction
+        )
+        name = min(counts, key=lambda name: (-counts[name], name), default=None)
+        return self.infos[name] if name else None
+
+    def commit(self, sha: str) -> Commit | None:
+        """The commit of that sha, if its snapshot is in the Catalog."""
+        snapshot = self.snapshots.get(sha)
+        return snapshot.commit if snapshot else None
+
+    def run_link(self, run: Run | str) -> Link:
+        """A run by its name, or by its id when it is in no history."""
+        found = self.runs.get(run) if isinstance(run, str) else run
+        if found is None:
+            return Link(str(run))
+        return Link(text.cut(found.name, 80), run_href(found.id), f"run {found.id}")
+
+    def experiment_link(self, name: str) -> Link:
+        """An experiment by its name."""
+        return Link(text.cut(name, 80), experiment_href(name) if name in self.experiments else None)
+
+    def commit_link(self, sha: str) -> Link:
+        """A commit by its short id: our page of it, else the forge's."""
+        short = sha if sha == WORKSPACE else sha[:7]
+        if sha in self.snapshots:
+            return Link(short, commit_href(sha), text.line(self.snapshots[sha].commit.subject))
+        return Link(short, self.forge("commit", sha))
+
+    def dataset_link(self, name: str) -> Link:
+        """A dataset by its name."""
+        return Link(text.cut(name, 80), f"datasets/index.html#{text.slug(name)}")
+
+    def forge(self, kind: str, sha: str, path: str = "") -> str | None:
+        """Address of a commit (`commit`) or file (`blob`) on the project's forge, if it has one."""
+        base = text.web(self.catalog.project.url.rstrip("/"))
+        if not base or not sha or sha == WORKSPACE:
+            return None
+        return "/".join([base, kind, quote(sha), *([quote(path)] if path else [])])
+
+
+def run_href(run_id: str) -> str:
+    """Address of a run's page."""
+    return f"runs/{text.slug(run_id)}/index.html"
+
+
+def experiment_href(name: str) -> str:
+    """Address of an experiment's page."""
+    return f"experiments/{text.slug(name)}/index.html"
+
+
+def commit_href(sha: str) -> str:
+    """Address of a commit's page. Twelve digits: nobody wants a link to change when a repository grows."""
+    return f"commits/{sha if sha == WORKSPACE else sha[:12]}/index.html"
+
+
+def model_href(model: str, version: str = "") -> str:
+    """Address of a model's page, or of one of its versions."""
+    parts = ["models", text.slug(model), *([text.slug(version)] if version else []), "index.html"]
+    return "/".join(parts)
+
+
+def number(run: Run, metric: str) -> float | None:
+    """The metric's value when it is a finite number."""
+    found = run.metric(metric)
+    raw = found.value if found else None
+    if isinstance(raw, bool) or not isinstance(raw, int | float):
+        return None
+    try:
+        return float(raw) if math.isfinite(raw) else None
+    except OverflowError:
+        return None
+
+
+def best(runs: Iterable[Run], info: MetricInfo) -> Run | None:
+    """The run with the best finite value; the older one of equals; None without a direction or value."""
+    if info.direction is None:
+        return None
+    sign = 1 if info.direction == "maximize" else -1
+    scored = [(sign * score, run) for run in runs if (score := number(run, info.name)) is not None]
+    top = max((score for score, _ in scored), default=None)
+    return next((run for score, run in reversed(scored) if score == top), None)
+
+
+def better(change: float, info: MetricInfo | None) -> bool | None:
+    """Whether a change is for the better; None when it is none, or nobody knows."""
+    if not change or not math.isfinite(change) or info is None or info.direction is None:
+        return None
+    return (change > 0) == (info.direction == "maximize")
+
+
+def models_of(catalog: Catalog, run: Run) -> list[tuple[Model, str]]:
+    """(model, version) pairs registered from a run."""
+    return [
+        (model, item.version) for model in catalog.models for item in model.versions if item.run == run.id
+    ]
+
+
+def is_seed(name: str) -> bool:
+    """Whether a param only says which random numbers were drawn."""
+    return name.rpartition(".")[2].lower() in ("seed", "random_seed", "random_state")
+
+
+def seed_groups(runs: Iterable[Run]) -> list[list[Run]]:
+    """Runs of one experiment that differ in their seed alone, together."""
+    groups: dict[tuple[tuple[str, str], ...], list[Run]] = defaultdict(list)
+    for run in runs:
+        key = tuple(sorted((item.name, repr(item.value)) for item in run.params if not is_seed(item.name)))
+        groups[key].append(run)
+    return list(groups.values())
+
+
+def spread(runs: Iterable[Run], metric: str) -> tuple[float, float, int] | None:
+    """Mean, sample standard deviation and number of the finite values; None for fewer than two."""
+    values = [score for run in runs if (score := number(run, metric)) is not None]
+    if len(values) < 2:
+        return None
+    mean = math.fsum(values) / len(values)
+    return (
+        mean,
+        math.sqrt(math.fsum((score - mean) ** 2 for score in values) / (len(values) - 1)),
+        len(values),
+    )

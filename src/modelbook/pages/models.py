@@ -1,0 +1,250 @@
+"""Models: what is registered, where it is in force, and its card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelbook import cards
+from modelbook.pages import text
+from modelbook.pages.cells import (
+    DASH,
+    TONES,
+    Cell,
+    Column,
+    Fact,
+    Table,
+    cell,
+    facts,
+    heading,
+    link_cell,
+    metric_columns,
+)
+from modelbook.pages.index import Index, Link, better, model_href, number
+from modelbook.records import MetricInfo, Model, ModelVersion, Run
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A model at a glance.
+
+    Attributes:
+        environments: (environment, version) as declared.
+        value: the headline metric of the version in force first, else of the newest.
+        delta: against the version before it; `tone` says whether that is good.
+    """
+
+    link: Link
+    description: str
+    owner: str
+    version: str
+    environments: tuple[tuple[str, Link], ...]
+    metric: str
+    value: Cell
+    delta: str
+    tone: str
+    versions: int
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsPage:
+    """`models/`."""
+
+    tiles: tuple[Tile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPage:
+    """`models/NAME/` and, with `version`, `models/NAME/VERSION/`.
+
+    Attributes:
+        subject: what the card is about, in words.
+        run: what it was registered from; `reason` says what is wrong when there is none.
+    """
+
+    name: str
+    version: str
+    description: str
+    facts: tuple[tuple[str, Link], ...]
+    environments: tuple[tuple[str, Link], ...]
+    versions: Table
+    candidate: Link | None
+    candidate_note: str
+    subject: str
+    run: Link | None
+    run_id: str
+    reason: str
+    metrics: tuple[Fact, ...]
+    params: tuple[Fact, ...]
+    data: tuple[Link, ...]
+    sections: tuple[cards.Section, ...]
+    missing: tuple[str, ...]
+    snippet: str
+
+
+def listing(index: Index) -> ModelsPage:
+    """All models."""
+    return ModelsPage(tuple(tile(index, model) for model in index.catalog.models))
+
+
+def tile(index: Index, model: Model) -> Tile:
+    """One model at a glance."""
+    version = lead(model)
+    info = _headline(index, model)
+    run = index.runs.get(version.run) if version else None
+    card = cards.card(model, version, run, index.catalog.experiments)
+    change, tone = _change(index, model, version, info)
+    return Tile(
+        link=Link(text.line(model.name), model_href(model.name)),
+        description=text.cut(text.line(model.info.description)),
+        owner=text.line(model.info.owner),
+        version=text.line(version.version) if version else "",
+        environments=_environments(model),
+        metric=text.line(info.name) if info else "",
+        value=_value(index, run, info),
+        delta=change,
+        tone=tone,
+        versions=len(model.versions),
+        missing=len(card.missing),
+    )
+
+
+def lead(model: Model) -> ModelVersion | None:
+    """The version people mean: the one in the first declared environment, else the newest."""
+    wanted = next((version for _, version in model.info.environments), None)
+    return next(
+        (item for item in model.versions if item.version == wanted),
+        model.versions[0] if model.versions else None,
+    )
+
+
+def _value(index: Index, run: Run | None, info: MetricInfo | None) -> Cell:
+    if run is None or info is None:
+        return Cell("no run", "never", "no version of this model has a run in the history")
+    return cell(run.metric(info.name), info, f"{index.run_link(run).href}#m-{text.slug(info.name)}")
+
+
+def _headline(index: Index, model: Model) -> MetricInfo | None:
+    return index.headlines.get(model.info.pipeline)
+
+
+def _change(
+    index: Index, model: Model, version: ModelVersion | None, info: MetricInfo | None
+) -> tuple[str, str]:
+    if version is None or info is None:
+        return "", ""
+    older = model.versions[model.versions.index(version) + 1 :]
+    scores = [
+        score
+        for item in (version, *older)
+        if (run := index.runs.get(item.run)) and (score := number(run, info.name)) is not None
+    ]
+    if len(scores) < 2:
+        return "", ""
+    change = scores[0] - scores[1]
+    return text.delta(change, info), TONES[better(change, info)]
+
+
+def _environments(model: Model) -> tuple[tuple[str, Link], ...]:
+    known = {item.version for item in model.versions}
+    return tuple(
+        (
+            text.line(name),
+            Link(text.line(version), model_href(model.name, version) if version in known else None),
+        )
+        for name, version in model.info.environments
+    )
+
+
+def page(index: Index, model: Model, version: ModelVersion | None = None) -> ModelPage:
+    """A model, or one version of it."""
+    subject = version or lead(model)
+    run_id = subject.run if subject else model.candidate
+    run = index.runs.get(run_id or "")
+    card = cards.card(model, subject, run, index.catalog.experiments)
+    candidate = index.runs.get(model.candidate or "")
+    return ModelPage(
+        name=text.line(model.name),
+        version=text.line(version.version) if version else "",
+        description=model.info.description,
+        facts=_facts(index, model, version),
+        environments=_environments(model),
+        versions=_versions(index, model),
+        candidate=index.run_link(candidate) if candidate and not version else None,
+        candidate_note=_note(index, model, candidate),
+        subject=f"Version {text.line(subject.version)}" if subject else "The candidate",
+        run=index.run_link(run) if run else None,
+        run_id=run_id or "",
+        reason=text.line((subject.reason or "") if subject else "")
+        or ("" if run else "no run of it is in the history"),
+        metrics=facts(index, run, run.metrics, "m") if run else (),
+        params=facts(index, run, run.params, "p") if run else (),
+        data=tuple(index.dataset_link(item.name) for item in run.datasets) if run else (),
+        sections=card.sections,
+        missing=card.missing,
+        snippet=_snippet(model, candidate),
+    )
+
+
+def _facts(index: Index, model: Model, version: ModelVersion | None) -> tuple[tuple[str, Link], ...]:
+    info = model.info
+    rows = [
+        ("owner", Link(info.owner)),
+        ("pipeline", Link(info.pipeline, f"experiments/index.html#{text.slug(info.pipeline or 'pipeline')}")),
+        ("artifact", Link(info.artifact)),
+    ]
+    if version:
+        rows += [
+            ("registered", Link(text.day(version.date), title=version.date)),
+            ("by", Link(version.author)),
+            ("commit", index.commit_link(version.commit) if version.commit else Link("")),
+            ("tag", Link(version.tag or "")),
+        ]
+    return tuple((name, link) for name, link in rows if link.text)
+
+
+def _versions(index: Index, model: Model) -> Table:
+    runs = [run for item in model.versions if (run := index.runs.get(item.run))]
+    headline = _headline(index, model)
+    infos = metric_columns(index, runs, headline.name if headline else "", most=4)
+    rows = []
+    for item in model.versions:
+        run = index.runs.get(item.run)
+        rows.append(
+            (
+                Cell(text.line(item.version), href=model_href(model.name, item.version)),
+                Cell(_state(item), tone="good" if item.environments else "bad" if item.deprecated else ""),
+                *(cell(run.metric(info.name) if run else None, info) for info in infos),
+                link_cell(index.run_link(item.run))
+                if run
+                else Cell(item.run, "unreadable", item.reason or ""),
+                Cell(text.day(item.date) or DASH, title=item.date),
+                Cell(text.line(item.author) or DASH),
+            )
+        )
+    columns = ("version", "environment"), ("run", "registered", "by")
+    return Table(
+        (*map(Column, columns[0]), *(heading(info) for info in infos), *map(Column, columns[1])), tuple(rows)
+    )
+
+
+def _state(item: ModelVersion) -> str:
+    words = [*item.environments, *(["deprecated"] if item.deprecated else [])]
+    return ", ".join(map(text.line, words)) or DASH
+
+
+def _note(index: Index, model: Model, candidate: Run | None) -> str:
+    info = _headline(index, model)
+    if candidate is None or info is None:
+        return ""
+    if any(item.run == candidate.id for item in model.versions):
+        return "The best current run is registered already."
+    return (
+        f"{text.line(info.name)} {cell(candidate.metric(info.name), info).text}, the best of the current runs"
+    )
+
+
+def _snippet(model: Model, candidate: Run | None) -> str:
+    if candidate is None or any(item.run == candidate.id for item in model.versions):
+        return ""
+    return f"models:\n  {text.line(model.name)}:\n    versions:\n      NEW-VERSION: {candidate.id}"

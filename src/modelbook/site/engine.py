@@ -1,0 +1,145 @@
+"""The only place that knows MkDocs: its configuration, its run, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from modelbook._process import own_bin_first, run
+from modelbook.errors import ModelbookError, ProcessFailed
+
+_PALETTE = (
+    ("(prefers-color-scheme)", "", "material/brightness-auto", "Switch to light mode"),
+    ("(prefers-color-scheme: light)", "default", "material/brightness-7", "Switch to dark mode"),
+    ("(prefers-color-scheme: dark)", "slate", "material/brightness-4", "Switch to system preference"),
+)
+
+_UNUSED = (
+    "404.html",
+    "sitemap.xml",
+    "sitemap.xml.gz",
+    "assets/javascripts/lunr",
+    "assets/javascripts/workers",
+)
+"""What MkDocs and its theme write for a site with an address and a search of its own: ours has neither."""
+
+
+class SiteNotBuilt(ModelbookError):
+    """MkDocs found something to complain about; a warning is enough."""
+
+    def __init__(self, output: str) -> None:
+        super().__init__(
+            f"MkDocs could not build the site:\n{output.strip()}",
+            hint="a template of the project's own is the likeliest cause",
+        )
+
+
+def configuration(
+    name: str, nav: Sequence[tuple[str, str]], css: Sequence[str], js: Sequence[str]
+) -> dict[str, Any]:
+    """What `mkdocs.yml` says.
+
+    Args:
+        name: of the site, already harmless.
+        nav: (label, Markdown file) in order.
+    """
+    return {
+        "site_name": name,
+        "use_directory_urls": False,
+        "strict": True,
+        "plugins": [],
+        "nav": [{label: path} for label, path in nav],
+        "theme": {
+            "name": "material",
+            "font": False,
+            "logo": "assets/logo.svg",
+            "favicon": "assets/favicon.svg",
+            "features": ["navigation.tabs"],
+            "palette": [_scheme(*item) for item in _PALETTE],
+        },
+        "extra": {"generator": False},
+        "extra_css": list(css),
+        "extra_javascript": list(js),
+        "markdown_extensions": [{"toc": {"permalink": False}}],
+        "validation": {"omitted_files": "ignore", "links": {"not_found": "warn", "anchors": "warn"}},
+    }
+
+
+def _scheme(media: str, scheme: str, icon: str, name: str) -> dict[str, Any]:
+    colours = {"scheme": scheme, "primary": "custom", "accent": "custom"} if scheme else {}
+    return {"media": media, **colours, "toggle": {"icon": icon, "name": name}}
+
+
+def front_matter(title: str) -> str:
+    """The head of a Markdown file. The whole width is the page's: eight sections need no side bars."""
+    return f'---\ntitle: {json.dumps(title, ensure_ascii=False)}\nhide: ["navigation", "toc"]\n---\n\n'
+
+
+def build(folder: Path, config: dict[str, Any], date: str) -> Path:
+    """Build `folder/docs` and return the folder of the finished site.
+
+    Args:
+        date: ISO 8601, of the commit that is built; stands in for the clock.
+
+    Raises:
+        SiteNotBuilt: MkDocs failed, or warned.
+    """
+    file = folder / "mkdocs.yml"
+    file.write_text(json.dumps(config, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    env = own_bin_first() | {
+        "SOURCE_DATE_EPOCH": str(epoch(date)),
+        "NO_MKDOCS_2_WARNING": "1",
+        "PYTHONHASHSEED": "0",
+        "PYTHONUTF8": "1",
+    }
+    argv = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-f", file.name, "-d", "site"]
+    try:
+        run(argv, cwd=folder, env=env)
+    except ProcessFailed as error:
+        raise SiteNotBuilt(str(error)) from error
+    site = folder / "site"
+    _tidy(site)
+    return site
+
+
+def epoch(date: str) -> int:
+    """Seconds since 1970 of an ISO 8601 date; 1980, the oldest a ZIP file can hold, when there is none."""
+    oldest = 315_532_800
+    try:
+        return max(oldest, int(datetime.fromisoformat(date).timestamp()))
+    except ValueError:
+        return oldest
+
+
+def _tidy(site: Path) -> None:
+    for name in _UNUSED:
+        path = site / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    for path in site.rglob("*.map"):
+        path.unlink()
+
+
+class Shell:
+    """A page that MkDocs built once, to be stamped with the content of thousands."""
+
+    TITLE = "modelbook-shell-title"
+    CONTENT = "modelbook-shell-content"
+    MARKDOWN = f'<div class="{CONTENT}"><h1>{TITLE}</h1></div>\n'
+
+    def __init__(self, html: str) -> None:
+        head, _, tail = html.partition(f'<div class="{self.CONTENT}"><h1>{self.TITLE}</h1></div>')
+        if not tail:
+            raise SiteNotBuilt("the theme lost the content of a page")
+        self._head, self._tail = head.split(self.TITLE), tail.split(self.TITLE)
+
+    def stamp(self, title: str, content: str) -> str:
+        """The page with this title (escaped already) and content (HTML)."""
+        return title.join(self._head) + content + title.join(self._tail)

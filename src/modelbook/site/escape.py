@@ -1,0 +1,100 @@
+"""The one place where text from a repository becomes part of a page."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markupsafe import Markup
+
+_SPECIAL = re.compile(
+    r"(?!(?<=[A-Za-z0-9])-(?=[A-Za-z0-9])|(?<=\d)\.(?=\d))"
+    r"[^A-Za-z0-9 ,/%;?\u00a1-\u200d\u2010-\u2027\u2030-\u205e\u2070-\U0010ffff]"
+)
+_NOT_TEXT = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+_FENCES = re.compile(r"^([ \t]*)([`~])", re.MULTILINE)
+_WEB = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
+
+
+def text(raw: object) -> Markup:
+    """`raw` as text in HTML and in Markdown alike, in attributes too.
+
+    Whatever might mean something to either, or to a Markdown extension, becomes a character reference: no
+    markup, link, placeholder, fence or attribute list can come out of it. Markup passes as it is.
+    """
+    if isinstance(raw, Markup):
+        return raw
+    return Markup(_SPECIAL.sub(_reference, _NOT_TEXT.sub("\ufffd", str(raw))))  # noqa: S704 - escaped here
+
+
+def _reference(found: re.Match[str]) -> str:
+    return f"&#{ord(found[0])};"
+
+
+def script_json(value: Any) -> Markup:
+    """Data for a `<script>`: JSON that can neither end the element nor open another."""
+    shown = json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    safe = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+    return Markup("".join(safe.get(char, char) for char in shown))  # noqa: S704 - escaped here
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {_finite(str(key)): _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, Sequence) else value
+
+
+def prose(raw: str) -> Markup:
+    """Markdown that people of the project wrote, as HTML.
+
+    Raw HTML in it is shown, not obeyed; images become links, so that no page loads anything from elsewhere;
+    links lead to the web or nowhere; headings start at the third level, for the page has its own.
+    """
+    shown = _NOT_TEXT.sub("\ufffd", raw)
+    html = _markdown().render(shown)
+    return Markup('<div class="mb-prose">' + _FENCES.sub(_fence, html) + "</div>")  # noqa: S704 - by markdown-it
+
+
+def drawing(svg: str) -> Markup:
+    """A drawing of ours, its texts escaped already; no line of it may look like a fence to Markdown."""
+    return Markup(_FENCES.sub(_fence, svg))  # noqa: S704 - charts escape
+
+
+def _fence(found: re.Match[str]) -> str:
+    return f"{found[1]}&#{ord(found[2])};"
+
+
+@cache
+def _markdown() -> MarkdownIt:
+    engine = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable(["table", "strikethrough"])
+    engine.disable("image")
+    engine.core.ruler.push("modelbook", lambda state: _tame(state.tokens))
+    return engine
+
+
+def _tame(tokens: Sequence[Token]) -> None:
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
+        if token.type == "link_open":
+            _tame_link(token)
+        _tame(token.children or ())
+
+
+def _tame_link(token: Token) -> None:
+    if _WEB.match(str(token.attrs.get("href", ""))):
+        token.attrs["rel"] = "noopener noreferrer"
+    else:
+        token.attrs.pop("href", None)

