@@ -30,6 +30,25 @@ def _count(number: int, noun: str) -> str:
 
 @click.command()
 @repo_option
+def init(repo: Path) -> None:
+    """Write a first project into this Git repository; no file that is there is changed."""
+    from modelbook import scaffold
+
+    made = scaffold.init(repo)
+    for path in made.written:
+        click.echo(f"wrote    {path}")
+    for path in made.skipped:
+        click.echo(f"skipped  {path} (it is there)")
+    if made.dvc:
+        click.echo("made this a DVC repository")
+    if made.example:
+        click.echo("\nNow run the example and look at it: modelbook repro && modelbook build")
+    else:
+        click.echo("\nNow look at your own history: modelbook build")
+
+
+@click.command()
+@repo_option
 def check(repo: Path) -> None:
     """Validate mlproject.yaml and every experiment spec."""
     from modelbook import stages
@@ -103,7 +122,7 @@ def sync(repo: Path, only_check: bool) -> None:
 @click.command(hidden=True)
 @repo_option
 def plan(repo: Path) -> None:
-    """Check dvc.yaml and write the resolved params of every run; DVC runs this before all other stages."""
+    """Check dvc.yaml and write every run's resolved params; DVC runs this before all other stages."""
     from modelbook import stages
 
     stages.plan(_workspace(repo))

@@ -142,6 +142,8 @@ class _Loading:
     def _spec_files(self) -> list[str]:
         folder = self._experiments_folder()
         top = self.root / folder
+        if not top.is_dir() and self.project is not None and not self.project.pipelines:
+            return []  # nothing to experiment with yet
         if not top.is_dir():
             self.issues.append(
                 Issue(folder, 0, 0, "is missing", "it should be the folder of the experiment specs")

@@ -96,6 +96,11 @@ def missing_deps(workspace: Workspace) -> list[Issue]:
     return targets.missing_deps(workspace, _by_hand(workspace), lambda path: (workspace.root / path).exists())
 
 
+def _has_generated(text: str) -> bool:
+    found = (parse(text, FILE).data.get("stages") if text.strip() else None) or {}
+    return any(is_generated(body) for body in found.values())
+
+
 def _by_hand(workspace: Workspace) -> dict[str, Any]:
     """The stages of `dvc.yaml` that people wrote."""
     text = _text(_file(workspace.root))
@@ -106,6 +111,8 @@ def _by_hand(workspace: Workspace) -> dict[str, Any]:
 def _texts(workspace: Workspace) -> tuple[str, str]:
     """The text of `dvc.yaml` as it is and as it should be."""
     old = _text(_file(workspace.root))
+    if not workspace.project.pipelines and not _has_generated(old):
+        return old, old  # all stages are written by hand: nothing of ours has a place there
     return old, splice(old, generate.variables(workspace), generate.stages(workspace))
 
 
