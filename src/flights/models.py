@@ -7,7 +7,7 @@ serving needs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
@@ -16,7 +16,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 Settings = Mapping[str, Any]
 
@@ -28,28 +28,43 @@ class UnknownKind(SystemExit):
         super().__init__(f"model.kind: {kind!r} is none of {', '.join(KINDS)}")
 
 
-def dummy(settings: Settings, seed: int) -> tuple[Any, Any]:
+class Parts(NamedTuple):
+    """What becomes of numbers, of texts, and the classifier that gets both."""
+
+    numbers: Any
+    texts: Any
+    classifier: Any
+
+
+def dummy(settings: Settings, seed: int) -> Parts:
     """Answers with the share of late flights, whatever the flight: what every model must beat."""
-    return "passthrough", DummyClassifier(**settings, random_state=seed)
+    return Parts("passthrough", ordinal(), DummyClassifier(**settings, random_state=seed))
 
 
-def logreg(settings: Settings, seed: int) -> tuple[Any, Any]:
-    """A linear model of scaled numbers; a missing one becomes the median."""
+def logreg(settings: Settings, seed: int) -> Parts:
+    """A linear model of scaled numbers; a missing one becomes the median, every text a column."""
     numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
-    return numbers, LogisticRegression(**settings, random_state=seed)
+    texts = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    return Parts(numbers, texts, LogisticRegression(**settings, random_state=seed))
 
 
-def hgb(settings: Settings, seed: int) -> tuple[Any, Any]:
+def hgb(settings: Settings, seed: int) -> Parts:
     """Boosted trees on binned numbers; a missing number is a value like any other."""
-    return "passthrough", HistGradientBoostingClassifier(**settings, random_state=seed)
+    return Parts("passthrough", ordinal(), HistGradientBoostingClassifier(**settings, random_state=seed))
 
 
-def forest(settings: Settings, seed: int) -> tuple[Any, Any]:
+def forest(settings: Settings, seed: int) -> Parts:
     """Averaged trees; a missing number becomes the median."""
-    return SimpleImputer(strategy="median"), RandomForestClassifier(**settings, random_state=seed)
+    numbers = SimpleImputer(strategy="median")
+    return Parts(numbers, ordinal(), RandomForestClassifier(**settings, random_state=seed))
 
 
-KINDS: Mapping[str, Callable[[Settings, int], tuple[Any, Any]]] = {
+def ordinal() -> OrdinalEncoder:
+    """Numbers texts in their order, one never seen as -1: trees find the groups, in half the columns."""
+    return OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+
+
+KINDS: Mapping[str, Callable[[Settings, int], Parts]] = {
     "dummy": dummy,
     "forest": forest,
     "hgb": hgb,
@@ -66,13 +81,11 @@ def build(model: Settings, features: Sequence[str], categories: Sequence[str], s
     settings = {name: value for name, value in model.items() if name != "kind"}
     if model["kind"] not in KINDS:
         raise UnknownKind(model["kind"])
-    numbers, classifier = KINDS[model["kind"]](settings, seed)
+    parts = KINDS[model["kind"]](settings, seed)
     texts = [name for name in features if name in categories]
-    encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-    columns = ColumnTransformer(
-        [("numbers", numbers, [name for name in features if name not in texts]), ("texts", encoder, texts)]
-    )
-    return Pipeline([("columns", columns), ("classifier", classifier)])
+    numbers = [name for name in features if name not in categories]
+    columns = ColumnTransformer([("numbers", parts.numbers, numbers), ("texts", parts.texts, texts)])
+    return Pipeline([("columns", columns), ("classifier", parts.classifier)])
 
 
 def steps(model: Pipeline, samples: Mapping[str, tuple[Any, Any]]) -> Iterator[dict[str, float]]:
