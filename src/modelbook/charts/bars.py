@@ -170,9 +170,9 @@ class _Bars:
     def markup(self) -> str:
         chart = self.chart
         body = [_svg.label(14, 22, _svg.shorten(chart.title, WIDTH - 28, 14.5), size=14, font_weight=600)]
-        body += [part for at, row in enumerate(self.rows) for part in self._row(at, row)]
         ticks = scales.linear_ticks(self.scale.low, self.scale.high, 4)
         body += [part for tick in ticks for part in self._tick(*tick)]
+        body += [part for at, row in enumerate(self.rows) for part in self._row(at, row)]
         if chart.heading:
             shown = _svg.shorten(chart.heading, 340)
             body.append(_svg.label((self.left + self.right) / 2, self.bottom + 36, shown, anchor="middle"))

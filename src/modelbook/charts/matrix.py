@@ -156,7 +156,7 @@ def _cell(chart: MatrixChart, row: int, column: int, left: float, top: float, si
     )
 
 
-HEAT = ("#f3f5f8", "#e3eef7", "#cbe0f0", "#a9cce6", "#3f7fb2", "#2b6a9e", "#17558a", "#083f70")
+HEAT = ("#f3f5f8", "#e3eef7", "#cbe0f0", "#a9cce6", "#3474a6", "#2b6a9e", "#17558a", "#083f70")
 """Shades for an empty cell and seven levels; text on them is dark up to the third level, then white."""
 
 

@@ -181,7 +181,7 @@ class _Drawing:
         ys = _pad(*_extent(self._reach(), chart.y), chart.y)
         self.y_ticks = _ticks(*ys, chart.y, 5)
         widest = max((_svg.text_width(name, 11) for _, name in self.y_ticks), default=20)
-        self.left = min(26 + widest, 120.0) if chart.y.heading else min(14 + widest, 110.0)
+        self.left = min(34 + widest, 130.0) if chart.y.heading else min(16 + widest, 110.0)
         self.right = WIDTH - 14
         self.x_ticks = _fitting(_ticks(*xs, chart.x, 6), self.right - self.left)
         self.legend, height = _svg.legend(
