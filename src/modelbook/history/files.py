@@ -7,6 +7,7 @@ import datetime
 import json
 import math
 import tomllib
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -57,14 +58,14 @@ def parse(data: bytes, path: str, chunks: dict[str, Any] | None = None) -> Any:
     suffix = path.rpartition(".")[2].lower()
     reader = _READERS.get(suffix)
     try:
-        if reader is not None:
-            return reader(content)
-        value = yaml12.load(content, chunks)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd escapes and reused anchors are not for our reader to mend
+            value = reader(content) if reader is not None else yaml12.load(content, chunks)
     except RecursionError as error:
         raise Unreadable("nested too deeply") from error
     except Exception as error:  # ruamel raises nearly anything on hostile bytes; the file is then unreadable
         raise Unreadable(_reason(error)) from error
-    return {} if value is None else value
+    return {} if value is None and reader is None else value
 
 
 def mapping(data: bytes, path: str, chunks: dict[str, Any] | None = None) -> dict[Any, Any]:

@@ -19,7 +19,7 @@ _INT = re.compile(r"-?(?:0|[1-9][0-9]{0,17})$")
 _FLOAT = re.compile(r"-?[0-9]{1,30}\.[0-9]{1,30}(?:e[+-]?[0-9]{1,3})?$")
 _HASH = re.compile(r"(?=.*[abcdf])[0-9a-f]{32}(?:\.dir)?$")
 _WORD = re.compile(r"[A-Za-z_/$(]")
-_CHUNK = re.compile(r"\n(?=[A-Za-z0-9_/.])")
+_CHUNK = re.compile(r"(?<=\n)(?=[A-Za-z0-9_/.])")
 _SPECIAL = frozenset({"true", "True", "TRUE", "false", "False", "FALSE", "null", "Null", "NULL"})
 
 Line = tuple[int, int, str]

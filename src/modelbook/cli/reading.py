@@ -1,0 +1,503 @@
+"""Commands that only read: runs, show, models, best, lineage. Any DVC repository will do."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelbook.cli import repo_option
+
+if TYPE_CHECKING:
+    from modelbook.catalog import Ranking
+    from modelbook.history import History
+    from modelbook.records import Catalog, Commit, Graph, MetricInfo, Model, Run, Snapshot, Value
+
+_RUN_ID = re.compile(r"[0-9a-f]{4,12}")
+_METRIC_COLUMNS = 5
+_PARAM_COLUMNS = 4
+_PIPE_WIDTH = 160
+_NARROW = ("run", "name", "commit", "date")
+
+refs_option = click.option(
+    "--refs",
+    default="all",
+    show_default=True,
+    help="all, HEAD, or names, patterns and kinds of refs, with commas between.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="JSON, alone on standard output.")
+
+
+@click.command()
+@repo_option
+@refs_option
+@json_option
+@click.option(
+    "--csv", "as_csv", is_flag=True, help="CSV: a row for each run, a column for each metric and param."
+)
+def runs(repo: Path, refs: str, as_json: bool, as_csv: bool) -> None:
+    """List every run of the history, newest first."""
+    catalog = _catalog(repo, refs)
+    if as_json:
+        _print_json([_run_json(run) for run in catalog.runs])
+    elif as_csv:
+        click.echo(_runs_csv(catalog.runs), nl=False)
+    else:
+        _print_runs(catalog)
+
+
+@click.command()
+@click.argument("revision", default="HEAD", metavar="[REV]")
+@repo_option
+@json_option
+def show(revision: str, repo: Path, as_json: bool) -> None:
+    """Show everything at one revision, or one run.
+
+    REV is a commit, branch or tag, the name of an experiment ref, a run's id, or `workspace`; HEAD if left
+    out.
+    """
+    from modelbook.errors import UnknownRevision
+    from modelbook.history import Repository, read_one
+
+    repository = Repository(repo)
+    try:
+        found: Snapshot | Run = read_one(repository, revision)
+    except UnknownRevision:
+        found = _run_of(repository, revision)
+    if as_json:
+        _print_json(_snapshot_json(found))
+    else:
+        _print_snapshot(found)
+
+
+@click.command()
+@repo_option
+@refs_option
+@json_option
+def models(repo: Path, refs: str, as_json: bool) -> None:
+    """List the registered models with their versions and environments."""
+    catalog = _catalog(repo, refs)
+    if as_json:
+        _print_json([_model_json(model) for model in catalog.models])
+    else:
+        _print_models(catalog)
+
+
+@click.command()
+@click.argument("metric")
+@repo_option
+@refs_option
+@json_option
+@click.option(
+    "-n", "--n", "count", type=click.IntRange(min=1), default=10, show_default=True, help="How many."
+)
+@click.option("--direction", type=click.Choice(["maximize", "minimize"]), help="In place of the known one.")
+def best(metric: str, repo: Path, refs: str, as_json: bool, count: int, direction: str | None) -> None:
+    """Rank the runs by METRIC, best first; ties share a rank, and runs without a value are counted."""
+    from modelbook.catalog import best as rank_by
+
+    ranking = rank_by(_catalog(repo, refs), metric, direction=direction)
+    if as_json:
+        _print_json(_ranking_json(ranking, count))
+    else:
+        _print_ranking(ranking, count)
+
+
+@click.command()
+@click.argument("node")
+@repo_option
+@refs_option
+@json_option
+@click.option("--up", is_flag=True, help="Only what it comes from.")
+@click.option("--down", is_flag=True, help="Only what comes of it.")
+@click.option("--depth", type=click.IntRange(min=0), help="How many steps; all if left out.")
+def lineage(node: str, repo: Path, refs: str, as_json: bool, up: bool, down: bool, depth: int | None) -> None:
+    """Trace where NODE comes from and what comes of it.
+
+    NODE is a path, a stage, a run's id, MODEL@VERSION or MODEL/ENVIRONMENT.
+    """
+    from modelbook import lineage as graphs
+
+    graph, start = graphs.trace(_catalog(repo, refs), node)
+    if start is not None:
+        both = up == down
+        graph = graphs.neighbourhood(
+            graph, start, up=depth if up or both else 0, down=depth if down or both else 0
+        )
+    if as_json:
+        _print_json({"node": start, **_plain(graph)})
+    else:
+        _print_graph(graph, start)
+
+
+# -- reading
+
+
+def _read(repository: Any, refs: str) -> History:
+    """The history, with a progress bar on standard error when a person is waiting."""
+    from modelbook import history
+
+    if not sys.stderr.isatty():
+        return history.read(repository, refs)
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("Reading history", total=None)
+        return history.read(
+            repository,
+            refs,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+
+
+def _catalog(repository: Any, refs: str) -> Catalog:
+    from modelbook import catalog
+
+    return catalog.build(_read(repository, refs))
+
+
+def _run_of(repository: Any, name: str) -> Run:
+    """The run whose id is, or starts with, a name that Git does not know."""
+    from modelbook.errors import UnknownRevision
+
+    if _RUN_ID.fullmatch(name):
+        found = [run for run in _catalog(repository, "all").runs if run.id.startswith(name)]
+        if len(found) == 1:
+            return found[0]
+    raise UnknownRevision(name)
+
+
+# -- JSON
+
+
+def _plain(value: Any) -> Any:
+    """A record as JSON can write it: NaN and the infinities become their names."""
+    import msgspec
+
+    return _jsonable(msgspec.to_builtins(value))
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, Mapping):
+        return {key: _jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(item) for item in value]
+    return value
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def _value_json(value: Value, commit: str) -> dict[str, Any]:
+    """The contract's keys; those that may be missing are left out when nothing is known."""
+    found = {
+        "name": value.name,
+        "value": _jsonable(value.value),
+        "state": value.state.value,
+        "path": value.path,
+        "key": list(value.key),
+        "stage": value.stage,
+        "commit": commit,
+    }
+    extra = {"blob": value.blob, "md5": value.md5, "size": value.size, "reason": value.reason}
+    return {**found, **{key: item for key, item in extra.items() if item is not None}}
+
+
+def _facts_json(found: Snapshot | Run, commit: str) -> dict[str, Any]:
+    """What a run and a snapshot have in common."""
+    return {
+        "params": [_value_json(value, commit) for value in found.params],
+        "metrics": [_value_json(value, commit) for value in found.metrics],
+        "plots": _plain(found.plots),
+        "artifacts": _plain(found.artifacts),
+        "datasets": _plain(found.datasets),
+        "environments": _plain(found.environments),
+    }
+
+
+def _run_json(run: Run) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "experiment": run.experiment,
+        "name": run.name,
+        "pipeline": run.pipeline,
+        "commit": run.commit,
+        "commits": list(run.commits),
+        "refs": list(run.refs),
+        "date": run.date,
+        "author": run.author,
+        "tags": list(run.tags),
+        "stages": [stage.address for stage in run.stages],
+        **_facts_json(run, run.commit),
+    }
+
+
+def _snapshot_json(found: Snapshot | Run) -> dict[str, Any]:
+    from modelbook.records import Run
+
+    if isinstance(found, Run):
+        return {**_run_json(found), "stages": _plain(found.stages), "problems": []}
+    commit = found.commit
+    return {
+        "commit": commit.sha,
+        "parents": list(commit.parents),
+        "date": commit.date,
+        "author": commit.author,
+        "subject": commit.subject,
+        "refs": list(commit.refs),
+        "stages": _plain(found.stages),
+        **_facts_json(found, commit.sha),
+        "problems": [
+            {"commit": commit.sha, "path": problem.path, "reason": problem.reason}
+            for problem in found.problems
+        ],
+    }
+
+
+def _model_json(model: Model) -> dict[str, Any]:
+    keys = ("version", "run", "tag", "commit", "date", "author", "deprecated", "reason")
+    return {
+        "name": model.name,
+        "versions": [{key: getattr(version, key) for key in keys} for version in model.versions],
+        "environments": dict(sorted(model.info.environments)),
+        "candidate": model.candidate,
+    }
+
+
+def _ranking_json(ranking: Ranking, count: int) -> dict[str, Any]:
+    return {
+        "metric": ranking.metric.name,
+        "direction": ranking.metric.direction,
+        "guessed": ranking.metric.guessed,
+        "runs": [
+            {"rank": row.rank, "tied": row.tied, "value": row.value, **_run_reference(row.run)}
+            for row in ranking.ranked[:count]
+        ],
+        "compared": len(ranking.ranked),
+        "missing": [{**_run_reference(run), "reason": reason} for run, reason in ranking.missing],
+    }
+
+
+def _run_reference(run: Run) -> dict[str, Any]:
+    return {"id": run.id, "experiment": run.experiment, "name": run.name, "commit": run.commit}
+
+
+# -- CSV
+
+
+def _runs_csv(runs: Iterable[Run]) -> str:
+    """A row for each run; a value that is not known is an empty cell."""
+    listed = list(runs)
+    metrics = sorted({value.name for run in listed for value in run.metrics})
+    params = sorted({value.name for run in listed for value in run.params})
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    head = ["id", "experiment", "name", "commit", "date", "author", "refs"]
+    writer.writerow([*head, *(f"metrics.{name}" for name in metrics), *(f"params.{name}" for name in params)])
+    for run in listed:
+        fixed = [run.id, run.experiment, run.name, run.commit, run.date, run.author, " ".join(run.refs)]
+        writer.writerow([*fixed, *_cells(run.metrics, metrics), *_cells(run.params, params)])
+    return out.getvalue()
+
+
+def _cells(values: Iterable[Value], names: Iterable[str]) -> Iterator[str]:
+    known = {value.name: value for value in values}
+    for name in names:
+        value = known.get(name)
+        yield "" if value is None else _cell(value)
+
+
+def _cell(value: Value) -> str:
+    content = _jsonable(value.value)
+    if content is None:
+        return ""
+    return content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+
+
+# -- tables for people
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
+
+
+def _table(*columns: str) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(_escape(column), overflow="ellipsis", no_wrap=column in _NARROW)
+    return table
+
+
+def _escape(text: object) -> str:
+    """Text from a repository, safe for rich's markup and for the terminal."""
+    from rich.markup import escape
+
+    return escape("".join(char if char.isprintable() else " " for char in str(text)))
+
+
+def _row(table: Any, *cells: object) -> None:
+    table.add_row(*(_escape(cell) for cell in cells))
+
+
+def _short(commit: str) -> str:
+    return commit if len(commit) != 40 else commit[:7]
+
+
+def _shown(value: Value | None, info: MetricInfo | None = None) -> str:
+    """A value in a table: by its format, else six digits; a missing one says why in a word."""
+    if value is None:
+        return "-"
+    if value.state.value != "present":
+        return value.state.value.replace("_", " ")
+    content = value.value
+    if isinstance(content, bool | str | list) or content is None:
+        return _cell(value)
+    if isinstance(content, int) and not (info and info.format):
+        return str(content)
+    try:
+        return format(content, info.format) if info and info.format else f"{content:.6g}"
+    except (ValueError, OverflowError):
+        return str(content)
+
+
+def _print_runs(catalog: Catalog) -> None:
+    console = _console()
+    if not catalog.runs:
+        console.print("No runs: no commit has a dvc.lock with results.")
+        return
+    infos = {info.name: info for info in catalog.metrics}
+    metrics = _common([run.metrics for run in catalog.runs])[:_METRIC_COLUMNS]
+    params = _varying(catalog.runs)[:_PARAM_COLUMNS]
+    table = _table("run", "name", "commit", "date", *metrics, *params)
+    for run in catalog.runs:
+        measured = [_shown(run.metric(name), infos.get(name)) for name in metrics]
+        chosen = [_shown(run.param(name)) for name in params]
+        _row(table, run.id, run.name, _short(run.commit), run.date[:10], *measured, *chosen)
+    console.print(table)
+    console.print(f"{len(catalog.runs)} runs in {len(catalog.snapshots)} commits")
+
+
+def _common(values: Iterable[Iterable[Value]]) -> list[str]:
+    """Names by how many runs have a number for them, most first."""
+    counts: dict[str, int] = {}
+    for mine in values:
+        for value in mine:
+            number = isinstance(value.value, int | float)
+            counts[value.name] = counts.get(value.name, 0) + number
+    return sorted((name for name, count in counts.items() if count), key=lambda name: (-counts[name], name))
+
+
+def _varying(runs: Iterable[Run]) -> list[str]:
+    """Params that have more than one value over the runs, those of most runs first."""
+    seen: dict[str, set[str]] = {}
+    listed = list(runs)
+    for run in listed:
+        for value in run.params:
+            seen.setdefault(value.name, set()).add(repr(value.value))
+    return [name for name in _common([run.params for run in listed]) if len(seen[name]) > 1]
+
+
+def _print_snapshot(found: Snapshot | Run) -> None:
+    from modelbook.records import Run
+
+    console = _console()
+    if isinstance(found, Run):
+        console.print(
+            f"[bold]{_escape(found.name)}[/] run {found.id}, commit {_short(found.commit)} {found.date}"
+        )
+    else:
+        _print_commit(console, found.commit)
+    _print_values(console, "metrics", found.metrics)
+    _print_values(console, "params", found.params)
+    _print_stages(console, found)
+    for problem in () if isinstance(found, Run) else found.problems:
+        console.print(f"[yellow]problem[/] {_escape(problem.path)}: {_escape(problem.reason)}")
+
+
+def _print_commit(console: Any, commit: Commit) -> None:
+    where = f" ({', '.join(commit.refs)})" if commit.refs else ""
+    console.print(f"[bold]{_short(commit.sha)}[/]{_escape(where)} {_escape(commit.subject)}")
+    console.print(f"{_escape(commit.author)} {commit.date}")
+
+
+def _print_values(console: Any, title: str, values: Iterable[Value]) -> None:
+    table = _table(title, "value", "file")
+    for value in values:
+        reason = f" ({value.reason})" if value.reason else ""
+        _row(table, value.name, _shown(value) + reason, value.path)
+    if table.row_count:
+        console.print(table)
+
+
+def _print_stages(console: Any, found: Snapshot | Run) -> None:
+    table = _table("stage", "makes", "hash")
+    for stage in found.stages:
+        if not stage.outs:
+            _row(table, stage.address, "", "locked" if stage.lock else "never run")
+        for out in stage.outs:
+            _row(table, stage.address, out.path, out.md5 or out.state.value)
+    if table.row_count:
+        console.print(table)
+
+
+def _print_models(catalog: Catalog) -> None:
+    console = _console()
+    if not catalog.models:
+        console.print("No models are declared: add `models:` to mlproject.yaml.")
+        return
+    table = _table("model", "version", "run", "environments", "since", "by")
+    for model in catalog.models:
+        for version in model.versions:
+            places = ", ".join(version.environments)
+            note = f" ({version.reason})" if version.reason else ""
+            since = f"{version.date[:10]} {_short(version.commit)}"
+            _row(table, model.name, version.version, version.run + note, places, since, version.author)
+        if not model.versions:
+            _row(table, model.name, "no version", model.candidate or "", "", "", "")
+    console.print(table)
+
+
+def _print_ranking(ranking: Ranking, count: int) -> None:
+    console = _console()
+    info = ranking.metric
+    guessed = " (guessed by its name)" if info.guessed else ""
+    console.print(f"{_escape(info.name)}: {info.direction}{guessed}")
+    table = _table("rank", "value", "run", "name", "commit", "date")
+    for row in ranking.ranked[:count]:
+        rank = f"{row.rank} =" if row.tied else str(row.rank)
+        value = _shown(row.run.metric(info.name), info)
+        _row(table, rank, value, row.run.id, row.run.name, _short(row.run.commit), row.run.date[:10])
+    console.print(table)
+    if ranking.missing:
+        console.print(f"{len(ranking.missing)} runs cannot be compared:")
+        for reason in sorted({reason for _run, reason in ranking.missing}):
+            same = sum(other == reason for _run, other in ranking.missing)
+            console.print(f"  {same} x {_escape(reason)}")
+
+
+def _print_graph(graph: Graph, start: str | None) -> None:
+    console = _console()
+    table = _table("from", "to")
+    for source, target in graph.edges:
+        _row(table, source, target)
+    console.print(f"{_escape(start or 'run')}: {len(graph.nodes)} nodes")
+    if table.row_count:
+        console.print(table)
