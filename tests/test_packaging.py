@@ -71,7 +71,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     outside = [name for name in names if not name.startswith("modelbook/") and ".dist-info/" not in name]
     assert not outside
     assert "modelbook/py.typed" in names
-    assert [name for name in names if name.startswith("modelbook/_templates/") and name.endswith(".html")]
+    assert [name for name in names if name.startswith("modelbook/_templates/") and name.endswith(".j2")]
     assert [name for name in names if name.startswith("modelbook/_templates/assets/")]
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 

@@ -19,14 +19,14 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("_process",),
     ("spec", "records"),  # wishes: what people write; facts: what history says
     ("history", "stages", "runner"),
-    ("catalog", "lineage", "cards", "charts"),
+    ("catalog", "lineage", "diff", "cards", "charts"),
     ("pages",),
     ("site", "scaffold"),
     ("cli",),
 )
 FLOORS = {room: floor for floor, rooms in enumerate(STOREYS) for room in rooms}
 
-PURE = {"errors", "_paths", "records", "catalog", "lineage", "cards", "charts", "pages"}
+PURE = {"errors", "_paths", "records", "catalog", "lineage", "diff", "cards", "charts", "pages"}
 """Rooms that take plain values and return plain values."""
 
 IMPURE_MODULES = (

@@ -55,25 +55,30 @@ def field_table(model: str) -> str:
 
 
 def option_table(command: str) -> str:
-    """What a command is called with, as a Markdown table; says so when there is nothing."""
-    context = click.Context(cli)
-    found = cli.get_command(context, command)
+    """How a command is called, and its options as a Markdown table."""
+    group = click.Context(cli, info_name="modelbook")
+    found = cli.get_command(group, command)
     if found is None:
         raise LookupError(command)
+    context = click.Context(found, info_name=command, parent=group)
+    usage = " ".join([context.command_path, *found.collect_usage_pieces(context)])
     rows = [
-        (f"`{_spelling(param)}`", getattr(param, "help", "") or "")
+        (f"`{_spelling(param, context)}`", _help(param))
         for param in found.params
-        if not getattr(param, "hidden", False)
+        if isinstance(param, click.Option) and not param.hidden
     ]
-    return _table(("Option", "What it does"), rows) if rows else "No options."
+    table = _table(("Option", "What it does"), rows)
+    return f"```text\n{usage}\n```" + (f"\n\n{table}" if rows else "")
 
 
-def _spelling(param: click.Parameter) -> str:
-    if isinstance(param, click.Argument):
-        return param.make_metavar(click.Context(cli))
-    names = ", ".join([*param.opts, *param.secondary_opts])
-    takes_nothing = isinstance(param, click.Option) and (param.is_flag or param.count)
-    return names if takes_nothing else f"{names} {param.make_metavar(click.Context(cli))}"
+def _help(option: click.Option) -> str:
+    shown = f" (default: {option.default})" if option.show_default else ""
+    return (option.help or "") + shown
+
+
+def _spelling(option: click.Option, context: click.Context) -> str:
+    names = ", ".join([*option.opts, *option.secondary_opts])
+    return names if option.is_flag or option.count else f"{names} {option.make_metavar(context)}"
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
