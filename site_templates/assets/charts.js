@@ -63,6 +63,9 @@
     });
     copy.data.forEach(function (trace) {
       if (trace.type === "heatmap") trace.colorscale = colours.heat;
+      [trace.error_x, trace.error_y].forEach(function (bar) {
+        if (bar) bar.color = colours.muted;
+      });
     });
     return { data: copy.data, layout: layout };
   }

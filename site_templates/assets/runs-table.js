@@ -216,12 +216,16 @@
     }
     if (this.group) shown = [this.group].concat(shown.filter(function (column) { return column !== self.group; }));
     function fixed(column) { return self.pinned.has(column) || column === self.group; }
+    // A phone has room for one fixed column; the others lead the rest.
+    this.narrow = this.scroller.clientWidth > 0 && this.scroller.clientWidth < 600;
     this.fixed = shown.filter(fixed);
     this.loose = shown.filter(function (column) { return !fixed(column); });
+    if (this.narrow) this.loose = this.fixed.splice(1).concat(this.loose);
     this.columns = this.fixed.concat(this.loose);
     var left = SELECT;
     this.columns.forEach(function (column) {
-      column.width = column.width || self.measure(column);
+      column.space = column.space || self.measure(column);
+      column.width = column.space + (self.group && column.numeric ? 70 : 0); // room for "± std"
       column.left = left;
       left += column.width;
     });
@@ -273,7 +277,11 @@
     var app = el("div", { class: "mb-t" }, this.buildBar(), this.buildPanel(), this.scroller, this.buildSelection());
     this.container.replaceChildren(app);
     this.container.setAttribute("data-ready", "");
-    if (window.ResizeObserver) new ResizeObserver(function () { self.drawRows(); }).observe(this.scroller);
+    if (window.ResizeObserver) new ResizeObserver(function () {
+      if (self.narrow === undefined) return;
+      if (self.narrow !== self.scroller.clientWidth < 600) self.refresh();
+      else self.drawRows();
+    }).observe(this.scroller);
   };
 
   Table.prototype.buildBar = function () {

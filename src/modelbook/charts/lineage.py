@@ -202,7 +202,12 @@ def _box(picture: _Picture, group: Group) -> str:
         *behind,
         _svg.tag("rect", x=x, y=top, **look),
         icon,
-        _svg.label(x + 34, y - 2, _svg.shorten(heading, _WIDTH - 42), font_weight=700 if focused else 500),
+        _svg.label(
+            x + 34,
+            y - 2,
+            _svg.shorten(heading, _WIDTH - (52 if focused else 42)),
+            font_weight=700 if focused else 500,
+        ),
         _svg.label(x + 34, y + 13, _svg.shorten(under, _WIDTH - 42, 10.5), size=10.5, fill="muted"),
         class_="mb-box mb-focus" if focused else "mb-box",
         data_node=node.id if len(group.members) == 1 else None,
@@ -214,7 +219,10 @@ def _box(picture: _Picture, group: Group) -> str:
 def _texts(group: Group) -> tuple[str, str]:
     node = group.members[0]
     if len(group.members) == 1:
-        return node.label or node.id, node.detail or node.kind
+        folder, _, name = (node.label or node.id).rpartition("/")
+        if not name or node.kind not in ("artifact", "data"):
+            return node.label or node.id, node.detail or node.kind
+        return name, " · ".join(part for part in (node.detail, folder) if part) or node.kind
     plural = _PLURALS.get(node.kind, f"{node.kind}s")
     common = {lane_name(member) for member in group.members}
     return f"… {len(group.members)} {plural}", common.pop() if len(common) == 1 else ""
