@@ -238,7 +238,7 @@ def _plots(name: str, auc: float, stage: str) -> tuple[Plot, ...]:
 def _stages(name: str, experiment: str, pipeline: str, params: tuple[Value, ...]) -> tuple[Stage, ...]:
     train = f"{pipeline}-train@{name}"
     prepared = Artifact(
-        path=f"data/{pipeline}/train.parquet",
+        path=f"data/prepared/{pipeline}.parquet",
         md5=digest(pipeline, 32),
         size=3_000_000,
         stage=f"{pipeline}-prepare",

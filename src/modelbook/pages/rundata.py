@@ -20,11 +20,11 @@ def columns(index: Index) -> dict[str, Any]:
         "version": 1,
         "rows": len(runs),
         "ids": [run.id for run in runs],
-        "columns": [*_about(index, runs), *_metrics(index, runs), *_params(runs)],
+        "columns": [*_names_of(index, runs), *_metrics(index, runs), *_params(runs), *_about(index, runs)],
     }
 
 
-def _about(index: Index, runs: Sequence[Run]) -> list[Column]:
+def _names_of(index: Index, runs: Sequence[Run]) -> list[Column]:
     hrefs = [run_href(run.id) for run in runs]
     return [
         {"key": "run", "kind": "link", "values": [run.name for run in runs], "hrefs": hrefs, "pinned": True},
@@ -35,6 +35,12 @@ def _about(index: Index, runs: Sequence[Run]) -> list[Column]:
             ],
         },
         _indexed("pipeline", runs, lambda run: run.pipeline),
+    ]
+
+
+def _about(index: Index, runs: Sequence[Run]) -> list[Column]:
+    hrefs = [run_href(run.id) for run in runs]
+    return [
         {"key": "tag", "label": "tags", "kind": "tag", "values": [list(run.tags) for run in runs]},
         {"key": "date", "kind": "date", "values": [run.date or None for run in runs]},
         _indexed("author", runs, lambda run: run.author),

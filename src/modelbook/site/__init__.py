@@ -16,7 +16,10 @@ from markupsafe import escape as escape_html
 from modelbook import __version__, pages
 from modelbook.records import Catalog
 from modelbook.site import engine, escape, output
+from modelbook.site.output import check
 from modelbook.site.themes import Theme, assets, default_folder
+
+__all__ = ["Built", "build", "check", "data_script", "default_folder"]
 
 Read = Callable[[str], bytes | None]
 Progress = Callable[[str, int, int], None]
@@ -53,7 +56,7 @@ def build(
         SiteNotBuilt: MkDocs failed, or warned.
     """
     report = progress or (lambda *_: None)
-    output.check(out)
+    check(out)
     theme = Theme(default_folder(), project)
     composed = pages.compose(catalog, read)
     total = len(catalog.runs) + len(catalog.snapshots)

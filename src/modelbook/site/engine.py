@@ -33,8 +33,9 @@ class SiteNotBuilt(ModelbookError):
     """MkDocs found something to complain about; a warning is enough."""
 
     def __init__(self, output: str) -> None:
+        found = [line for line in output.strip().splitlines() if not line.startswith(("INFO", "`"))]
         super().__init__(
-            f"MkDocs could not build the site:\n{output.strip()}",
+            "\n".join(["MkDocs could not build the site:", *found]),
             hint="a template of the project's own is the likeliest cause",
         )
 
@@ -97,7 +98,8 @@ def build(folder: Path, config: dict[str, Any], date: str) -> Path:
         "PYTHONHASHSEED": "0",
         "PYTHONUTF8": "1",
     }
-    argv = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-f", file.name, "-d", "site"]
+    # Not --quiet: MkDocs counts only the warnings it would print.
+    argv = [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", file.name, "-d", "site"]
     try:
         run(argv, cwd=folder, env=env)
     except ProcessFailed as error:

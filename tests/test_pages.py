@@ -1,0 +1,335 @@
+"""Pages as plain values: what a Catalog becomes before any template sees it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import sample
+from modelbook import pages
+from modelbook.pages import changes, experiments, text
+from modelbook.pages.cells import Cell, recreate
+from modelbook.pages.drawings import drawings
+from modelbook.pages.index import Index, Link, best, seed_groups, spread
+from modelbook.records import MetricInfo, Plot, Run, State, Value
+
+AUC = MetricInfo(name="auc", direction="maximize", format=".3f")
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, pages.Page]:
+    return {page.path: page for page in pages.compose(sample.catalog(), sample.BLOBS.get)}
+
+
+def context(made: dict[str, pages.Page], path: str) -> Any:
+    return made[path].context
+
+
+def walk(value: Any) -> Iterator[Any]:
+    yield value
+    if dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from walk(getattr(value, field.name))
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from walk(item)
+
+
+def run_of(name: str) -> Run:
+    return next(run for run in sample.RUNS if run.name == name)
+
+
+def simple(name: str, score: Any, **params: Any) -> Run:
+    return Run(
+        id=sample.digest(name, 12),
+        name=name,
+        experiment="x",
+        commit="c",
+        commits=("c",),
+        metrics=(Value(name="auc", value=score),),
+        params=tuple(Value(name=key, value=params[key]) for key in params),
+    )
+
+
+def test_every_thing_has_its_page(made: dict[str, pages.Page]) -> None:
+    sections = {"experiments", "runs", "models", "datasets", "lineage", "changes", "problems"}
+    assert {f"{name}/index.html" for name in sections} | {"index.html"} <= made.keys()
+    assert sum(page.bulk == "run" for page in made.values()) == len(sample.RUNS)
+    assert sum(page.bulk == "commit" for page in made.values()) == len(sample.COMMITS)
+    assert "models/flight-delay/v1.1.0/index.html" in made
+    assert f"runs/{run_of('gbm').id}/index.html" in made
+
+
+def test_only_sections_are_in_the_navigation(made: dict[str, pages.Page]) -> None:
+    assert [page.nav for page in made.values() if page.nav] == [
+        "Home", "Experiments", "Runs", "Models", "Datasets", "Lineage", "Changes", "Problems",
+    ]  # fmt: skip
+
+
+def test_hand_sized_pages_come_before_the_bulk() -> None:
+    bulk = [bool(page.bulk) for page in pages.compose(sample.catalog(), sample.BLOBS.get)]
+    assert bulk == sorted(bulk)
+
+
+def test_links_lead_to_pages_that_are_there(made: dict[str, pages.Page]) -> None:
+    for page in made.values():
+        for item in walk(page.context):
+            if isinstance(item, Link | Cell) and item.href and not item.href.startswith("https://"):
+                assert item.href.partition("#")[0] in made, (page.path, item)
+
+
+def test_no_cell_is_blank(made: dict[str, pages.Page]) -> None:
+    for page in made.values():
+        for item in walk(page.context):
+            assert not isinstance(item, Cell) or item.text, page.path
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "words"),
+    [
+        ("unpulled", "not_pulled", "dvc fetch"),
+        ("unreadable", "unreadable", "line 3"),
+        ("never", "never", "no run has made it"),
+    ],
+)
+def test_a_value_that_is_not_there_says_why(
+    made: dict[str, pages.Page], name: str, state: str, words: str
+) -> None:
+    fact = context(made, f"runs/{run_of(name).id}/index.html").metrics[0]
+    assert fact.cell.state == state
+    assert words in fact.cell.title
+
+
+def test_a_number_has_its_receipt(made: dict[str, pages.Page]) -> None:
+    page = context(made, f"runs/{run_of('gbm').id}/index.html")
+    receipt = {name: link.text for name, link in page.metrics[0].receipt.rows}
+    assert receipt["file"] == "results/gbm/metrics.json"
+    assert receipt["key"] == "roc_auc"
+    assert receipt["stage"] == "flights-train@gbm"
+    assert {"commit", "Git blob", "lock entry"} <= receipt.keys()
+    assert page.metrics[0].receipt.command.splitlines() == [
+        f"git checkout {sample.COMMITS[2].sha[:12]}",
+        "dvc repro flights-train@gbm",
+    ]
+
+
+def test_a_command_quotes_what_a_shell_would_obey() -> None:
+    assert recreate(run_of(sample.SCRIPT)).endswith(f"'digits-train@{sample.SCRIPT}'")
+
+
+def test_home_shows_the_best_and_what_it_gained(made: dict[str, pages.Page]) -> None:
+    leader = context(made, "index.html").leaders[0]
+    assert (leader.value.text, leader.delta, leader.tone) == ("0.7461", "+0.0029", "good")
+    assert leader.run.text == "gbm-sweep-learning_rate-0.1"
+    assert "<svg" in leader.spark
+
+
+def test_home_lists_only_commits_that_changed_something(made: dict[str, pages.Page]) -> None:
+    rows = context(made, "index.html").changes
+    assert rows
+    assert all(row.words for row in rows)
+
+
+def test_an_experiment_says_where_its_params_come_from(made: dict[str, pages.Page]) -> None:
+    page = context(made, "experiments/gbm-sweep/index.html")
+    origins = {row[0].text: row[2].text for row in page.params.rows}
+    assert origins["model.learning_rate"] == "inherited from gbm"
+    assert origins["split.month"] == "the pipeline's defaults"
+    assert [link.text for link in page.chain] == ["gbm"]
+    assert [section.key for section in page.card] == ["intended_use", "limitations", "house_rules"]
+
+
+def test_seeds_give_mean_and_deviation(made: dict[str, pages.Page]) -> None:
+    assert context(made, "experiments/gbm/index.html").spread == "0.7420 ± 0.0014 (3 seeds)"
+
+
+def test_an_experiment_that_never_ran_says_so(made: dict[str, pages.Page]) -> None:
+    page = context(made, "experiments/planned/index.html")
+    assert page.best.text == "not run yet"
+    assert not page.runs.rows
+
+
+def test_a_version_without_a_run_says_why(made: dict[str, pages.Page]) -> None:
+    slug = text.slug(sample.SCRIPT)
+    assert "no commit holds run" in context(made, f"models/{slug}/v0/index.html").reason
+
+
+def test_plots_are_drawn_or_explained(made: dict[str, pages.Page]) -> None:
+    drawn = {plot.title: plot for plot in context(made, f"runs/{run_of('gbm').id}/index.html").plots}
+    assert "<svg" in drawn["ROC curve"].svg
+    assert drawn["ROC curve"].data is not None
+    assert drawn["importance"].state == "not_pulled"
+    assert "cache" in drawn["importance"].reason
+
+
+def test_plots_whose_data_is_gone_are_explained() -> None:
+    run_page = next(page for page in pages.compose(sample.catalog(), lambda _: None) if page.bulk == "run")
+    assert all(plot.reason for plot in run_page.context.plots)
+
+
+def test_a_commit_is_compared_with_its_first_parent(made: dict[str, pages.Page]) -> None:
+    page = context(made, f"commits/{sample.COMMITS[2].sha[:12]}/index.html")
+    assert page.words == ("3 new runs", "1 run gone")
+    assert page.added is not None
+    assert page.base.text == sample.COMMITS[1].sha[:7]
+
+
+def test_changed_runs_show_metrics_and_params() -> None:
+    catalog = sample.catalog()
+    old, new = run_of("logistic"), run_of("gbm")
+    index = Index(catalog)
+    metrics, params = changes._values(index, [(old, new)])
+    assert [(row[1], row[4].text, row[4].tone) for row in metrics][-1] == ("roc_auc", "+0.0534", "good")
+    assert [row[1] for row in params] == ["model.kind"]
+
+
+def test_many_commits_keep_the_list_short() -> None:
+    row = changes.Row(Link("x"), "s", "a", "d", (), (), (), changed=False)
+    page = changes.listing([row] * (changes.MOST_ROWS + 5))
+    assert (len(page.rows), page.more) == (changes.MOST_ROWS, 5)
+    assert page.next is not None
+
+
+def test_the_runs_table_has_every_run_and_every_name(made: dict[str, pages.Page]) -> None:
+    assert made["runs/index.html"].data is not None
+    name, value = made["runs/index.html"].data
+    columns = {column["key"]: column for column in value["columns"]}
+    assert name == "runs"
+    assert value["rows"] == len(value["ids"]) == len(sample.RUNS)
+    assert all(len(column["values"]) == value["rows"] for column in columns.values())
+    assert {"metrics.roc_auc", "params.model.learning_rate", "tag", "date"} <= columns.keys()
+    assert {state[0] for state in columns["metrics.accuracy"]["states"].values()} == {
+        "not_pulled", "unreadable", "never",
+    }  # fmt: skip
+    assert "NaN" in columns["metrics.accuracy"]["values"]
+
+
+def test_an_empty_history_has_its_pages() -> None:
+    made = {page.path: page for page in pages.compose(sample.EMPTY, sample.BLOBS.get)}
+    assert len(made) == 8
+    assert not context(made, "index.html").leaders
+
+
+@pytest.mark.parametrize(
+    ("raw", "info", "shown"),
+    [
+        (0.123456789, None, "0.12346"),
+        (0.5, AUC, "0.500"),
+        (-0.5, None, "−0.5"),
+        (1_234_567, None, "1,234,567"),
+        (12, MetricInfo(name="t", unit="s"), "12 s"),
+        (math.nan, AUC, "NaN"),
+        (-math.inf, AUC, "−∞"),
+        (True, AUC, "true"),
+        (None, AUC, "null"),
+        ([1, "a"], None, '[1, "a"]'),
+        ("x", AUC, "x"),
+        (0.5, MetricInfo(name="x", format="no format"), "0.5"),
+        (10**400, None, "a huge number"),
+    ],
+)
+def test_values_for_people(raw: Any, info: MetricInfo | None, shown: str) -> None:
+    assert text.value(raw, info) == shown
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [(None, ""), (0, "0 B"), (999, "999 B"), (1_500, "1.5 kB"), (345_678, "346 kB"), (10**13, "10.0 TB")],
+)
+def test_sizes(count: int | None, shown: str) -> None:
+    assert text.size(count) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(None, ""), (1.25, "1.2 s"), (83.4, "1 min 23 s"), (7384, "2 h 03 min"), (math.nan, "")],
+)
+def test_durations(seconds: float | None, shown: str) -> None:
+    assert text.duration(seconds) == shown
+
+
+@pytest.mark.parametrize("name", ["gbm", "gbm-learning_rate-0.05", "v1.0.0", "_x"])
+def test_a_safe_name_is_its_own_address(name: str) -> None:
+    assert text.slug(name) == name
+
+
+@given(st.text())
+def test_an_address_is_always_safe(name: str) -> None:
+    made = text.slug(name)
+    assert made
+    assert not set(made) - set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+    assert not made.startswith(".")
+    assert not made.endswith((".", ".html", ".md"))
+    assert len(made) <= 80
+
+
+@given(st.lists(st.text(), unique=True, max_size=8))
+def test_two_names_never_share_an_address(names: list[str]) -> None:
+    assert len({text.slug(name) for name in names}) == len(names)
+
+
+@given(st.text())
+def test_a_title_is_one_harmless_line(raw: str) -> None:
+    assert not set(text.plain(raw)) & set('<>&"{}\n\r\x00')
+
+
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)", "data:text/html,x", "//x", "http://a b", 'http://x"y', ""]
+)
+def test_only_web_addresses_are_links(url: str) -> None:
+    assert text.web(url) is None
+
+
+def test_the_best_run_is_the_older_of_equals_and_never_nan() -> None:
+    runs = [
+        simple("new", 0.7),
+        simple("old", 0.7),
+        simple("nan", math.nan),
+        simple("word", "high"),
+        simple("yes", True),
+    ]
+    found = best(runs, AUC)
+    assert found is not None
+    assert found.name == "old"
+    assert best(runs, MetricInfo(name="auc")) is None
+
+
+def test_seeds_are_grouped_by_all_other_params() -> None:
+    runs = [
+        simple("a", 1.0, seed=0, depth=1),
+        simple("b", 2.0, seed=1, depth=1),
+        simple("c", 9.0, seed=0, depth=2),
+    ]
+    groups = sorted(sorted(run.name for run in group) for group in seed_groups(runs))
+    assert groups == [["a", "b"], ["c"]]
+    assert spread(runs[:2], "auc") == (1.5, math.sqrt(0.5), 2)
+    assert spread(runs[2:], "auc") is None
+
+
+def test_spread_shows_the_best_group() -> None:
+    runs = [simple(name, score, seed=seed, depth=depth) for name, score, seed, depth in (
+        ("a", 1.0, 0, 1), ("b", 1.0, 1, 1), ("c", 2.0, 0, 2), ("d", 2.0, 1, 2))]  # fmt: skip
+    assert experiments.spread_text(runs, AUC) == "2.000 ± 0.000 (2 seeds)"
+
+
+def test_an_image_is_shown_only_when_it_is_one() -> None:
+    blobs = {
+        "png": b"\x89PNG\r\n\x1a\n....",
+        "svg": b"<svg onload=alert(1)>",
+        "big": b"\xff\xd8\xff" + bytes(3_000_000),
+    }
+    run = Run(
+        id="0", name="x", experiment="x", commit="c", commits=("c",),
+        plots=tuple(Plot(name=key, template="image", files=((f"{key}.png", key),)) for key in blobs),
+    )  # fmt: skip
+    shown = {item.title: item for item in drawings(run, blobs.get)}
+    assert shown["png"].image == ("assets/plots/png.png", "png")
+    assert shown["svg"].image is None
+    assert "too large" in shown["big"].reason
+    assert all(item.state == State.UNREADABLE for key, item in shown.items() if key != "png")

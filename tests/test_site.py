@@ -1,0 +1,400 @@
+"""The site for real: escaping, templates, MkDocs, the output folder, and every link of what comes out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import threading
+import urllib.error
+import urllib.request
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import markdown  # type: ignore[import-untyped]
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markupsafe import Markup
+
+import sample
+from modelbook import pages, site
+from modelbook.pages import Page
+from modelbook.site import engine, escape, output
+from modelbook.site.preview import VERSION, Server, watch
+from modelbook.site.themes import TemplateFault, Theme, assets
+
+HOSTILE = st.one_of(
+    st.text(),
+    st.text(alphabet="<>&\"'`*_{}[]()#+-.!|~:=$^\\/\n\t a1"),
+    st.sampled_from(
+        [sample.SCRIPT, sample.LINK, sample.MARKDOWN, "```\nx\n```", "    code", "1. x", "\x02wzxhzdk:0\x03"]
+    ),
+)
+
+
+class Parsed(HTMLParser):
+    """Every tag with its attributes, and all text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def squeezed(raw: str) -> str:
+    return "".join(raw.split())
+
+
+@given(HOSTILE)
+def test_text_stays_text_in_html(raw: str) -> None:
+    parsed = Parsed(f'<p title="{escape.text(raw)}">{escape.text(raw)}</p>')
+    assert [tag for tag, _ in parsed.tags] == ["p"]
+    safe = escape._NOT_TEXT.sub("\ufffd", raw)
+    assert "".join(parsed.words) == safe
+    assert parsed.tags[0][1]["title"] == safe
+
+
+@given(HOSTILE)
+def test_text_stays_text_in_markdown(raw: str) -> None:
+    shown = escape.text(raw)
+    source = f"x {shown}\n\n# h {shown}\n\n- y {shown}\n\n<div>{shown}</div>"
+    extensions = ["toc", "tables", "fenced_code", "attr_list", "md_in_html", "abbr", "footnotes", "def_list"]
+    html = markdown.markdown(source, extensions=extensions)
+    parsed = Parsed(html)
+    assert {tag for tag, _ in parsed.tags} <= {"p", "h1", "ul", "li", "div"}
+    assert not {name for _, attributes in parsed.tags for name in attributes} - {"id"}
+    safe = squeezed(escape._NOT_TEXT.sub("\ufffd", raw))
+    assert squeezed("".join(parsed.words)) == squeezed(f"x{safe}h{safe}y{safe}{safe}")
+
+
+def test_markup_passes_as_it_is() -> None:
+    assert escape.text(Markup("<b>")) == "<b>"
+
+
+@given(HOSTILE)
+def test_prose_has_no_tag_or_address_of_its_own(raw: str) -> None:
+    for html in (
+        escape.prose(raw),
+        markdown.markdown(f"a\n\n{escape.prose(raw)}\n\nb", extensions=["fenced_code"]),
+    ):
+        parsed = Parsed(html)
+        tags = {tag for tag, _ in parsed.tags}
+        assert not tags & {"script", "img", "iframe", "svg", "style", "h1", "h2", "object", "form", "input"}
+        for _, attributes in parsed.tags:
+            assert not [name for name in attributes if name.startswith("on")]
+            assert re.match(r"(https?://|mailto:|$)", attributes.get("href") or "", re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    ("raw", "html"),
+    [
+        ("**x**", "<strong>x</strong>"),
+        ("<b>x</b>", "&lt;b&gt;x&lt;/b&gt;"),
+        ("[x](https://a.b)", '<a href="https://a.b" rel="noopener noreferrer">x</a>'),
+        ("[x](javascript:alert(1))", "[x](javascript:alert(1))"),
+        ("[x](local.md)", "<a>x</a>"),
+        ("![x](https://a.b/c.png)", '!<a href="https://a.b/c.png" rel="noopener noreferrer">x</a>'),
+        ("# x", "<h3>x</h3>"),
+        ("|a|\n|-|\n|b|", "<td>b</td>"),
+    ],
+)
+def test_prose(raw: str, html: str) -> None:
+    assert html in escape.prose(raw)
+
+
+def test_data_cannot_leave_its_script() -> None:
+    packed = escape.script_json({"a": "</script><!--\u2028", "b": float("nan"), "c": [1, None, "\ud800"]})
+    assert not set(packed) & set("<>&\u2028")
+    assert json.loads(packed) == {"a": "</script><!--\u2028", "b": None, "c": [1, None, "?"]}
+
+
+def theme(folder: Path, **templates: str) -> Theme:
+    folder.mkdir(exist_ok=True)
+    for name, source in templates.items():
+        (folder / name.replace("__", ".")).write_text(source, encoding="utf-8")
+    return Theme(site.default_folder(), folder)
+
+
+def render(made: Theme, template: str = "x", path: str = "a/b/index.html") -> str:
+    return made.render(Page(path, "T", template, {"text": "<&"}), "md")
+
+
+def test_a_projects_template_may_extend_the_default_one(tmp_path: Path) -> None:
+    source = '{% extends "default:page.md.j2" %}{% block content %}{{ page.text }}{% endblock %}'
+    assert render(theme(tmp_path, page__md__j2=source), "page").startswith("# T")
+    assert "&#60;&#38;" in render(theme(tmp_path, page__md__j2=source), "page")
+
+
+def test_a_template_is_in_a_sandbox(tmp_path: Path) -> None:
+    with pytest.raises(TemplateFault, match="unsafe"):
+        render(theme(tmp_path, x__md__j2="{{ ''.__class__.__mro__ }}"))
+
+
+@pytest.mark.parametrize(
+    ("source", "where"),
+    [("\n{{ nothing }}", "x.md.j2:2"), ("\n\n{% if %}", "x.md.j2:3"), ("{% include 'no' %}", "'no'")],
+)
+def test_a_faulty_template_is_named_with_its_line(tmp_path: Path, source: str, where: str) -> None:
+    with pytest.raises(TemplateFault, match=re.escape(where)):
+        render(theme(tmp_path, x__md__j2=source))
+
+
+def test_no_template_or_asset_through_a_symlink(tmp_path: Path) -> None:
+    (tmp_path / "outside.j2").write_text("secret", encoding="utf-8")
+    own = tmp_path / "own"
+    (own / "assets").mkdir(parents=True)
+    (own / "x.md.j2").symlink_to(tmp_path / "outside.j2")
+    (own / "assets" / "x.css").symlink_to(tmp_path / "outside.j2")
+    with pytest.raises(TemplateFault):
+        render(theme(own))
+    assert not assets([own])
+
+
+@pytest.mark.parametrize(
+    ("href", "url"),
+    [
+        ("runs/x/index.html#y", "../../runs/x/index.html#y"),
+        ("#x", "#x"),
+        ("https://a.b", "https://a.b"),
+        ("javascript:alert(1)", "#"),
+        ("//a.b", "#"),
+    ],
+)
+def test_addresses_are_relative_to_the_page(tmp_path: Path, href: str, url: str) -> None:
+    assert render(theme(tmp_path, x__md__j2="{{ url('" + href + "') | safe }}")) == url
+
+
+def test_a_shell_is_stamped_everywhere() -> None:
+    html = f"<title>{engine.Shell.TITLE}</title>{engine.Shell.MARKDOWN}<i>{engine.Shell.TITLE}</i>"
+    assert engine.Shell(html).stamp("T", "<p>C</p>") == "<title>T</title><p>C</p>\n<i>T</i>"
+
+
+def test_a_theme_that_loses_the_content_is_refused() -> None:
+    with pytest.raises(engine.SiteNotBuilt):
+        engine.Shell("<title></title>")
+
+
+@pytest.mark.parametrize(
+    ("date", "seconds"), [("2024-01-01T00:00:00+00:00", 1704067200), ("", 315532800), ("x", 315532800)]
+)
+def test_the_clock_is_the_commits(date: str, seconds: int) -> None:
+    assert engine.epoch(date) == seconds
+
+
+def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    output.check(tmp_path / "out")
+    output.check(tmp_path / "new")
+    (tmp_path / "out" / "thesis.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(output.NotOurs):
+        site.build(sample.catalog(), tmp_path / "out", read=sample.BLOBS.get)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    with pytest.raises(output.NotOurs):
+        output.check(tmp_path / "out" / "thesis.txt")
+
+
+@pytest.mark.parametrize("manifest", ["{", "[]", '{"generator": "other"}'])
+def test_a_manifest_of_others_is_no_manifest(tmp_path: Path, manifest: str) -> None:
+    (tmp_path / output.MANIFEST).write_text(manifest, encoding="utf-8")
+    with pytest.raises(output.NotOurs):
+        output.check(tmp_path)
+
+
+def test_a_failed_build_leaves_the_old_site_and_nothing_beside_it(tmp_path: Path) -> None:
+    own, out = tmp_path / "own", tmp_path / "out"
+    out.mkdir()
+    output.write_manifest(out, {})
+    theme(own, home__md__j2="{{ nothing }}")
+    with pytest.raises(TemplateFault):
+        site.build(sample.catalog(), out, read=sample.BLOBS.get, project=own)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "own"]
+    assert (out / output.MANIFEST).is_file()
+
+
+# The whole of it, through MkDocs.
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample's site."""
+    out = tmp_path_factory.mktemp("site") / "site"
+    site.build(sample.catalog(), out, read=sample.BLOBS.get)
+    return out
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.mark.slow
+def test_two_builds_are_the_same_bytes(built: Path, tmp_path: Path) -> None:
+    again = tmp_path / "deeper" / "again"
+    reports: list[str] = []
+    made = site.build(
+        sample.catalog(), again, read=sample.BLOBS.get, progress=lambda what, *_: reports.append(what)
+    )
+    assert digests(again) == digests(built)
+    assert (made.runs, made.problems) == (len(sample.RUNS), len(sample.PROBLEMS))
+    assert "Running MkDocs" in reports
+    site.build(sample.EMPTY, again, read=sample.BLOBS.get)
+    assert not list(again.glob("runs/*/index.html"))
+    assert [path.name for path in again.parent.iterdir()] == ["again"]
+
+
+@pytest.mark.slow
+def test_the_manifest_lists_every_file(built: Path) -> None:
+    manifest = json.loads((built / output.MANIFEST).read_text(encoding="utf-8"))
+    assert manifest["files"] == {name: sha for name, sha in digests(built).items() if name != output.MANIFEST}
+    assert manifest["head"] == sample.COMMITS[-1].sha
+
+
+@pytest.mark.slow
+def test_nothing_names_this_machine(built: Path) -> None:
+    for path in built.rglob("*"):
+        if path.suffix in (".html", ".json", ".xml") or path.parent.name == "data":
+            content = path.read_text(encoding="utf-8")
+            assert str(built.parent) not in content
+            assert str(site.default_folder()) not in content
+
+
+@pytest.mark.slow
+def test_every_link_leads_somewhere(built: Path) -> None:
+    parsed = {path: Parsed(path.read_text(encoding="utf-8")) for path in built.rglob("*.html")}
+    anchors = {path: {attributes.get("id") for _, attributes in page.tags} for path, page in parsed.items()}
+    assert len(parsed) > 40
+    for path, page in parsed.items():
+        for tag, attributes in page.tags:
+            for name in ("href", "src", "data-src"):
+                href = attributes.get(name)
+                if href is None or href.startswith("https://example.org/"):
+                    continue
+                assert "://" not in href, (path, tag, href)
+                target, _, anchor = unquote(href).partition("#")
+                file = (path.parent / target).resolve() if target else path
+                assert file.is_file(), (path, tag, href)
+                assert not anchor or file.suffix != ".html" or anchor in anchors[file], (path, href)
+
+
+@pytest.mark.slow
+def test_hostile_names_are_text_everywhere(built: Path) -> None:
+    for path in built.rglob("*.html"):
+        html = path.read_text(encoding="utf-8")
+        parsed = Parsed(html)
+        assert "<script>alert" not in html
+        for tag, attributes in parsed.tags:
+            assert not {"onerror", "onclick", "onload"} & attributes.keys(), (path, tag)
+            assert not (attributes.get("href") or "").lower().startswith("javascript:"), path
+
+
+@pytest.mark.slow
+def test_ids_are_unique_on_a_page(built: Path) -> None:
+    for path in built.rglob("*.html"):
+        ids = [found for _, a in Parsed(path.read_text(encoding="utf-8")).tags if (found := a.get("id"))]
+        assert len(ids) == len(set(ids)), (path, sorted({name for name in ids if ids.count(name) > 1}))
+
+
+@pytest.mark.slow
+def test_the_runs_are_readable_without_javascript(built: Path) -> None:
+    words = " ".join(Parsed((built / "runs" / "index.html").read_text(encoding="utf-8")).words)
+    assert all(run.name in words for run in sample.RUNS)
+    assert "0.7461" in words
+
+
+@pytest.mark.slow
+def test_bulk_pages_are_not_in_the_search(built: Path) -> None:
+    index = (built / "assets" / "data" / "search.js").read_text(encoding="utf-8")
+    assert "experiments/gbm/index.html" in index
+    assert "models/flight-delay/v1.1.0/index.html" in index
+    assert not [run for run in sample.RUNS if f"runs/{run.id}" in index]
+
+
+@pytest.mark.slow
+def test_a_run_page_is_small(built: Path) -> None:
+    for path in built.glob("runs/*/index.html"):
+        assert path.stat().st_size < 120_000, path
+    assert not list(built.glob("**/shell/index.html"))
+
+
+@pytest.mark.slow
+def test_a_warning_of_mkdocs_is_an_error(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    theme(own, home__md__j2="# x\n\n[gone](gone.md)\n")
+    with pytest.raises(engine.SiteNotBuilt, match=r"gone\.md"):
+        site.build(sample.EMPTY, tmp_path / "out", read=sample.BLOBS.get, project=own)
+
+
+@pytest.mark.slow
+def test_a_projects_assets_are_published(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    (own / "assets").mkdir(parents=True)
+    (own / "assets" / "logo.svg").write_text("<svg/>", encoding="utf-8")
+    (own / "assets" / "ours.css").write_text("b{}", encoding="utf-8")
+    site.build(sample.EMPTY, tmp_path / "out", read=sample.BLOBS.get, project=own)
+    assert (tmp_path / "out" / "assets" / "logo.svg").read_text(encoding="utf-8") == "<svg/>"
+    assert "assets/ours.css" in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+
+
+def get(url: str, host: str = "") -> tuple[int, bytes]:
+    request = urllib.request.Request(url, headers={"Host": host} if host else {})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, b""
+
+
+def test_the_preview_serves_pages_that_look_for_changes(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("<body>hello</body>", encoding="utf-8")
+    (tmp_path / "x.css").write_text("b{}", encoding="utf-8")
+    with Server(tmp_path, 0) as server:
+        base = server.url.removesuffix("/index.html")
+        assert VERSION.encode() in get(base + "/")[1]
+        assert get(base + "/x.css") == (200, b"b{}")
+        assert get(base + VERSION) == (200, b"0")
+        server.reload()
+        assert get(base + VERSION) == (200, b"1")
+        assert get(base + "/", host="evil.example:80")[0] == 403
+        assert get(base + "/../secret")[0] == 404
+
+
+def test_the_preview_sees_changes_but_not_its_own(tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "experiments").mkdir()
+    stop, seen = threading.Event(), threading.Event()
+    changes: list[None] = []
+
+    def look() -> None:
+        for change in watch(tmp_path, tmp_path / "site", stop=stop, every=0.02):
+            changes.append(change)
+            seen.set()
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        (tmp_path / "site" / "index.json").write_text("x", encoding="utf-8")
+        assert not seen.wait(0.3)
+        (tmp_path / "experiments" / "a.yaml").write_text("x", encoding="utf-8")
+        assert seen.wait(10)
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_the_search_finds_hand_sized_pages_only() -> None:
+    listed = [page for page in pages.compose(sample.catalog(), sample.BLOBS.get) if page.search is not None]
+    assert not [page for page in listed if page.bulk]
+    assert {page.kind for page in listed} == {"page", "experiment", "model", "model version"}
