@@ -1,7 +1,7 @@
 """Stage `evaluate`: judge the scores. Numbers for validation and test, for each month and origin; curves.
 
-Choices between models are made on the validation month: its numbers stand at the top of `metrics.json`. Those
-of the test months, which no choice has seen, stand under `test`.
+Choices between models are made on the validation months: their numbers stand at the top of `metrics.json`.
+Those of the test months, which no choice has seen, stand under `test`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ POINTS = 60
 """Points of a curve: what a chart on a page can show."""
 
 CELLS = 1000
-"""Flights in the confusion matrix, evenly spaced over the month: DVC's format has a line for each."""
+"""Flights in the confusion matrix, evenly spaced over time: DVC's format has a line for each."""
 
 WORDS = ("on time", "late")
 SLICED = ("roc_auc", "log_loss", "ece")
