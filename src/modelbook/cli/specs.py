@@ -148,7 +148,7 @@ class RunsFailed(CheckFailed):
     def __init__(self, failed: Sequence[str], total: int) -> None:
         super().__init__(
             f"{len(failed)} of {_count(total, 'run')} failed: {', '.join(failed)}",
-            hint="what they said is above; the others are done, so the next `modelbook repro` only runs these",
+            hint="what they said is above; the others are done: the next `modelbook repro` runs just these",
         )
 
 

@@ -163,7 +163,7 @@ def experiment(
         loc: Loc = ("name",) if "name" in own.data else ()
         issues.append(own.issue(loc, f"experiment {name} is named like a pipeline", "give it another name"))
     if merged.pipeline is None:
-        if not merged.abstract:
+        if not merged.abstract and all(source.data.get("abstract") for source in chain[1:]):
             issues.append(own.issue((), "missing key pipeline", suggestion("", spec.pipelines)))
         return issues
     if merged.pipeline not in spec.pipelines:
@@ -408,7 +408,10 @@ def _touches(one: str, other: str) -> bool:
 def _clashes(spec: Project, source: Source, planned: Sequence[Run]) -> Iterator[Issue]:
     """Paths that two stages would write, or that lie in one another."""
     written = sorted(_written(spec, planned), key=lambda one: (one[0] + "/", one[1]))
+    seen: set[Loc] = set()
     for (path, owner, _), (below, other, loc) in itertools.pairwise(written):
+        if loc in seen:
+            continue
         if below == path and owner != other:
             message = f"{other} would write {below}, and so would {owner}"
         elif below == path:
@@ -417,6 +420,7 @@ def _clashes(spec: Project, source: Source, planned: Sequence[Run]) -> Iterator[
             message = f"{below} lies in {path}, which is an output as well"
         else:
             continue
+        seen.add(loc)
         yield source.issue(loc, message, "DVC needs a path of its own for every output", key=True)
 
 
@@ -427,6 +431,8 @@ def _written(spec: Project, planned: Sequence[Run]) -> Iterator[tuple[str, str, 
         mine = [run for run in planned if run.pipeline == name]
         for stage_name, stage in pipeline.stages.items():
             for loc, path in outputs(stage):
+                if not stage.shared and "run" not in names_in(path):
+                    continue  # told before, once and not for every pair of runs
                 at = ("pipelines", name, "stages", stage_name, *loc)
                 for run in [None] if stage.shared else mine:
                     owner = f"stage {stage_name} of {name if run is None else f'run {run.name}'}"

@@ -6,6 +6,7 @@ default. The descriptions become the help that editors show.
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 from collections.abc import Mapping
@@ -41,10 +42,17 @@ CARD_SECTIONS = (
 """The sections every model card should have; a card may have others."""
 
 
-def fault(message: str, hint: str = "") -> PydanticCustomError:
-    """An error of ours that carries a hint to the place where all errors are located."""
-    context = {"text": message, "hint": hint}
-    return PydanticCustomError("modelbook", "{text}", context)
+def fault(
+    message: str, hint: str = "", *, below: tuple[str | int, ...] = (), key: bool = False
+) -> PydanticCustomError:
+    """An error of ours that carries a hint to where all errors are located.
+
+    Args:
+        below: steps from the value that pydantic looks at to the one at fault; key: its key is at fault.
+    """
+    return PydanticCustomError(
+        "modelbook", "{text}", {"text": message, "hint": hint, "below": below, "key": key}
+    )
 
 
 def name_like(text: str) -> str:
@@ -107,44 +115,52 @@ def _format(value: str) -> str:
     return value
 
 
-def _plain(value: object) -> object:
+def _plain(value: object, below: tuple[str | int, ...] = ()) -> None:
     """Refuse what DVC, JSON and other languages would not read as we do."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            _plain_key(key)
-            _plain(item)
+            _plain_key(key, (*below, key))
+            _plain(item, (*below, key))
     elif isinstance(value, list):
-        for item in value:
-            _plain(item)
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise fault(f"a param must be finite, found {value}", "use null, or a large number")
-    elif isinstance(value, date):
-        raise fault(f"a param can't be a date, found {value}", f"put it in quotes: '{value}'")
-    elif not isinstance(value, str | int | float | None):
-        raise fault(f"a param can't be a {type(value).__name__}")
-    return value
+        for index, item in enumerate(value):
+            _plain(item, (*below, index))
+    else:
+        _plain_scalar(value, below)
 
 
-def _plain_key(key: object) -> None:
+def _plain_scalar(value: object, below: tuple[str | int, ...]) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise fault(f"a param must be finite, found {value}", "use null, or a large number", below=below)
+    if isinstance(value, date):
+        raise fault(f"a param can't be a date, found {value}", f"put it in quotes: '{value}'", below=below)
+    if not isinstance(value, str | int | float | None):
+        raise fault(f"a param can't be a {type(value).__name__}", below=below)
+
+
+def _plain_key(key: object, below: tuple[Any, ...]) -> None:
     if not isinstance(key, str):
-        raise fault(f"the name of a param must be a string, found {key!r}", f'put it in quotes: "{key}"')
+        message = f"the name of a param must be a string, found {key!r}"
+        raise fault(message, f'put it in quotes: "{key}"', below=below, key=True)
     if "." in key:
         first, rest = key.split(".", 1)
-        raise fault(f"the name of a param can't have a dot: {key}", f"nest it: {first}: {{{rest}: …}}")
+        message = f"the name of a param can't have a dot: {key}"
+        raise fault(message, f"nest it: {first}: {{{rest}: …}}", below=below, key=True)
 
 
 def _param(value: object) -> object:
-    return _plain(value)
+    _plain(value)
+    return value
 
 
 def _params(value: object) -> object:
     if isinstance(value, Mapping):
-        for key in value:
-            _plain_key(key)
+        _plain(value)
     return value
 
 
-def _as_list(value: object) -> object:
+def _as_commands(value: object) -> object:
+    if not isinstance(value, str | list):
+        raise fault(f"expected a command or a list of commands, found {value!r}")
     return [value] if isinstance(value, str) else value
 
 
@@ -190,9 +206,9 @@ SourcePath = Annotated[str, AfterValidator(_source), WithJsonSchema({"type": "st
 NumberFormat = Annotated[str, AfterValidator(_format), WithJsonSchema({"type": "string"})]
 Tolerance = Annotated[float, Field(ge=0)]
 Param = Annotated[Any, BeforeValidator(_param)]
-Params = Annotated[dict[str, Param], BeforeValidator(_params)]
+Params = Annotated[dict[str, Any], BeforeValidator(_params)]
 Commands = Annotated[
-    list[Text], Field(min_length=1), BeforeValidator(_as_list, json_schema_input_type=str | list[str])
+    list[Text], Field(min_length=1), BeforeValidator(_as_commands, json_schema_input_type=str | list[str])
 ]
 
 
@@ -448,12 +464,20 @@ def _exactly_one(wish: Wish) -> str:
     return given[0]
 
 
+def _section(value: str) -> str:
+    near = difflib.get_close_matches(_name(value), CARD_SECTIONS, n=1, cutoff=0.85)
+    if near and near[0] != value:
+        raise fault(f"unknown section {value}", f"did you mean {near[0]}?")
+    return value
+
+
 def _card_kind(value: object) -> str:
     return "<file>" if isinstance(value, str) else "<sections>"
 
 
 Card = Annotated[
-    Annotated[InnerPath, Tag("<file>")] | Annotated[dict[Name, str], Tag("<sections>")],
+    Annotated[InnerPath, Tag("<file>")]
+    | Annotated[dict[Annotated[str, AfterValidator(_section)], str], Tag("<sections>")],
     Discriminator(_card_kind),
 ]
 

@@ -107,10 +107,7 @@ def parse(text: str, path: str) -> Source:
         raise SpecError([Issue(path, 0, 0, "is empty, expected a mapping")])
     if not isinstance(tree, CommentedMap):
         raise SpecError([Issue(path, 1, 1, f"expected a mapping, found {described(plain(tree))}")])
-    try:
-        return Source(path, tree, plain(tree))
-    except RecursionError:
-        raise SpecError([Issue(path, 0, 0, "contains itself by an alias")]) from None
+    return Source(path, tree, plain(tree))
 
 
 def _syntax_issue(error: Exception, path: str) -> Issue:
@@ -120,7 +117,10 @@ def _syntax_issue(error: Exception, path: str) -> Issue:
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
     if isinstance(error, DuplicateKeyError):
         return _duplicate_issue(error, path, line, column)
-    return Issue(path, line, column, f"is no YAML: {error.problem or error.context}")
+    problem = str(error.problem or error.context)
+    return Issue(
+        path, line, column, f"is no YAML: {problem}", "indent with spaces" if "'\\t'" in problem else ""
+    )
 
 
 def _duplicate_issue(error: DuplicateKeyError, path: str, line: int, column: int) -> Issue:
@@ -161,7 +161,10 @@ def _issue(model: type[BaseModel], source: Source, error: ErrorDetails) -> Issue
         return source.issue(loc[:-1], f"missing key {loc[-1]}", key=True)
     steps = loc[:-1] if loc[-1:] == ("[key]",) else loc
     message, hint = _sentence(model, error)
-    return source.issue(steps, message, hint, key=at_key)
+    context = error.get("ctx", {})
+    return source.issue(
+        (*steps, *context.get("below", ())), message, hint, key=at_key or context.get("key", False)
+    )
 
 
 _EXPECTED = {
@@ -192,8 +195,23 @@ def _sentence(model: type[BaseModel], error: ErrorDetails) -> tuple[str, str]:
             found, words, list_all=False
         )
     if kind in _EXPECTED:
-        return f"expected {_EXPECTED[kind]}, found {described(found)}", ""
+        return f"expected {_EXPECTED[kind]}, found {described(found)}", _conversion(kind, found)
     return _limit_sentence(kind, context, found), ""
+
+
+_SWITCHES = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+"""What YAML 1.1 took for booleans, and YAML 1.2 does not."""
+
+
+def _conversion(kind: str, found: object) -> str:
+    """How to write what was probably meant, as a value of the kind that is expected."""
+    if kind == "string_type" and isinstance(found, int | float | date):
+        return f'put it in quotes: "{described(found).removeprefix("the date ")}"'
+    if kind == "list_type" and isinstance(found, str):
+        return f"put it in brackets: [{found}]"
+    if kind == "bool_type" and str(found).lower() in _SWITCHES:
+        return f"write {_SWITCHES[str(found).lower()]}"
+    return ""
 
 
 def _limit_sentence(kind: str, context: Mapping[str, Any], found: object) -> str:

@@ -230,11 +230,14 @@ class _Loading:
             chain = [self.sources[self.own[name][0]] for name in (spec.name, *spec.chain)]
             found = check.experiment(self.root, project, spec.name, spec.experiment, chain)
             self.issues += found
-            if not found and not spec.experiment.abstract:
-                defaults = project.pipelines[spec.experiment.pipeline or ""].params
-                self.runs += runs_of(spec.name, spec.experiment, defaults)
+            pipeline = project.pipelines.get(spec.experiment.pipeline or "")
+            if pipeline is not None and not found and not spec.experiment.abstract:
+                self.runs += runs_of(spec.name, spec.experiment, pipeline.params)
         places = {spec.name: self.sources[spec.path] for spec in self.specs.values()}
-        self.issues += check.run_names(project, self.runs, places)
+        clashes = list(check.run_names(project, self.runs, places))
+        self.issues += clashes
+        if clashes:
+            return
         chains = {
             spec.name: [self.sources[self.own[name][0]] for name in (spec.name, *spec.chain)]
             for spec in self.specs.values()
