@@ -455,7 +455,7 @@ def test_a_project_with_specs_and_environments(tmp_path: Path) -> None:
                 "extends: base\ntags: [x]\ncard: {intended_use: Try}\nparams: {lr: 1e-3}\n"
             ),
             "experiments/bad.yaml": "a: [",
-            "runs/environment/gbm/train.json": '{"cores": 2, "packages": {"b": "1", "a": "2"}, "seconds": 1.5}',
+            "runs/environment/gbm/train.json": '{"packages": {"b": "1", "a": "2"}, "seconds": 1.5}',
             "dvc.lock": lock(entry("train@gbm", deps={"data/raw.csv": A})),
         }
     )
@@ -472,7 +472,8 @@ def test_a_project_with_specs_and_environments(tmp_path: Path) -> None:
     (ran,) = snapshot.environments
     assert (ran.run, ran.stage, ran.packages, ran.seconds) == ("gbm", "train", (("a", "2"), ("b", "1")), 1.5)
     assert [(data.name, data.md5, data.license) for data in snapshot.datasets] == [("raw", A, "CC0-1.0")]
-    assert list(reasons(snapshot)) == ["experiments/bad.yaml"]
+    assert sorted(reasons(snapshot)) == ["experiments/bad.yaml", "mlproject.yaml"]
+    assert any("unknown" in problem.reason for problem in snapshot.problems)
 
 
 def test_reading_twice_gives_the_same(tmp_path: Path) -> None:

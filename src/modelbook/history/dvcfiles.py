@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -45,13 +46,18 @@ class StageDef(Record, frozen=True, kw_only=True):
 
 
 class Definition(Record, frozen=True, kw_only=True):
-    """All of one dvc.yaml. `metrics`, `params`: its top-level lists; `plots`: (id, properties)."""
+    """All of one dvc.yaml.
+
+    Attributes:
+        metrics, params: its top-level lists. plots: (id, properties). names: of its stages.
+    """
 
     stages: tuple[StageDef, ...] = ()
     metrics: tuple[str, ...] = ()
     params: tuple[str, ...] = ()
     plots: tuple[tuple[str, dict[str, Any]], ...] = ()
     problems: tuple[str, ...] = ()
+    names: frozenset[str] = frozenset()
 
 
 class LockedOut(Record, frozen=True, kw_only=True):
@@ -138,6 +144,7 @@ def definition(folder: str, data: Mapping[Any, Any], variables: Mapping[str, Any
     params = [_first(entry) for entry in _filled(data.get("params"), context, problems)]
     return Definition(
         stages=tuple(stages),
+        names=frozenset(stage.name for stage in stages),
         metrics=tuple(join(folder, path) for path in metrics if path),
         params=tuple(join(folder, path) for path in params if path),
         plots=tuple(_plots(data.get("plots"), context, problems)),
@@ -347,23 +354,15 @@ def _digest(
     canonical = [
         cmd,
         sorted([dep.path, dep.md5 or ""] for dep in deps),
-        sorted(
-            ([value.path, list(value.key), value.value] for value in params), key=lambda row: (row[0], row[1])
-        ),
+        sorted(([value.path, list(value.key), value.value] for value in params), key=_place),
         sorted([out.path, out.md5 or ""] for out in outs),
     ]
-    return hashlib.sha256(msgspec.json.encode(_spelled(canonical), order="deterministic")).hexdigest()
+    spelled = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(spelled.encode()).hexdigest()
 
 
-def _spelled(value: Any) -> Any:
-    """Floats by Python's own shortest text, so that NaN and the infinities differ and 1 is not 1.0."""
-    if isinstance(value, float):
-        return {"float": repr(value)}
-    if isinstance(value, list):
-        return [_spelled(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _spelled(item) for key, item in value.items()}
-    return str(value) if isinstance(value, int) and abs(value) >= 2**63 else value
+def _place(param: list[Any]) -> tuple[Any, Any]:
+    return param[0], param[1]
 
 
 def _dependencies(wdir: str, entries: Any) -> Iterator[Dependency]:

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, Protocol
 import pygit2
 from pygit2.enums import FileMode, FileStatus, SortMode
 
+from modelbook._paths import parents
 from modelbook.errors import NotARepository, UnknownRevision
 from modelbook.history.files import MAX_BYTES, Unreadable
 from modelbook.records import WORKSPACE, Commit, Problem
@@ -101,6 +102,12 @@ class Repository:
         return bool(self._git.is_shallow)
 
     @property
+    def bare(self) -> bool:
+        """Whether there is no working tree; a copy of a bare repository without its config counts as one."""
+        workdir = self._git.workdir
+        return self._git.is_bare or not workdir or not (Path(workdir) / ".git").exists()
+
+    @property
     def head(self) -> str:
         """The commit HEAD stands at, or an empty string before the first commit."""
         try:
@@ -175,9 +182,9 @@ class Repository:
 
     def workspace(self) -> WorkTree | None:
         """The files as they stand in the working tree; None in a bare repository or when nothing changed."""
-        root = Path(self._git.workdir or "")
-        if self._git.is_bare or not self._git.workdir or not (root / ".git").exists():
-            return None  # a bare copy without its config does not know that it is one
+        if self.bare:
+            return None
+        root = Path(self._git.workdir)
         changed: dict[str, str | None] = {}
         for path, status in self._git.status(untracked_files="all").items():
             if status & FileStatus.IGNORED or path.endswith("/"):
@@ -295,9 +302,7 @@ class WorkTree:
     def __init__(self, changed: Mapping[str, str | None], base: Tree | None) -> None:
         self._changed = changed
         self._base = base
-        self._folders = {
-            parent.as_posix() for path, blob in changed.items() if blob for parent in Path(path).parents
-        }
+        self._folders = {parent for path in changed for parent in parents(path.rpartition("/")[0])}
 
     def tracked(self) -> tuple[tuple[str, Entry], ...]:
         kept = [row for row in (self._base.tracked() if self._base else ()) if row[0] not in self._changed]
@@ -313,11 +318,8 @@ class WorkTree:
             blob = self._changed[path]
             return Entry("blob", blob) if blob else None
         if path in self._folders or not path:
-            return Entry("tree", path)
-        found = self._base.find(path) if self._base else None
-        if found and found.kind == "tree" and not self.below(path):
-            return None
-        return found
+            return Entry("tree", f"workspace:{path}") if not path or self.below(path) else None
+        return self._base.find(path) if self._base else None
 
     def below(self, folder: str) -> list[tuple[str, str]]:
         prefix = f"{folder}/" if folder else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
@@ -108,6 +109,9 @@ class Reader:
         self._memo = Memo(blob)
         self._chunks: dict[str, Any] = {}
         self._shared: dict[Any, Any] = {}
+        self._joined: dict[tuple[str, int, int, bool], _Joined] = {}
+        self._folders: dict[tuple[str, str], str | None] = {}
+        self._rows: dict[int, tuple[tuple[files.Key, Any], ...]] = {}
         self._kept: list[Any] = []
 
     def read(self, tree: Tree, commit: Commit) -> Snapshot:
@@ -171,15 +175,18 @@ class Reader:
         file = dvcfiles.join(unit.folder, "dvc.yaml")
         definition = self._definition(tree, unit, file, parts)
         entries = self._lock(unit, parts)
-        defined = {stage.name: stage for stage in definition.stages} if definition else {}
-        for name, stage in defined.items():
-            self._read_stage(tree, file, stage, entries.get(name), parts)
+        blobs = _Blobs(tree, self._folders)
+        names = definition.names if definition else frozenset()
+        for stage in definition.stages if definition else ():
+            self._add(file, stage, entries.get(stage.name), blobs, parts)
         for name, raw in entries.items():
-            if name not in defined:
-                orphan = StageDef(name=name, wdir=unit.folder)
-                self._read_stage(tree, file, orphan, raw, parts, orphan=definition is not None)
+            if name not in names:
+                orphan = self._once(
+                    ("orphan", unit.folder, name), partial(StageDef, name=name, wdir=unit.folder)
+                )
+                self._add(file, orphan, raw, blobs, parts, orphan=definition is not None)
         if definition:
-            self._read_top(unit.folder, definition, parts)
+            self._add_declared(file, unit.folder, definition, parts)
 
     def _definition(self, tree: Tree, unit: _Unit, file: str, parts: _Parts) -> Definition | None:
         if unit.definition is None:
@@ -221,38 +228,32 @@ class Reader:
     def _parse_lock(self, content: bytes) -> dict[str, Any]:
         return dvcfiles.parse_lock(content, self._chunks)
 
-    def _read_stage(
-        self, tree: Tree, file: str, stage: StageDef, raw: Any, parts: _Parts, *, orphan: bool = False
+    def _add(
+        self, file: str, stage: StageDef, raw: Any, blobs: _Blobs, parts: _Parts, *, orphan: bool = False
     ) -> None:
-        locked = self._locked(stage.wdir, raw)
-        outs = self._once(("outs", id(stage), id(locked)), lambda: _outs(stage, locked, self._kept))
-        blobs = tuple(
-            entry.id if (entry := tree.find(out.path)) and entry.kind == "blob" else None
-            for out, _lock in outs
-        )
-        key = ("stage", file, id(stage), id(locked), blobs, orphan)
-        record = self._once(key, lambda: _stage(file, stage, locked, outs, blobs, orphan=orphan))
+        key = (file, id(stage), id(raw), orphan)
+        joined = self._joined.get(key)
+        if joined is None:
+            self._kept.append((stage, raw))  # the key holds their ids, so they must live as long
+            joined = self._joined[key] = _Joined(file, stage, dvcfiles.locked(stage.wdir, raw), orphan=orphan)
+        record = joined.record(tuple([blobs.find(place) for place in joined.places]))
         parts.stages.append(record)
-        if orphan:
-            return
-        parts.artifacts.extend(record.outs)
-        parts.outs.update((lock.path, lock) for _out, lock in outs if lock)
-        for path, keys in stage.params:
-            parts.want_params(path, keys, record.address)
-        for out, _lock in outs:
-            if out.kind == "metric":
-                parts.metrics[out.path] = record.address
-            elif out.kind == "plot":
-                plot = plots.declared("", out.path, out.props, record.address)
-                parts.plots.setdefault(plot.name, plot)
+        if not orphan:
+            parts.artifacts.extend(record.outs)
+            parts.outs.update(joined.hashes)
 
-    def _locked(self, wdir: str, raw: Any) -> Locked | None:
-        if raw is None:
-            return None
-        found: Locked | None = self._once(("locked", wdir, id(raw)), lambda: dvcfiles.locked(wdir, raw))
-        return found
-
-    def _read_top(self, folder: str, definition: Definition, parts: _Parts) -> None:
+    def _add_declared(self, file: str, folder: str, definition: Definition, parts: _Parts) -> None:
+        """What a dvc.yaml says of params, metrics and plots, whatever its lock has."""
+        for stage in definition.stages:
+            address = _address(file, stage)
+            for path, keys in stage.params:
+                parts.want_params(path, keys, address)
+            for out in stage.outs:
+                if out.kind == "metric":
+                    parts.metrics[out.path] = address
+                elif out.kind == "plot":
+                    plot = plots.declared("", out.path, out.props, address)
+                    parts.plots.setdefault(plot.name, plot)
         for path in definition.metrics:
             parts.metrics.setdefault(path, None)
         for path in definition.params:
@@ -300,13 +301,28 @@ class Reader:
 
     def _parse_values(self, path: str, blob: str, stage: str | None) -> tuple[Value, ...]:
         try:
-            found = list(files.leaves(self.data(path, blob)))
+            found = self._leaves(self.data(path, blob))
         except Unreadable as error:
             return (_unreadable(path, stage, blob, str(error)),)
         return tuple(
             Value(name=".".join(key) or path, key=key, value=value, path=path, stage=stage, blob=blob)
             for key, value in found
         )
+
+    def _leaves(self, data: Any) -> Iterator[tuple[files.Key, Any]]:
+        """All leaves; those below a part that many versions of a file share are worked out once."""
+        if not isinstance(data, dict) or not data:
+            yield from files.leaves(data)
+            return
+        for name, part in data.items():
+            if not isinstance(part, dict):
+                yield from files.leaves({name: part})
+                continue
+            rows = self._rows.get(id(part))
+            if rows is None:
+                rows = self._rows[id(part)] = tuple(files.leaves({name: part}))
+                self._kept.append(part)
+            yield from rows
 
     def _check_unchanged(self, path: str, blob: str, parts: _Parts) -> None:
         lock = parts.outs.get(path)
@@ -392,9 +408,11 @@ class Reader:
         try:
             data = self._mapping(PROJECT_FILE, entry.id)
             project = self._once(("project", entry.id), lambda: wishes.project(data, self._name))
+            faults = self._memo.get("faults", entry.id, wishes.faults)
         except Unreadable as error:
             parts.problems.append(Problem(path=PROJECT_FILE, reason=str(error)))
             return None, ()
+        parts.problems.extend(Problem(path=PROJECT_FILE, reason=fault) for fault in faults)
         return project, tuple(self._specs(tree, wishes.experiments_folder(data), parts))
 
     def _specs(self, tree: Tree, folder: str, parts: _Parts) -> Iterator[Spec]:
@@ -444,28 +462,72 @@ def _variables_used(data: dict[Any, Any]) -> tuple[str, ...]:
     return dvcfiles.variable_files(data) if "${" in repr(data) else ()
 
 
-def _outs(
-    stage: StageDef, locked: Locked | None, kept: list[Any]
-) -> tuple[tuple[OutDef, LockedOut | None], ...]:
-    """Each output as declared with what the lock has of it; those only the lock knows come last."""
-    kept.append((stage, locked))  # keys of the memo hold their ids, so they must live as long
+class _Blobs:
+    """Finds the blobs of many paths in one tree, asking each folder once."""
+
+    def __init__(self, tree: Tree, known: dict[tuple[str, str], str | None]) -> None:
+        """Args: known: (folder's id, name) -> blob id, shared by all trees and added to."""
+        self._tree = tree
+        self._known = known
+        self._folders: dict[str, str | None] = {}
+
+    def find(self, place: tuple[str, str]) -> str | None:
+        """The id of the blob at (folder, name), or None."""
+        folder, name = place
+        try:
+            here = self._folders[folder]
+        except KeyError:
+            entry = self._tree.find(folder)
+            here = self._folders[folder] = entry.id if entry and entry.kind == "tree" else None
+        if here is None:
+            return None
+        try:
+            return self._known[here, name]
+        except KeyError:
+            entry = self._tree.find(f"{folder}/{name}" if folder else name)
+            blob = self._known[here, name] = entry.id if entry and entry.kind == "blob" else None
+            return blob
+
+
+class _Joined:
+    """A stage's definition joined with its lock entry; only the blobs in Git are still open."""
+
+    def __init__(self, file: str, stage: StageDef, locked: Locked | None, *, orphan: bool) -> None:
+        self._outs = _outs(stage, locked)
+        self._stage = _stage(file, stage, locked, orphan=orphan)
+        self._records: dict[tuple[str | None, ...], Stage] = {}
+        self.places = tuple(_place(out.path) for out, _lock in self._outs)
+        self.hashes = {lock.path: lock for _out, lock in self._outs if lock}
+
+    def record(self, blobs: tuple[str | None, ...]) -> Stage:
+        """The stage when its outputs have these blobs; the same object for the same blobs."""
+        found = self._records.get(blobs)
+        if found is None:
+            pairs = zip(self._outs, blobs, strict=True)
+            outs = tuple(_artifact(out, lock, blob, self._stage.address) for (out, lock), blob in pairs)
+            found = self._records[blobs] = replace(self._stage, outs=outs)
+        return found
+
+
+def _place(path: str) -> tuple[str, str]:
+    folder, _slash, name = path.rpartition("/")
+    return folder, name
+
+
+def _outs(stage: StageDef, locked: Locked | None) -> tuple[tuple[OutDef, LockedOut | None], ...]:
+    """Each output as declared with what the lock has of it; those of the lock where none is declared."""
     known = {out.path: out for out in locked.outs} if locked else {}
-    declared = [(out, known.get(out.path)) for out in stage.outs]
-    names = {out.path for out in stage.outs}
-    extra = [(OutDef(path=path), lock) for path, lock in known.items() if path not in names]
-    return (*declared, *(extra if not stage.outs else ()))
+    if stage.outs:
+        return tuple((out, known.get(out.path)) for out in stage.outs)
+    return tuple((OutDef(path=path), lock) for path, lock in known.items())
 
 
-def _stage(
-    file: str,
-    stage: StageDef,
-    locked: Locked | None,
-    outs: tuple[tuple[OutDef, LockedOut | None], ...],
-    blobs: tuple[str | None, ...],
-    *,
-    orphan: bool,
-) -> Stage:
-    address = stage.name if file == "dvc.yaml" else f"{file}:{stage.name}"
+def _address(file: str, stage: StageDef) -> str:
+    return stage.name if file == "dvc.yaml" else f"{file}:{stage.name}"
+
+
+def _stage(file: str, stage: StageDef, locked: Locked | None, *, orphan: bool) -> Stage:
+    address = _address(file, stage)
     group, at, item = stage.name.partition("@")
     meta = stage.meta.get("modelbook")
     meta = meta if isinstance(meta, dict) else {}
@@ -478,9 +540,6 @@ def _stage(
         wdir=stage.wdir,
         deps=locked.deps if locked else tuple(Dependency(path=path) for path in stage.deps),
         params=tuple(replace(value, stage=address) for value in locked.params) if locked else (),
-        outs=tuple(
-            _artifact(out, lock, blob, address) for (out, lock), blob in zip(outs, blobs, strict=True)
-        ),
         description=stage.description,
         frozen=stage.frozen,
         experiment=_meta_text(meta, "experiment"),
@@ -489,6 +548,26 @@ def _stage(
         guard=meta.get("guard") is True,
         lock=locked.digest if locked else None,
         orphan=orphan,
+    )
+
+
+def _meta_text(meta: dict[str, Any], key: str) -> str | None:
+    value = meta.get(key)
+    return None if value is None else str(value)
+
+
+def _artifact(out: OutDef, lock: LockedOut | None, blob: str | None, address: str) -> Artifact:
+    return Artifact(
+        path=out.path,
+        md5=lock.md5 if lock else None,
+        size=lock.size if lock else None,
+        nfiles=lock.nfiles if lock else None,
+        stage=address,
+        kind=out.kind,
+        cached=out.cached,
+        blob=blob,
+        state=State.PRESENT if lock or blob else State.NEVER,
+        description=out.description,
     )
 
 
@@ -520,26 +599,6 @@ def _tracked_dataset(out: Tracked, file: str) -> Dataset:
 
 def _tracked_hash(out: Tracked) -> LockedOut:
     return LockedOut(path=out.path, md5=out.md5, size=out.size, nfiles=out.nfiles)
-
-
-def _meta_text(meta: dict[str, Any], key: str) -> str | None:
-    value = meta.get(key)
-    return None if value is None else str(value)
-
-
-def _artifact(out: OutDef, lock: LockedOut | None, blob: str | None, address: str) -> Artifact:
-    return Artifact(
-        path=out.path,
-        md5=lock.md5 if lock else None,
-        size=lock.size if lock else None,
-        nfiles=lock.nfiles if lock else None,
-        stage=address,
-        kind=out.kind,
-        cached=out.cached,
-        blob=blob,
-        state=State.PRESENT if lock or blob else State.NEVER,
-        description=out.description,
-    )
 
 
 def _absent(path: str, stage: str | None, outs: dict[str, LockedOut]) -> Value:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from modelbook.errors import SpecError
+from modelbook.history import files
 from modelbook.history.files import name as key_name
 from modelbook.history.files import number, plain
 from modelbook.records import (
@@ -34,6 +36,23 @@ def project(data: Mapping[Any, Any], fallback_name: str) -> Project:
         datasets=tuple(_dataset(name, body) for name, body in _named(data, "datasets")),
         models=tuple(_model(name, body) for name, body in _named(data, "models")),
     )
+
+
+def faults(content: bytes) -> tuple[str, ...]:
+    """What today's strict rules find wrong with an mlproject.yaml; it is read all the same.
+
+    Raises:
+        Unreadable: it is no text.
+    """
+    from modelbook.spec import parse_project
+
+    try:
+        parse_project(files.text(content))
+    except SpecError as error:
+        return tuple(f"line {issue.line}: {issue.message}" for issue in error.issues)
+    except Exception as error:  # rules made for today's files must not take an old history down
+        return (f"it cannot be checked: {type(error).__name__}",)
+    return ()
 
 
 def experiments_folder(data: Mapping[Any, Any]) -> str:

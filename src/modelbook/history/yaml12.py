@@ -19,7 +19,7 @@ _INT = re.compile(r"-?(?:0|[1-9][0-9]{0,17})$")
 _FLOAT = re.compile(r"-?[0-9]{1,30}\.[0-9]{1,30}(?:e[+-]?[0-9]{1,3})?$")
 _HASH = re.compile(r"(?=.*[abcdf])[0-9a-f]{32}(?:\.dir)?$")
 _WORD = re.compile(r"[A-Za-z_/$(]")
-_CHUNK = re.compile(r"(?<=\n)(?=[A-Za-z0-9_/.])")
+_CHUNK = re.compile(r"\n(?=[A-Za-z0-9_/.])")
 _SPECIAL = frozenset({"true", "True", "TRUE", "false", "False", "FALSE", "null", "Null", "NULL"})
 
 Line = tuple[int, int, str]
@@ -40,8 +40,6 @@ def load(text: str, chunks: dict[str, Any] | None = None) -> Any:
     Raises:
         YAMLError: it is not YAML. ruamel may raise other errors on hopeless input.
     """
-    if _UNPLAIN.search(text):
-        return load_exactly(text)
     try:
         return _load_chunks(text, {} if chunks is None else chunks)
     except (_NotPlain, YAMLError, RecursionError):
@@ -57,10 +55,12 @@ def _load_chunks(text: str, known: dict[str, Any]) -> Any:
     """Join what the top-level entries mean; a part that is no mapping of its own is not plain."""
     whole: dict[Any, Any] = {}
     count = 0
-    for chunk in _CHUNK.split(text):
+    parts = _CHUNK.split(text)
+    parts[-1] = parts[-1][:-1] if parts[-1].endswith("\n") else f"{parts[-1]}\0"
+    for chunk in parts:
         part = known.get(chunk)
         if part is None:
-            part = known[chunk] = _load_chunk(chunk)
+            part = known[chunk] = _load_chunk(chunk[:-1] if chunk.endswith("\0") else f"{chunk}\n")
         whole.update(part)
         count += len(part)
     if count != len(whole) or not whole:
@@ -69,6 +69,8 @@ def _load_chunks(text: str, known: dict[str, Any]) -> Any:
 
 
 def _load_chunk(chunk: str) -> dict[Any, Any]:
+    if _UNPLAIN.search(chunk):
+        raise _NotPlain  # an anchor here may be used in another part
     lines = _lines(chunk)
     if not lines:
         return {}
