@@ -16,6 +16,8 @@
 
   function number(text) {
     if (typeof text === "number") return text;
+    var endless = typeof text === "string" && /^([+-]?)inf(inity)?$/i.exec(text.trim());
+    if (endless) return endless[1] === "-" ? -Infinity : Infinity;
     if (typeof text !== "string" || !/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text.trim())) return null;
     return Number(text);
   }

@@ -4,7 +4,7 @@
      not (experiment = gbm or "two words") date >= 2024-03-01
 
    or, and (the default between two terms), not, parentheses; `field op value` with op one of = != > >= < <=
-   and : (contains; for tags: has; for numbers: equals) and !: (does not). `none` stands for no value. A bare
+   and : (contains; for tags: has; for numbers: equals) and !: (does not). `none` stands for no value, `nan` and `inf` for themselves. A bare
    word looks into every text column. Names and values with spaces or operators stand in quotes. A field may be
    given by its key, its label, the end of its key or, if only one has it, a word of its label (`auc`).
 
@@ -161,7 +161,8 @@
     var best = "";
     var least = Math.max(2, Math.floor(wanted.length / 2));
     columns.forEach(function (column) {
-      [column.key, column.key.split(/[./:]/).pop(), column.label].forEach(function (name) {
+      [column.key, column.label].concat(column.label.split(/[^A-Za-z0-9]+/)).forEach(function (name) {
+        if (!name) return;
         var far = name.toLowerCase().indexOf(wanted) >= 0 ? 1 : distance(wanted, name.toLowerCase());
         if (far < least) {
           least = far;
@@ -188,6 +189,7 @@
   function test(column, op, value, at) {
     var plain = value.kind === "word" ? value.text : null;
     if (plain && /^(none|null)$/i.test(plain)) return missing(column, op, at);
+    if (plain && column.numeric && /^nan$/i.test(plain) && /^(=|==|!=|:|!:)$/.test(op)) return nan(column, op[0] === "!");
     if (op === "~") op = ":";
     if (op === "!~") op = "!:";
     if (op === "==") op = "=";
@@ -203,6 +205,12 @@
     if (op === "=" || op === "==" || op === ":") return function (row) { return column.empty(row); };
     if (op === "!=" || op === "!:") return function (row) { return !column.empty(row); };
     throw new Problem("none can only be compared with = and !=", at);
+  }
+
+  function nan(column, not) {
+    return function (row) {
+      return not !== (!column.empty(row) && Number.isNaN(column.number(row)) && column.raw(row) === "NaN");
+    };
   }
 
   function numeric(column, op, number, text) {

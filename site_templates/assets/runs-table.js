@@ -53,7 +53,14 @@
   var MOST_COMPARED = 20;
   var tables = 0;
 
-  function split(text) { return text ? text.split(",").map(decodeURIComponent) : []; }
+  function split(text) { return text ? text.split(",").map(decoded) : []; }
+  function decoded(text) {
+    try {
+      return decodeURIComponent(text);
+    } catch (error) {
+      return text; // an address that somebody cut short
+    }
+  }
   function joined(list) { return list.map(encodeURIComponent).join(","); }
 
   function Table(container, json) {
@@ -214,7 +221,7 @@
     if (this.differences && this.rows.length > 1) {
       shown = shown.filter(function (column) { return self.pinned.has(column) || model.varies(column, self.rows); });
     }
-    if (this.group) shown = [this.group].concat(shown.filter(function (column) { return column !== self.group; }));
+    if (this.group) shown = this.groupedFirst(shown);
     function fixed(column) { return self.pinned.has(column) || column === self.group; }
     // A phone has room for one fixed column; the others lead the rest.
     this.narrow = this.scroller.clientWidth > 0 && this.scroller.clientWidth < 600;
@@ -230,6 +237,14 @@
       left += column.width;
     });
     this.width = left;
+  };
+
+  /* The group, then the metrics: their means are what people group for. */
+  Table.prototype.groupedFirst = function (columns) {
+    var group = this.group;
+    var rest = columns.filter(function (column) { return column !== group; });
+    function metric(column) { return column.kind === "metric"; }
+    return [group].concat(rest.filter(metric), rest.filter(function (column) { return !metric(column); }));
   };
 
   /* Wide enough for heading and the first values, within reason. */
@@ -270,7 +285,6 @@
       class: "mb-t-scroll", role: "grid", tabindex: "0", "aria-multiselectable": "true", "aria-label": this.noun,
       "aria-describedby": this.id + "-status",
       keydown: function (event) { self.onKey(event); },
-      focus: function () { self.drawRows(); },
       scroll: function () { self.onScroll(); }
     }, this.canvas);
     this.body.addEventListener("click", function (event) { self.onClick(event); });

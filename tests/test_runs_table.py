@@ -1,0 +1,613 @@
+"""The runs table and the interactive charts in a real browser, opened from files as a downloaded site is."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+import json
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from modelbook import charts
+
+pytestmark = pytest.mark.browser
+
+ASSETS = Path(__file__).parents[1] / "site_templates" / "assets"
+SCRIPTS = ("core.js", "runs-query.js", "runs-model.js", "runs-table.js", "charts.js")
+HOSTILE = "<img src=x onerror=\"document.title='hacked'\"><script>document.title='hacked'</script>"
+EXPERIMENTS = ("gbm", "gbm-deep", "logistic")
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield started
+        started.close()
+
+
+def runs(count: int = 60, extra: int = 0) -> dict[str, Any]:
+    """Columns of every kind: run i has roc_auc 0.5 + i/1000, and every tenth none, not pulled."""
+    rng = random.Random(5)
+    rows = range(count)
+    ids = [f"{at:012x}" for at in rows]
+    columns: list[dict[str, Any]] = [
+        {"key": "run", "label": "Run", "kind": "link", "pinned": True, "values": [f"run-{at}" for at in rows],
+         "hrefs": [f"runs/{name}/index.html" for name in ids]},
+        {"key": "experiment", "label": "Experiment", "dictionary": list(EXPERIMENTS),
+         "values": [at % 3 for at in rows]},
+        {"key": "tags", "label": "Tags", "kind": "tag",
+         "values": [["baseline"] if at % 4 == 0 else ["base", "x y"] for at in rows]},
+        {"key": "date", "label": "Date", "kind": "date",
+         "values": [f"2024-01-{1 + at % 28:02d}T{at % 24:02d}:00:00+00:00" for at in rows]},
+        {"key": "note", "label": "Note", "kind": "text",
+         "values": [HOSTILE if at == 0 else None for at in rows]},
+        {"key": "metrics.roc_auc", "label": "roc_auc", "kind": "metric", "direction": "maximize",
+         "format": ".4f",
+         "values": [None if at % 10 == 9 else 0.5 + at / 1000 for at in rows],
+         "states": {str(at): ["not_pulled", "12 kB"] for at in rows if at % 10 == 9}},
+        {"key": "metrics.loss", "label": "loss", "kind": "metric", "direction": "minimize",
+         "values": ["NaN" if at == 3 else 1 + at for at in rows]},
+        {"key": "trend", "label": "Trend", "kind": "spark", "values": [[1, 2, at] for at in rows]},
+        {"key": "params.model.learning_rate", "label": "learning_rate", "kind": "param", "group": "Params",
+         "values": [[0.01, 0.1, 1e-5][at // 3 % 3] for at in rows]},
+        {"key": "params.seed", "label": "seed", "kind": "param", "group": "Params",
+         "values": [at % 5 for at in rows]},
+        {"key": "params.mixed", "label": "depth", "kind": "param",
+         "values": ["auto" if at % 2 else at for at in rows]},
+        {"key": "params.split", "label": "split", "kind": "param", "values": ["2013-01..03"] * count},
+    ]  # fmt: skip
+    columns += [
+        {
+            "key": f"params.p{at}",
+            "label": f"p{at}",
+            "kind": "param",
+            "values": [round(rng.random(), 4) for _ in rows],
+        }
+        for at in range(extra)
+    ]
+    return {"version": 1, "rows": count, "ids": ids, "columns": columns}
+
+
+def site(folder: Path, data: dict[str, Any], attributes: str = "", body: str = "") -> Path:
+    """One page with a table, as the site has it."""
+    for name in (*SCRIPTS, "charts.css", "runs-table.css"):
+        shutil.copyfile(ASSETS / name, folder / name)
+    (folder / "runs.js").write_text(f'Modelbook.data("runs", {json.dumps(json.dumps(data))});\n', "utf-8")
+    scripts = "".join(f'<script defer src="{name}"></script>' for name in SCRIPTS)
+    page = folder / "index.html"
+    page.write_text(
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        '<meta http-equiv="Content-Security-Policy" content="script-src file: \'self\'"><title>Runs</title>'
+        '<link rel="stylesheet" href="charts.css"><link rel="stylesheet" href="runs-table.css">'
+        '<body data-md-color-scheme="default">'
+        '<div data-modelbook-table="runs" data-src="runs.js" data-root="../"'
+        f' data-compare="compare.html" {attributes}>'
+        f"<table><tr><td>plain</td></tr></table></div>{body}{scripts}",
+        "utf-8",
+    )
+    return page
+
+
+@pytest.fixture
+def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
+    """Opens a table; at the end there must have been no error, no message and no request off the disk."""
+    heard: list[str] = []
+    context = browser.new_context(viewport={"width": 1300, "height": 800}, accept_downloads=True)
+
+    def go(data: dict[str, Any] | None = None, fragment: str = "", **more: str) -> Page:
+        target = site(tmp_path, data or runs(), **more)
+        page = context.new_page()
+        page.on("console", lambda message: heard.append(message.text))
+        page.on("pageerror", lambda error: heard.append(str(error)))
+        page.on(
+            "request",
+            lambda request: (
+                None if request.url.startswith(("file:", "data:", "blob:")) else heard.append(request.url)
+            ),
+        )
+        page.goto(target.as_uri() + fragment)
+        page.wait_for_selector("[data-modelbook-table][data-ready]")
+        return page
+
+    yield go
+    context.close()
+    assert heard == []
+
+
+def column(page: Page, name: str) -> list[str]:
+    """The text of a column's cells in sight, top to bottom."""
+    headings = [
+        text.split("\n")[-1].split(" ")[0] for text in page.locator("[role=columnheader]").all_inner_texts()
+    ]
+    place = headings.index(name) + 1
+    rows = page.locator("[data-line]").all()
+    return [row.locator(f"[aria-colindex='{place}']").inner_text() for row in rows]
+
+
+def status(page: Page) -> str:
+    return page.locator(".mb-t-status").inner_text()
+
+
+def ask(page: Page, query: str) -> None:
+    page.fill(".mb-t-query", query)
+    page.wait_for_timeout(150)
+
+
+def test_the_plain_table_is_replaced_and_only_rows_in_sight_are_drawn(opened: Open) -> None:
+    page = opened(runs(5000))
+    assert page.locator("table").count() == 0
+    assert status(page) == "5,000 runs"
+    grid = page.locator("[role=grid]")
+    assert (grid.get_attribute("aria-rowcount"), grid.get_attribute("aria-colcount")) == ("5001", "13")
+    assert page.locator("[data-line]").count() < 50
+    page.evaluate("document.querySelector('.mb-t-scroll').scrollTop = 34 * 4000")
+    page.wait_for_selector("[data-line='4000']")
+    assert "run-4000" in page.locator("[data-line='4000']").inner_text()
+    assert page.locator("[data-line]").count() < 50
+
+
+def test_hostile_text_is_only_text(opened: Open) -> None:
+    page = opened()
+    assert HOSTILE in column(page, "Note")
+    assert page.locator(".mb-t img, .mb-t script").count() == 0
+    ask(page, '"' + "<img src=x" + '"')
+    assert status(page) == "1 of 60 runs"
+    assert page.title() == "Runs"
+
+
+def test_links_that_run_code_are_dropped(opened: Open) -> None:
+    data = runs(2)
+    data["columns"][0]["hrefs"] = ["javascript:alert(1)", "https://example.org/x"]
+    page = opened(data)
+    links = page.locator("[data-line] a")
+    assert links.count() == 1
+    assert links.get_attribute("href") == "https://example.org/x"
+
+
+def test_sorting_knows_directions_puts_the_missing_last_and_takes_several_columns(opened: Open) -> None:
+    page = opened(runs(10))
+    heading = page.locator("[role=columnheader]", has_text="roc_auc")
+    heading.click()
+    assert column(page, "Run") == [f"run-{at}" for at in (8, 7, 6, 5, 4, 3, 2, 1, 0, 9)]
+    assert page.locator("[aria-sort=descending]").count() == 1
+    heading.click()
+    assert column(page, "Run") == [f"run-{at}" for at in (*range(9), 9)]
+    heading.click()
+    page.locator("[role=columnheader]", has_text="Experiment").click()
+    page.locator("[role=columnheader]", has_text="loss").click(modifiers=["Shift"])
+    assert column(page, "Run")[:4] == ["run-0", "run-6", "run-9", "run-3"]
+
+
+QUERIES = [
+    ("", 60),
+    ("auc > 0.55", 8),
+    ("roc_auc >= 0.55 and roc_auc < 0.553", 3),
+    ("metrics.roc_auc = none", 6),
+    ("auc != none tag:baseline", 15),
+    ("tags:base", 45),
+    ('tag:"x y"', 45),
+    ("experiment = gbm", 20),
+    ("experiment:gbm", 40),
+    ("experiment:gbm and not experiment = gbm-deep", 20),
+    ("learning_rate < 0.05 or seed = 3", 44),
+    ("(seed = 1 or seed = 2) and loss <= 10", 4),
+    ("date >= 2024-01-27", 4),
+    ("date = 2024-01-05", 2),
+    ("date > 2024-01-05T03:30 and date < 2024-01-06", 2),
+    ("depth = auto", 30),
+    ("depth > 50", 4),
+    ("loss = NaN", 1),
+    ("loss < inf", 59),
+    ("run-5", 11),
+    ("LEARNING_RATE = 1e-5", 18),
+]
+
+PROBLEMS = [
+    ("auk > 1", "there is no column auk; did you mean"),
+    ("auc >", "a value is missing after >"),
+    ("(seed = 1", "a parenthesis is not closed"),
+    ('note = "open', "a quote is not closed"),
+    ("seed = 1)", "unexpected )"),
+    ("and seed = 1", "unexpected and"),
+    ("auc > high", "high is not a number"),
+    ("date > soon", "soon is not a date"),
+    ("experiment > gbm", "Experiment holds text: use"),
+    ("auc > none", "none can only be compared"),
+    ("> 3", "unexpected >"),
+    ("not", "something is missing at the end"),
+]
+
+
+def test_queries(opened: Open) -> None:
+    page = opened()
+    found = {}
+    for query, _ in QUERIES:
+        ask(page, query)
+        assert page.locator(".mb-t-problem").inner_text() == "", query
+        found[query] = int(status(page).split(" ")[0])
+    assert found == dict(QUERIES)
+
+
+def test_a_wrong_query_says_what_is_wrong_and_hides_nothing(opened: Open) -> None:
+    page = opened()
+    for query, problem in PROBLEMS:
+        ask(page, query)
+        assert problem in page.locator(".mb-t-problem").inner_text()
+        assert status(page) == "60 runs"
+
+
+def test_no_query_hangs_or_throws(opened: Open) -> None:
+    page = opened()
+    wild = random.Random(1)
+    pieces = [
+        "auc",
+        ">",
+        "0.5",
+        "(",
+        ")",
+        "and",
+        "or",
+        "not",
+        '"',
+        "'",
+        ":",
+        "!",
+        "\\",
+        "tag",
+        "é",
+        "=",
+        " ",
+        "!=",
+        "~",
+    ]
+    queries = ["".join(wild.choices(pieces, k=12)) for _ in range(3000)] + [
+        "(" * 5000,
+        "not " * 5000,
+        "a" * 5000 + " > 1",
+    ]
+    failures = page.evaluate(
+        """(queries) => {
+          const table = Modelbook.tables.values().next().value;
+          return queries.filter((query) => {
+            try { Modelbook.query.compile(query, table.data.columns)(0); return false; }
+            catch (problem) { return !(problem instanceof Modelbook.query.Problem); }
+          });
+        }""",
+        queries,
+    )
+    assert failures == []
+
+
+def test_filters_of_columns(opened: Open) -> None:
+    page = opened()
+    page.click("text=Filters")
+    page.fill("[aria-label='Filter roc_auc']", "0.51..0.52")
+    page.wait_for_timeout(300)
+    assert status(page) == "10 of 60 runs"
+    page.fill("[aria-label='Filter Experiment']", "deep")
+    page.wait_for_timeout(300)
+    assert status(page) == "3 of 60 runs"
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Filter Experiment"
+    page.fill("[aria-label='Filter roc_auc']", "> x")
+    page.wait_for_timeout(300)
+    assert "roc_auc: x is not a number" in page.locator(".mb-t-problem").inner_text()
+    page.click("text=Reset")
+    assert status(page) == "60 runs"
+
+
+def test_the_best_of_what_is_shown_is_marked(opened: Open) -> None:
+    page = opened()
+    page.locator("[role=columnheader]", has_text="roc_auc").click()
+    assert page.locator(".mb-t-best").first.inner_text().startswith("0.5580")
+    ask(page, "seed = 0")
+    assert page.locator(".mb-t-best").first.inner_text().startswith("0.5550")
+
+
+def test_states_have_a_symbol_and_a_word(opened: Open) -> None:
+    page = opened()
+    cell = page.locator("[data-line='9'] .mb-t-state")
+    assert cell.inner_text() == "⇣"
+    assert "not pulled" in (cell.get_attribute("aria-label") or "")
+    assert "12 kB" in (cell.get_attribute("aria-label") or "")
+
+
+def test_groups_show_mean_and_deviation_and_open(opened: Open) -> None:
+    page = opened(runs(9))
+    page.select_option("[aria-label='Group by']", "experiment")
+    assert status(page) == "3 groups, 9 runs"
+    groups = page.locator(".mb-t-group")
+    assert groups.count() == 3
+    assert "0.5030 ± 0.0030" in groups.nth(0).inner_text()
+    assert groups.nth(0).get_attribute("aria-expanded") == "false"
+    groups.nth(0).click()
+    assert page.locator("[data-line]").count() == 6
+    assert page.locator("[aria-expanded=true]").count() == 1
+    page.locator("[role=columnheader]", has_text="roc_auc").click()
+    assert "logistic" in page.locator(".mb-t-group").nth(0).inner_text()
+
+
+def test_only_differences_hides_what_is_the_same(opened: Open) -> None:
+    page = opened()
+    headings = page.locator("[role=columnheader]")
+    assert headings.filter(has_text="split").count() == 1
+    page.click("text=Only differences")
+    assert headings.filter(has_text="split").count() == 0
+    ask(page, "seed = 3")
+    assert headings.filter(has_text="seed").count() == 0
+
+
+def test_columns_are_hidden_pinned_and_moved(opened: Open) -> None:
+    page = opened()
+    page.click("text=Columns")
+    page.locator("[data-key=experiment] input").uncheck()
+    assert page.locator("[role=columnheader]", has_text="Experiment").count() == 0
+    page.click("[aria-label='Pin seed']")
+    assert page.locator("[role=columnheader].mb-t-fixed").all_inner_texts()[-1].endswith("seed")
+    page.click("[aria-label='Move Run right']")
+    page.click("[aria-label='Move Run right']")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Move Run right"
+    page.fill("[aria-label='Find a column']", "rate")
+    assert page.locator(".mb-t-columns li:visible").count() == 1
+    page.keyboard.press("Escape")
+    assert not page.locator(".mb-t-panel").is_visible()
+
+
+def test_the_address_holds_the_whole_state(opened: Open, browser: Browser) -> None:
+    page = opened(runs(30))
+    ask(page, "auc > 0.505")
+    page.locator("[role=columnheader]", has_text="loss").click()
+    page.select_option("[aria-label='Group by']", "experiment")
+    page.locator(".mb-t-group").nth(0).click()
+    page.click("text=Only differences")
+    page.click("text=Columns")
+    page.locator("[data-key=tags] input").uncheck()
+    page.click("[aria-label='Pin seed']")
+    page.click("[aria-label='Move Date left']")
+    page.locator("[data-line='2'] input").check()
+    address = page.url
+    before = page.locator(".mb-t-scroll").inner_text()
+    other = page.context.new_page()
+    other.goto(address)
+    other.wait_for_selector("[data-ready]")
+    assert other.locator(".mb-t-scroll").inner_text() == before
+    assert other.input_value(".mb-t-query") == "auc > 0.505"
+    assert "1 selected" in other.locator(".mb-t-selection").inner_text()
+    other.click("text=Reset")
+    assert "#" not in other.url
+    other.evaluate("location.hash = 'q=seed%3D1'")
+    other.wait_for_function("document.querySelector('.mb-t-status').textContent === '6 of 30 runs'")
+
+
+def test_a_broken_address_does_no_harm(opened: Open) -> None:
+    page = opened()
+    for fragment in (
+        "heading",
+        "sort=nothing,-gone&group=no&sel=no&f.no=1&pin=x&order=y&hide=z",
+        "=&&=",
+        "sort=%25&order=%25",
+        "f.run=%E0%A4%A",
+        "q=)",
+    ):
+        page.evaluate("(fragment) => { location.hash = fragment; }", fragment)
+        page.wait_for_timeout(50)
+        assert "runs" in status(page)
+
+
+def test_rows_are_chosen_and_compared(opened: Open) -> None:
+    page = opened()
+    boxes = page.locator("[data-line] input[type=checkbox]")
+    assert not page.locator(".mb-t-selection").is_visible()
+    boxes.nth(1).click()
+    assert page.locator("text=Compare").get_attribute("aria-disabled") == "true"
+    boxes.nth(3).click(modifiers=["Shift"])
+    assert "3 selected" in page.locator(".mb-t-selection").inner_text()
+    link = page.locator("text=Compare")
+    assert link.get_attribute("href") == "compare.html#runs=000000000001,000000000002,000000000003"
+    page.evaluate(
+        "addEventListener('modelbook:compare', (e) => { window.asked = e.detail.ids; e.preventDefault(); })"
+    )
+    link.click()
+    assert page.evaluate("window.asked") == ["000000000001", "000000000002", "000000000003"]
+    page.locator("[aria-label='Select all shown']").check()
+    assert "60 selected" in page.locator(".mb-t-selection").inner_text()
+    page.click("text=Clear")
+    assert not page.locator(".mb-t-selection").is_visible()
+
+
+def test_the_keyboard_is_enough(opened: Open) -> None:
+    page = opened()
+    grid = page.locator("[role=grid]")
+    grid.focus()
+    for key in ("ArrowDown", "ArrowDown", "ArrowDown", " "):
+        page.keyboard.press(key)
+    assert page.locator("[data-line='2']").get_attribute("aria-selected") == "true"
+    page.keyboard.press("Control+End")
+    active = grid.get_attribute("aria-activedescendant") or ""
+    assert active.endswith("-59-11")
+    box, cell = page.locator(".mb-t-scroll").bounding_box(), page.locator(f"#{active}").bounding_box()
+    assert box and cell
+    assert cell["y"] + cell["height"] <= box["y"] + box["height"] + 1
+    assert cell["x"] + cell["width"] <= box["x"] + box["width"] + 1
+    page.keyboard.press("Control+Home")
+    page.keyboard.press("ArrowUp")
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    assert (
+        page.locator("[aria-sort=descending]").inner_text().startswith("\u00a0")
+        or "sort=-metrics.roc_auc" in page.url
+    )
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Home")
+    assert page.evaluate("document.activeElement.getAttribute('role')") == "grid"
+
+
+def test_downloads_hold_full_values_and_no_formulas(opened: Open) -> None:
+    data = runs(3)
+    data["columns"][4]["values"] = ["=1+1", 'a "b", c', "x|y\n*z*"]
+    page = opened(data)
+    page.click("text=Download")
+    with page.expect_download() as started:
+        page.click("text=CSV")
+    rows = list(csv.DictReader(io.StringIO(started.value.path().read_text("utf-8"))))
+    assert [row["note"] for row in rows] == ["'=1+1", 'a "b", c', "x|y\n*z*"]
+    assert rows[2]["metrics.roc_auc"] == "0.502"
+    table = "Modelbook.tables.values().next().value"
+    records = json.loads(page.evaluate(f"{table}.export('json')"))
+    assert records[1]["id"] == "000000000001" and records[1]["params.model.learning_rate"] == 0.01
+    markdown = page.evaluate(f"{table}.export('md')").splitlines()
+    assert len(markdown) == 5 and r"x\|y \*z\*" in markdown[4]
+    page.locator("[data-line='1'] input").check()
+    assert len(json.loads(page.evaluate(f"{table}.export('json')"))) == 1
+
+
+def test_numbers_are_written_as_python_writes_them(opened: Open) -> None:
+    page = opened()
+    # No ties: Python rounds 2.5 to even, JavaScript away from zero.
+    values = [0.0, 1.0, -3.0, 0.123456, -1234567.891, 98765.4321, 1e-7, 0.9]
+    for spec in (".4f", ".2%", ".3g", ",.1f", "+.2f", "d"):
+        expected = [format(round(value) if spec == "d" else value, spec) for value in values]
+        script = "([values, spec]) => values.map((value) => Modelbook.model.formatted(value, spec))"
+        found = [text.replace("\N{MINUS SIGN}", "-") for text in page.evaluate(script, [values, spec])]
+        if spec == ".3g":
+            assert [float(text) for text in found] == [float(text) for text in expected]
+        else:
+            assert found == expected, spec
+
+
+def test_an_always_on_query_and_an_empty_result(opened: Open) -> None:
+    page = opened(attributes='data-query="experiment = gbm" data-hash="off"')
+    assert status(page) == "20 of 60 runs"
+    ask(page, "zzz")
+    assert "No runs to show" in page.locator(".mb-t-body").inner_text()
+    assert "#" not in page.url
+
+
+def test_no_rows_at_all(opened: Open) -> None:
+    page = opened({"version": 1, "rows": 0, "ids": [], "columns": [{"key": "run", "values": []}]})
+    assert status(page) == "0 runs"
+
+
+def test_a_missing_data_file_leaves_the_plain_table(browser: Browser, tmp_path: Path) -> None:
+    target = site(tmp_path, runs())
+    (tmp_path / "runs.js").unlink()
+    page = browser.new_page()
+    page.goto(target.as_uri())
+    page.wait_for_selector("[role=alert]")
+    assert "plain" in page.locator("table").inner_text()
+    page.close()
+
+
+def test_a_phone_can_use_it(opened: Open) -> None:
+    page = opened()
+    page.set_viewport_size({"width": 375, "height": 700})
+    page.wait_for_timeout(200)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    page.evaluate("document.querySelector('.mb-t-scroll').scrollLeft = 600")
+    page.wait_for_timeout(200)
+    assert page.locator("[data-line='0'] [aria-colindex='2']").is_visible()
+
+
+def test_ten_thousand_runs_are_quick(opened: Open) -> None:
+    """The goal is 150 ms for sort and filter; a busy machine is given twice that."""
+    page = opened(runs(10_000, extra=28))
+    times = page.evaluate(
+        """() => {
+          const table = Modelbook.tables.values().next().value;
+          const took = (work) => {
+            const start = performance.now();
+            work();
+            table.scroller.getBoundingClientRect();
+            return performance.now() - start;
+          };
+          const column = (key) => table.data.byKey.get(key);
+          const ask = (query) => took(() => { table.query = query; table.refresh(); });
+          return {
+            number: took(() => table.sortBy(column('params.p3'))),
+            text: took(() => table.sortBy(column('run'))),
+            query: ask('auc > 0.6 and learning_rate < 1 or tag:base'),
+            word: ask('gbm'),
+            group: took(() => { table.group = column('experiment'); table.refresh(); }),
+          };
+        }"""
+    )
+    assert max(times.values()) < 300, times
+
+
+# Charts
+
+
+def figure() -> str:
+    series = [
+        charts.Series(name="train", x=[1, 2, 3], y=[3, 2, 1]),
+        charts.Series(name="</script>", x=[1, 2], y=[1, 2]),
+    ]
+    chart = charts.xy_chart("Loss", series)
+    data = json.dumps(chart.plotly()).replace("<", "\\u003c")
+    return (
+        f'<figure class="mb-chart">{chart.svg("c")}<script type="application/json">{data}</script>'
+        '<button type="button" class="mb-button" data-mb-interactive data-src="plotly.min.js" hidden>'
+        "Interactive</button>"
+        '</figure><button data-copy="dvc repro">Copy</button>'
+    )
+
+
+def plotly_file() -> Path:
+    spec = importlib.util.find_spec("plotly")
+    assert spec and spec.origin
+    return Path(spec.origin).parent / "package_data" / "plotly.min.js"
+
+
+def test_a_chart_becomes_interactive_and_still_again(opened: Open, tmp_path: Path) -> None:
+    shutil.copyfile(plotly_file(), tmp_path / "plotly.min.js")
+    page = opened(body=figure())
+    button = page.locator("[data-mb-interactive]")
+    assert page.locator("figure > svg").is_visible()
+    assert page.evaluate("typeof window.Plotly") == "undefined"
+    button.click()
+    page.wait_for_selector(".mb-plotly .main-svg")
+    assert not page.locator("figure > svg").is_visible()
+    assert (
+        page.locator(".legendtext").all_inner_texts() == ["train", "</script>"]
+        or page.locator(".legendtext").count() == 2
+    )
+    titles = page.evaluate("[...document.querySelectorAll('.modebar-btn')].map((b) => b.dataset.title || '')")
+    assert not any(word in title.lower() for title in titles for word in ("cloud", "studio", "plotly"))
+    assert page.locator(".mb-plotly a[href^='http'], .mb-plotly a[*|href^='http']").count() == 0
+    light = page.evaluate("document.querySelector('.mb-plotly').layout.font.color")
+    page.evaluate("document.body.dataset.mdColorScheme = 'slate'")
+    page.wait_for_function(
+        "(light) => document.querySelector('.mb-plotly').layout.font.color !== light", arg=light
+    )
+    button.click()
+    assert page.locator("figure > svg").is_visible()
+    assert page.locator(".mb-plotly").count() == 0
+
+
+def test_a_chart_that_cannot_become_interactive_says_so(browser: Browser, tmp_path: Path) -> None:
+    page = browser.new_page()
+    page.goto(site(tmp_path, runs(2), body=figure()).as_uri())
+    page.click("[data-mb-interactive]")
+    page.wait_for_selector("figure [role=alert]")
+    assert page.locator("figure > svg").is_visible()
+    page.close()
+
+
+def test_copy_buttons_work_from_a_file(opened: Open) -> None:
+    page = opened(body=figure() + '<textarea id="paste"></textarea>')
+    page.click("[data-copy='dvc repro']")
+    page.wait_for_selector("text=Copied")
+    page.focus("#paste")
+    page.keyboard.press("Control+V")
+    assert page.input_value("#paste") == "dvc repro"
