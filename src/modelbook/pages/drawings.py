@@ -8,7 +8,7 @@ from typing import Any
 
 from modelbook import charts, lineage
 from modelbook.pages import text
-from modelbook.pages.cells import ABSENT, Cell, Column, Table
+from modelbook.pages.cells import DASH
 from modelbook.pages.index import Index, model_href, run_href
 from modelbook.records import Experiment, MetricInfo, Node, Plot, Run, State
 
@@ -31,6 +31,14 @@ Read = Callable[[str], bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
+class Grid:
+    """Rows of plain text under a heading."""
+
+    names: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Drawing:
     """One plot.
 
@@ -47,7 +55,7 @@ class Drawing:
     svg: str = ""
     image: tuple[str, str] | None = None
     figure: Mapping[str, Any] | None = None
-    data: Table | None = None
+    data: Grid | None = None
     more_rows: int = 0
     source: str = ""
     state: str = "present"
@@ -190,16 +198,13 @@ def _tables(plot: Plot, read: Read) -> tuple[dict[str, dict[str, list[Any]]], st
     return tables, ""
 
 
-def _data(columns: Mapping[str, Sequence[Any]]) -> tuple[Table, int]:
+def _data(columns: Mapping[str, Sequence[Any]]) -> tuple[Grid, int]:
     names = list(columns)[:12]
     count = max((len(columns[name]) for name in names), default=0)
-    rows = tuple(
-        tuple(_data_cell(columns[name], at) for name in names) for at in range(min(count, MOST_ROWS))
-    )
-    heads = tuple(Column(text.cut(text.line(name), 40), number=True) for name in names)
-    return Table(heads, rows), max(0, count - MOST_ROWS)
+    rows = tuple(tuple(_shown(columns[name], at) for name in names) for at in range(min(count, MOST_ROWS)))
+    return Grid(tuple(text.cut(text.line(name), 40) for name in names), rows), max(0, count - MOST_ROWS)
 
 
-def _data_cell(values: Sequence[Any], at: int) -> Cell:
+def _shown(values: Sequence[Any], at: int) -> str:
     raw = values[at] if at < len(values) else None
-    return ABSENT if raw is None else Cell(text.cut(text.line(text.value(raw)), 60), number=True)
+    return DASH if raw is None else text.cut(text.line(text.value(raw)), 60) or '""'

@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -30,9 +30,13 @@ def text(raw: object) -> Markup:
     Whatever might mean something to either, or to a Markdown extension, becomes a character reference: no
     markup, link, placeholder, fence or attribute list can come out of it. Markup passes as it is.
     """
-    if isinstance(raw, Markup):
-        return raw
-    return Markup(_SPECIAL.sub(_reference, _NOT_TEXT.sub("\ufffd", str(raw))))  # noqa: S704 - escaped here
+    return raw if isinstance(raw, Markup) else _escaped(str(raw))
+
+
+@lru_cache(maxsize=1 << 16)
+def _escaped(raw: str) -> Markup:
+    """Remembered, since the same few words are on every page."""
+    return Markup(_SPECIAL.sub(_reference, _NOT_TEXT.sub("\ufffd", raw)))  # noqa: S704 - escaped here
 
 
 def _reference(found: re.Match[str]) -> str:

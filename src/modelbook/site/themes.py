@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import (
     BaseLoader,
@@ -92,6 +95,22 @@ class _Folder(FileSystemLoader):
         return source
 
 
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja's sandbox, with a short way to the fields of our own contexts: frozen, and public by intent."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """The attribute, if a template may have it."""
+        kind: type = type(obj)
+        return getattr(obj, attribute) if attribute in _fields(kind) else super().getattr(obj, attribute)
+
+
+@cache
+def _fields(kind: type) -> frozenset[str]:
+    if not kind.__module__.startswith("modelbook.") or not dataclasses.is_dataclass(kind):
+        return frozenset()
+    return frozenset(field.name for field in dataclasses.fields(kind) if not field.name.startswith("_"))
+
+
 class Theme:
     """Renders pages: the project's templates first, then the default ones.
 
@@ -103,7 +122,7 @@ class Theme:
         own: list[BaseLoader] = [_Folder(project)] if project else []
         ours = _Folder(default)
         self._root = ""
-        self._environment = ImmutableSandboxedEnvironment(
+        self._environment = _Sandbox(
             loader=ChoiceLoader([*own, PrefixLoader({"default": ours}, delimiter=":"), ours]),
             undefined=StrictUndefined,
             autoescape=True,
