@@ -40,7 +40,6 @@ help: ## say what there is
 site: $(VENV)/.have-demo ## run the demo's stages and build the site
 	@$(BIN)/modelbook repro || { echo "FAILED: modelbook repro: a stage went wrong, see above"; exit 1; }
 	@$(BIN)/modelbook build || { echo "FAILED: modelbook build: see above"; exit 1; }
-	@echo "The site is built. Open $(CURDIR)/site/index.html"
 
 test: $(VENV)/.have-test browser ## run all tests (ARGS="-k name" to choose)
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS) || { \

@@ -116,6 +116,12 @@ def test_every_link_leads_somewhere(path: Path) -> None:
     assert not faults
 
 
+def test_the_pictures_are_small() -> None:
+    pictures = list((ROOT / "docs" / "images").iterdir())
+    assert pictures
+    assert not [picture.name for picture in pictures if picture.stat().st_size > 200_000]
+
+
 def test_every_command_is_described() -> None:
     described = set(
         re.findall(r"<!-- options: (\S+) -->", (ROOT / "docs" / "cli.md").read_text(encoding="utf-8"))
