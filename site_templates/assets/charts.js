@@ -63,6 +63,11 @@
     });
     copy.data.forEach(function (trace) {
       if (trace.type === "heatmap") trace.colorscale = colours.heat;
+      if (trace.meta && Number.isInteger(trace.meta.tone)) {
+        var colour = colours.series[trace.meta.tone % colours.series.length];
+        trace.line = Object.assign({ color: colour }, trace.line);
+        trace.marker = Object.assign({ color: colour }, trace.marker);
+      }
       [trace.error_x, trace.error_y].forEach(function (bar) {
         if (bar) bar.color = colours.muted;
       });

@@ -11,6 +11,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -30,6 +31,8 @@ _ROC = re.compile(r"(?<![a-z])roc(?![a-z])|receiver", re.IGNORECASE)
 _CALIBRATION = re.compile(r"calibration|reliability", re.IGNORECASE)
 _RATES = ({"fpr", "false_positive_rate"}, {"tpr", "true_positive_rate"})
 _PROBABILITIES = ({"prob_pred", "mean_predicted_value", "predicted"}, {"prob_true", "fraction_of_positives"})
+
+_CALIBRATED = "perfectly calibrated"
 
 
 class PlotDataError(ModelbookError):
@@ -182,6 +185,8 @@ def _curves(plot: Plot, title: str, found: Sequence[Found]) -> Chart:
         for tone, (path, field, table) in enumerate(found)
         for one in _series(plot, field, table, _series_name(path, field, several_files, several_fields), tone)
     ]
+    if diagonal == _CALIBRATED:
+        series = [replace(one, style="both") if one.style == "line" else one for one in series]
     x = Axis(
         label=plot.x_label or plot.x or "row",
         kind="index" if _whole(series) and not unit_square else "linear",
@@ -190,7 +195,7 @@ def _curves(plot: Plot, title: str, found: Sequence[Found]) -> Chart:
     )
     label = plot.y_label or ("" if several_fields else found[0][1])
     y = Axis(label=label, low=0 if unit_square else None, high=1 if unit_square else None)
-    kind = "scatter plot" if plot.template == "scatter" else "line chart"
+    kind = "scatter plot" if plot.template.startswith("scatter") else "line chart"
     note = "The strong line is an exponential moving average." if plot.template == "smooth" else ""
     return xy_chart(title, series, x=x, y=y, diagonal=diagonal, kind=kind, note=note)
 
@@ -213,9 +218,7 @@ def _series(plot: Plot, field: str, table: Columns, name: str, tone: int) -> lis
             Series(name=name, x=xs, y=ys, tone=tone, style="faint"),
             Series(name=name, x=xs, y=_smooth(ys), tone=tone),
         ]
-    style: Style = "points" if plot.template == "scatter" else "line"
-    if _calibrated(plot, field):
-        style = "both"
+    style: Style = "points" if plot.template.startswith("scatter") else "line"
     return [Series(name=name, x=xs, y=ys, style=style)]
 
 
@@ -243,10 +246,6 @@ def _whole(series: Sequence[Series]) -> bool:
     return all(value is None or value == int(value) for one in series for value in one.x)
 
 
-def _calibrated(plot: Plot, field: str) -> bool:
-    return (plot.x or "") in _PROBABILITIES[0] and field in _PROBABILITIES[1]
-
-
 def _diagonal(plot: Plot, found: Sequence[Found]) -> tuple[str, bool]:
     """The diagonal's name, and whether the axes are those of the unit square."""
     fields, x = {field.lower() for _, field, _ in found}, (plot.x or "").lower()
@@ -256,7 +255,7 @@ def _diagonal(plot: Plot, found: Sequence[Found]) -> tuple[str, bool]:
     if (x in _RATES[0] and fields & _RATES[1]) or _ROC.search(words):
         return "no skill", True
     if (x in _PROBABILITIES[0] and fields & _PROBABILITIES[1]) or _CALIBRATION.search(words):
-        return "perfectly calibrated", True
+        return _CALIBRATED, True
     return "", False
 
 

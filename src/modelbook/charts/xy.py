@@ -434,6 +434,8 @@ def _trace(series: Series, chart: XYChart) -> dict[str, Any]:
         trace["line"] = {"shape": "hv"}
     if series.style == "faint":
         trace["opacity"] = 0.35
+    if series.tone is not None:
+        trace["meta"] = {"tone": series.tone}
     if series.error:
         trace["error_y"] = {"type": "data", "array": [_at(series.error, at) for at in kept]}
     if series.labels:
