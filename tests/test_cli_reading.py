@@ -140,8 +140,8 @@ def test_models_of_a_project(repo: GitRepo) -> None:
     sha = repo.commit(
         {
             "mlproject.yaml": (
-                f"name: p\nmodels: {{m: {{pipeline: train, artifact: 'out/${{run}}', versions: {{v1.0.0: {run}}}, "
-                "environments: {prod: v1.0.0}}}\n"
+                f"name: p\nmodels: {{m: {{pipeline: train, artifact: 'out/${{run}}', "
+                f"versions: {{v1.0.0: {run}}}, environments: {{prod: v1.0.0}}}}}}\n"
             )
         }
     )

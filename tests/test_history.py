@@ -476,6 +476,20 @@ def test_a_project_with_specs_and_environments(tmp_path: Path) -> None:
     assert any("unknown" in problem.reason for problem in snapshot.problems)
 
 
+def test_committed_results_that_nothing_readable_declares(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path, bare=True)
+    files = {
+        "reports/metrics.json": '{"acc": 1}',
+        "x/dvclive.json": '{"step": 2}',
+        "dvclive/metrics.json": '{"a": 3}',
+    }
+    for content, extra in ((None, True), ("a: [", True), (TRAIN, False)):
+        repo.commit({**files, "dvc.yaml": content})
+        found = set(values(head(repo).metrics)) - {"metrics.json:metrics.json"}
+        wanted = {"x/dvclive.json:step", "dvclive/metrics.json:a"}
+        assert found == (wanted | {"reports/metrics.json:acc"} if extra else wanted)
+
+
 def test_reading_twice_gives_the_same(tmp_path: Path) -> None:
     repo = GitRepo(tmp_path, bare=True)
     for n in range(3):

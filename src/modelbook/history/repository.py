@@ -30,6 +30,7 @@ _KINDS: Mapping[int, Kind] = {
     FileMode.COMMIT: "module",
 }
 _MAX_BELOW = 10_000
+_TRACKED = frozenset({"dvc.yaml", "dvc.lock", "mlproject.yaml", "metrics.json", "dvclive.json"})
 
 
 class Entry(NamedTuple):
@@ -57,7 +58,7 @@ class Tree(Protocol):
 
 def is_tracked_name(name: str) -> bool:
     """Whether a file of this name says something by its name alone."""
-    return name in ("dvc.yaml", "dvc.lock", "mlproject.yaml") or (name.endswith(".dvc") and name != ".dvc")
+    return name in _TRACKED or (name.endswith(".dvc") and name != ".dvc")
 
 
 def short_ref(ref: str) -> str:

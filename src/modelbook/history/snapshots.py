@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
+from modelbook._paths import parents
 from modelbook.history import dvcfiles, files, plots, wishes
 from modelbook.history.dvcfiles import Definition, Locked, LockedOut, OutDef, StageDef, Tracked
 from modelbook.history.files import Unreadable
@@ -90,6 +91,7 @@ class _Parts:
     params: dict[str, dict[str, str | None] | None] = field(default_factory=dict)
     plots: dict[str, Plot] = field(default_factory=dict)
     outs: dict[str, LockedOut] = field(default_factory=dict)
+    defined: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
 
     def want_params(self, path: str, keys: Iterable[str], stage: str | None) -> None:
@@ -127,7 +129,10 @@ class Reader:
         for unit in units:
             self._read_unit(tree, unit, parts)
         for path, entry in others:
-            self._read_tracked(path, entry, tree, parts)
+            if path.endswith(".dvc"):
+                self._read_tracked(path, entry, tree, parts)
+            elif _is_loose_metric(path, parts.defined):
+                parts.metrics.setdefault(path, None)
         project, specs = self._read_project(tree, parts)
         if tree.find(dvcfiles.DEFAULT_PARAMS):
             parts.want_params(dvcfiles.DEFAULT_PARAMS, (), None)
@@ -186,6 +191,7 @@ class Reader:
                 )
                 self._add(file, orphan, raw, blobs, parts, orphan=definition is not None)
         if definition:
+            parts.defined.add(unit.folder)
             self._add_declared(file, unit.folder, definition, parts)
 
     def _definition(self, tree: Tree, unit: _Unit, file: str, parts: _Parts) -> Definition | None:
@@ -442,7 +448,7 @@ class Reader:
 def _sorted_out(
     tracked: tuple[tuple[str, Entry], ...], parts: _Parts
 ) -> tuple[list[_Unit], list[tuple[str, Entry]]]:
-    """The dvc.yaml/dvc.lock pairs and the `.dvc` files of a tree; links become problems."""
+    """The dvc.yaml/dvc.lock pairs of a tree and its other files known by name; links become problems."""
     units: dict[str, dict[str, Entry]] = {}
     others = []
     for path, entry in tracked:
@@ -455,6 +461,18 @@ def _sorted_out(
             others.append((path, entry))
     pairs = [_Unit(folder, found.get("dvc.yaml"), found.get("dvc.lock")) for folder, found in units.items()]
     return sorted(pairs, key=lambda unit: unit.folder), others
+
+
+def _is_loose_metric(path: str, defined: set[str]) -> bool:
+    """Whether a committed file that nothing declares holds metrics all the same.
+
+    DVCLive's summary does. So does a metrics.json where no readable dvc.yaml could declare it: one that is
+    missing or broken at this commit must not hide the results.
+    """
+    folder, _slash, name = path.rpartition("/")
+    if name == "dvclive.json" or folder.rpartition("/")[2] == "dvclive":
+        return True
+    return "" not in defined and not any(parent in defined for parent in parents(folder))
 
 
 def _variables_used(data: dict[Any, Any]) -> tuple[str, ...]:
