@@ -163,10 +163,13 @@ def _ordered(
     spine = [Vertex(None) for _ in range(max(sources.values()) + 1)]
     for vertex in (*vertices.values(), *spine):
         vertex.view = VertexViewer(w=1, h=1)
-    links = [Edge(vertices[source], vertices[target]) for source, target in steps]
-    links += [Edge(before, after) for before, after in pairwise(spine)]
+    links = [Edge(before, after) for before, after in pairwise(spine)]
     links += [Edge(spine[column], vertices[name]) for name, column in sources.items()]
-    graph = graph_core([*spine, *vertices.values()], links)
+    forward = sorted(steps, key=lambda step: columns[step[0]])
+    links += [Edge(vertices[source], vertices[target]) for source, target in forward]
+    graph = graph_core([spine[0]])
+    for link in links:  # one by one: given all at once, grandalf checks connectedness in quadratic time
+        graph.add_edge(link)
     layout = SugiyamaLayout(graph)
     layout.init_all(roots=[spine[0]], inverted_edges=[])
     for _ in range(_SWEEPS // 2):
