@@ -112,7 +112,9 @@
   function openTarget() {
     var id = decodeURIComponent(location.hash.slice(1));
     var target = id && document.getElementById(id);
-    if (target && target.tagName === "DETAILS") target.open = true;
+    if (!target || target.tagName !== "DETAILS") return;
+    for (var node = target; node; node = node.parentElement) if (node.tagName === "DETAILS") node.open = true;
+    target.scrollIntoView();
   }
 
   addSearch();

@@ -119,7 +119,7 @@ def direction(info: MetricInfo) -> str:
     """Which way is better, in words."""
     words = {"maximize": "higher is better", "minimize": "lower is better"}.get(info.direction or "", "")
     guessed = " (guessed from its name)" if info.guessed and words else ""
-    return "; ".join(part for part in (text.line(info.description), words + guessed) if part)
+    return "; ".join(part for part in (text.line(info.description).rstrip("."), words + guessed) if part)
 
 
 def receipt(index: Index, run: Run, found: Value) -> Receipt:
@@ -187,6 +187,14 @@ def metric_columns(index: Index, runs: Sequence[Run], first: str, most: int = 6)
     return infos[:most]
 
 
+def by_weight(index: Index, run: Run) -> tuple[Value, ...]:
+    """The run's metrics: the headline, then those the project declares, then the rest as they stand."""
+    headline = index.headlines.get(run.pipeline)
+    declared = {info.name for info in index.catalog.project.metrics}
+    first = headline.name if headline else ""
+    return tuple(sorted(run.metrics, key=lambda item: (item.name != first, item.name not in declared)))
+
+
 def varied(runs: Sequence[Run]) -> list[str]:
     """Names of the params whose values differ between the runs, sorted."""
     values: dict[str, set[str]] = {}
@@ -208,7 +216,7 @@ def runs_table(index: Index, runs: Sequence[Run], headline: MetricInfo | None, c
     columns = (
         Column("run"),
         *(heading(info) for info in infos),
-        *(Column(text.cut(text.line(name), 60)) for name in params),
+        *(_param_column(runs, name) for name in params),
         Column("date"),
         Column("commit"),
     )
@@ -225,6 +233,11 @@ def runs_table(index: Index, runs: Sequence[Run], headline: MetricInfo | None, c
             )
         )
     return Table(columns, tuple(rows), caption)
+
+
+def _param_column(runs: Sequence[Run], name: str) -> Column:
+    shown = [cell(found) for run in runs if (found := run.param(name))]
+    return Column(text.cut(text.line(name), 60), number=all(item.number for item in shown))
 
 
 def _top(runs: Sequence[Run], info: MetricInfo) -> set[str]:

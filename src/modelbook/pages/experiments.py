@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from modelbook import cards
@@ -12,7 +12,7 @@ from modelbook.pages import text
 from modelbook.pages.cells import DASH, Cell, Column, Table, cell, direction, runs_table
 from modelbook.pages.drawings import history
 from modelbook.pages.index import Index, Link, best, is_seed, number, seed_groups, spread
-from modelbook.records import Experiment, MetricInfo, Run, Spec
+from modelbook.records import Experiment, MetricInfo, Run, Spec, Value
 
 MOST_RUNS = 100
 """More runs of one experiment are left to the runs table, which can hold any number."""
@@ -207,7 +207,8 @@ def _params(runs: list[Run], chain: list[Spec]) -> Table:
     names = sorted({found.name for run in runs for found in run.params if found.name})
     rows = []
     for name in names:
-        values = [cell(run.param(name)) for run in runs if run.param(name)]
+        found = [value for run in runs if (value := run.param(name))]
+        values = [replace(cell(value), number=False) for value in sorted(found, key=_natural)]
         shown = list(dict.fromkeys(item.text for item in values))
         only = (
             values[0]
@@ -216,6 +217,12 @@ def _params(runs: list[Run], chain: list[Spec]) -> Table:
         )
         rows.append((Cell(text.line(name)), only, _origin(name, origins, chain, varies=len(shown) > 1)))
     return Table((Column("param"), Column("value"), Column("set in")), tuple(rows))
+
+
+def _natural(found: Value) -> tuple[bool, float, str]:
+    raw = found.value
+    is_number = isinstance(raw, int | float)
+    return not is_number, raw if is_number else 0.0, str(raw)
 
 
 def _origin(name: str, origins: Mapping[str, Spec], chain: list[Spec], *, varies: bool) -> Cell:

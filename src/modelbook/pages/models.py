@@ -13,6 +13,7 @@ from modelbook.pages.cells import (
     Column,
     Fact,
     Table,
+    by_weight,
     cell,
     facts,
     heading,
@@ -22,6 +23,9 @@ from modelbook.pages.cells import (
 from modelbook.pages.index import Index, Link, better, model_href, number
 from modelbook.records import MetricInfo, Model, ModelVersion, Run
 
+MOST_METRICS = 20
+"""Metrics on a model card; the run's page has all of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tile:
@@ -29,7 +33,7 @@ class Tile:
 
     Attributes:
         environments: (environment, version) as declared.
-        value: the headline metric of the version in force first, else of the newest.
+        value: the headline metric of the version in force first, else of the newest, else of the candidate.
         delta: against the version before it; `tone` says whether that is good.
     """
 
@@ -91,14 +95,14 @@ def tile(index: Index, model: Model) -> Tile:
     """One model at a glance."""
     version = lead(model)
     info = _headline(index, model)
-    run = index.runs.get(version.run) if version else None
+    run = index.runs.get((version.run if version else model.candidate) or "")
     card = cards.card(model, version, run, index.catalog.experiments)
     change, tone = _change(index, model, version, info)
     return Tile(
         link=Link(text.line(model.name), model_href(model.name)),
         description=text.cut(text.line(model.info.description)),
         owner=text.line(model.info.owner),
-        version=text.line(version.version) if version else "",
+        version=text.line(version.version) if version else "the candidate" if run else "",
         environments=_environments(model),
         metric=text.line(info.name) if info else "",
         value=_value(index, run, info),
@@ -177,7 +181,7 @@ def page(index: Index, model: Model, version: ModelVersion | None = None) -> Mod
         run_id=run_id or "",
         reason=text.line((subject.reason or "") if subject else "")
         or ("" if run else "no run of it is in the history"),
-        metrics=facts(index, run, run.metrics, "m") if run else (),
+        metrics=facts(index, run, by_weight(index, run)[:MOST_METRICS], "m") if run else (),
         params=facts(index, run, run.params, "p") if run else (),
         data=tuple(index.dataset_link(item.name) for item in run.datasets) if run else (),
         sections=card.sections,

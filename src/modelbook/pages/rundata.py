@@ -12,6 +12,9 @@ from modelbook.records import MetricInfo, Run, State, Value
 
 Column = dict[str, Any]
 
+MOST_METRICS = 12
+"""With more than these, only metrics that the project declares are in sight at first."""
+
 
 def columns(index: Index) -> dict[str, Any]:
     """Every run, newest first."""
@@ -82,7 +85,13 @@ def _seconds(run: Run) -> float | None:
 def _metrics(index: Index, runs: Sequence[Run]) -> list[Column]:
     headlines = [info.name for info in index.headlines.values()]
     names = dict.fromkeys([*headlines, *_names(run.metrics for run in runs)])
-    return [_metric(index.infos.get(name, MetricInfo(name=name)), runs) for name in names]
+    declared = {info.name for info in index.catalog.project.metrics} | set(headlines)
+    crowd = len(names) > MOST_METRICS and not declared.isdisjoint(names)
+    found = []
+    for name in sorted(names, key=lambda name: name not in declared):
+        column = _metric(index.infos.get(name, MetricInfo(name=name)), runs)
+        found.append(column | ({"hidden": True} if crowd and name not in declared else {}))
+    return found
 
 
 def _metric(info: MetricInfo, runs: Sequence[Run]) -> Column:

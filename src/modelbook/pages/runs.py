@@ -6,13 +6,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from modelbook.pages import text
-from modelbook.pages.cells import DASH, Cell, Column, Fact, Table, facts, link_cell, recreate, runs_table
+from modelbook.pages.cells import (
+    DASH,
+    Cell,
+    Column,
+    Fact,
+    Table,
+    by_weight,
+    facts,
+    link_cell,
+    recreate,
+    runs_table,
+)
 from modelbook.pages.drawings import Drawing, drawings, run_lineage
 from modelbook.pages.index import Index, Link, model_href, models_of
 from modelbook.records import Artifact, Environment, Run, State
 
 FIRST_ROWS = 100
 """Rows of the runs table that are HTML and need no JavaScript."""
+
+MOST_METRICS = 12
+"""Metrics in sight on a run's page; the rest are one click away."""
 
 MOST_COMMITS = 20
 """Commits listed on a run's page; a run that lives for a thousand commits is not a thousand times news."""
@@ -51,6 +65,7 @@ class RunPage:
     tags: tuple[str, ...]
     models: tuple[Link, ...]
     metrics: tuple[Fact, ...]
+    more_metrics: tuple[Fact, ...]
     params: tuple[Fact, ...]
     plots: tuple[Drawing, ...]
     artifacts: Table
@@ -90,7 +105,7 @@ def _wide(index: Index, runs: Sequence[Run]) -> tuple[tuple[Column, ...], tuple[
 def page(index: Index, run: Run, read: Read) -> RunPage:
     """One run."""
     info = index.headlines.get(run.pipeline)
-    metrics = facts(index, run, run.metrics, "m")
+    metrics = facts(index, run, by_weight(index, run), "m")
     headline = next((fact for fact in metrics if info and fact.name == text.line(info.name)), None)
     return RunPage(
         id=run.id,
@@ -102,7 +117,8 @@ def page(index: Index, run: Run, read: Read) -> RunPage:
             Link(f"{text.line(model.name)} {version}", model_href(model.name, version))
             for model, version in models_of(index.catalog, run)
         ),
-        metrics=metrics,
+        metrics=metrics[:MOST_METRICS],
+        more_metrics=metrics[MOST_METRICS:],
         params=facts(index, run, run.params, "p"),
         plots=drawings(run, read),
         artifacts=_artifacts(run.artifacts),

@@ -84,8 +84,12 @@ def _minus(shown: str) -> str:
 
 
 def delta(change: float, info: MetricInfo | None = None) -> str:
-    """A difference of two metric values, always with its sign."""
+    """A difference of two metric values, always with its sign; nothing for none."""
+    if change == 0:
+        return ""
     shown = value(change, info)
+    if not shown.strip("−0. " + (info.unit if info else "")):
+        shown = value(change)  # too small for the metric's own format
     return shown if change < 0 or math.isnan(change) else f"+{shown}"
 
 
