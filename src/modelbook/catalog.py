@@ -14,16 +14,16 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from modelbook._paths import Owners, inside
 from modelbook.errors import ModelbookError
 from modelbook.records import (
-    WORKSPACE,
     Catalog,
     Commit,
+    Dataset,
     Environment,
     Experiment,
     MetricInfo,
@@ -552,8 +552,8 @@ def _natural(text: str) -> list[tuple[int, int, str]]:
     return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts]
 
 
-def _datasets(snapshots: Sequence[Snapshot]) -> tuple[Any, ...]:
-    found: dict[str, Any] = {}
+def _datasets(snapshots: Sequence[Snapshot]) -> tuple[Dataset, ...]:
+    found: dict[str, Dataset] = {}
     for snapshot in snapshots:
         for dataset in snapshot.datasets:
             found.setdefault(dataset.path, dataset)
@@ -569,8 +569,3 @@ def _problems(history: History) -> tuple[Problem, ...]:
             placed = msgspec.structs.replace(problem, commit=sha)
             found.setdefault((problem.path, problem.reason), placed)
     return (*history.problems, *(found[key] for key in sorted(found)))
-
-
-def short(commit: str) -> str:
-    """A commit as tables show it."""
-    return commit if commit == WORKSPACE else commit[:7]

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from modelbook.records import Catalog, Commit, Graph, MetricInfo, Model, Run, Snapshot, Value
 
 _RUN_ID = re.compile(r"[0-9a-f]{4,12}")
-_METRIC_COLUMNS = 5
-_PARAM_COLUMNS = 4
-_PIPE_WIDTH = 160
+_FIXED_WIDTH = 80
+_COLUMN_WIDTH = 16
+_PIPE_WIDTH = 200
 _NARROW = ("run", "name", "commit", "date")
 
 refs_option = click.option(
@@ -384,8 +384,9 @@ def _print_runs(catalog: Catalog) -> None:
         console.print("No runs: no commit has a dvc.lock with results.")
         return
     infos = {info.name: info for info in catalog.metrics}
-    metrics = _common([run.metrics for run in catalog.runs])[:_METRIC_COLUMNS]
-    params = _varying(catalog.runs)[:_PARAM_COLUMNS]
+    room = max(1, (console.width - _FIXED_WIDTH) // _COLUMN_WIDTH)
+    metrics = _common([run.metrics for run in catalog.runs])[: (room + 1) // 2]
+    params = _varying(catalog.runs)[: room // 2]
     table = _table("run", "name", "commit", "date", *metrics, *params)
     for run in catalog.runs:
         measured = [_shown(run.metric(name), infos.get(name)) for name in metrics]

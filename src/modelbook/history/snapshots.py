@@ -75,11 +75,6 @@ class _Unit(NamedTuple):
     lock: Entry | None
 
 
-class _Metric(NamedTuple):
-    path: str
-    stage: str | None
-
-
 @dataclass
 class _Parts:
     """What is being put together for one snapshot."""
@@ -107,7 +102,6 @@ class Reader:
     def __init__(self, blob: Callable[[str], bytes], name: str) -> None:
         """Args: blob: the content of a blob by its id. name: of a project that does not say its own."""
         self._name = name
-        self._blob = blob
         self._memo = Memo(blob)
         self._chunks: dict[str, Any] = {}
         self._shared: dict[Any, Any] = {}
