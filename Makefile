@@ -51,9 +51,9 @@ quick: $(VENV)/.have-test ## run the tests that need no dvc, mkdocs, pip or brow
 check: lint workflows project ## all checks but the tests
 
 lint: $(VENV)/.have-lint ## style and types
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	@faults=; for tool in "ruff check ." "ruff format --check ." mypy; do \
+		echo "$$tool"; $(BIN)/$$tool || faults="$$faults, $$tool"; done; \
+	if [ -n "$$faults" ]; then echo "FAILED: $${faults#, }"; exit 1; fi
 
 workflows: $(VENV)/.have-lint ## lint the GitHub workflows
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
