@@ -12,8 +12,9 @@ from msgspec.structs import replace
 
 from modelbook._paths import parents
 from modelbook.history import dvcfiles, files, plots, wishes
-from modelbook.history.dvcfiles import Definition, Locked, LockedOut, OutDef, StageDef, Tracked
+from modelbook.history.dvcfiles import Definition, LockedOut, StageDef, Tracked
 from modelbook.history.files import Unreadable
+from modelbook.history.joined import Blobs, Joined, address_of
 from modelbook.history.repository import Entry, Tree
 from modelbook.records import (
     Artifact,
@@ -105,7 +106,7 @@ class Reader:
         self._memo = Memo(blob)
         self._chunks: dict[str, Any] = {}
         self._shared: dict[Any, Any] = {}
-        self._joined: dict[tuple[str, int, int, bool], _Joined] = {}
+        self._joined: dict[tuple[str, int, int, bool], Joined] = {}
         self._folders: dict[tuple[str, str], str | None] = {}
         self._rows: dict[int, tuple[tuple[files.Key, Any], ...]] = {}
         self._kept: list[Any] = []
@@ -174,7 +175,7 @@ class Reader:
         file = dvcfiles.join(unit.folder, "dvc.yaml")
         definition = self._definition(tree, unit, file, parts)
         entries = self._lock(unit, parts)
-        blobs = _Blobs(tree, self._folders)
+        blobs = Blobs(tree, self._folders)
         names = definition.names if definition else frozenset()
         for stage in definition.stages if definition else ():
             self._add(file, stage, entries.get(stage.name), blobs, parts)
@@ -229,13 +230,13 @@ class Reader:
         return dvcfiles.parse_lock(content, self._chunks)
 
     def _add(
-        self, file: str, stage: StageDef, raw: Any, blobs: _Blobs, parts: _Parts, *, orphan: bool = False
+        self, file: str, stage: StageDef, raw: Any, blobs: Blobs, parts: _Parts, *, orphan: bool = False
     ) -> None:
         key = (file, id(stage), id(raw), orphan)
         joined = self._joined.get(key)
         if joined is None:
             self._kept.append((stage, raw))  # the key holds their ids, so they must live as long
-            joined = self._joined[key] = _Joined(file, stage, dvcfiles.locked(stage.wdir, raw), orphan=orphan)
+            joined = self._joined[key] = Joined(file, stage, dvcfiles.locked(stage.wdir, raw), orphan=orphan)
         record = joined.record(tuple([blobs.find(place) for place in joined.places]))
         parts.stages.append(record)
         if not orphan:
@@ -245,7 +246,7 @@ class Reader:
     def _add_declared(self, file: str, folder: str, definition: Definition, parts: _Parts) -> None:
         """What a dvc.yaml says of params, metrics and plots, whatever its lock has."""
         for stage in definition.stages:
-            address = _address(file, stage)
+            address = address_of(file, stage)
             for path, keys in stage.params:
                 parts.want_params(path, keys, address)
             for out in stage.outs:
@@ -472,115 +473,6 @@ def _is_loose_metric(path: str, defined: set[str]) -> bool:
 def _variables_used(data: dict[Any, Any]) -> tuple[str, ...]:
     """The variable files of a dvc.yaml; none if it has no placeholder at all."""
     return dvcfiles.variable_files(data) if "${" in repr(data) else ()
-
-
-class _Blobs:
-    """Finds the blobs of many paths in one tree, asking each folder once."""
-
-    def __init__(self, tree: Tree, known: dict[tuple[str, str], str | None]) -> None:
-        """Args: known: (folder's id, name) -> blob id, shared by all trees and added to."""
-        self._tree = tree
-        self._known = known
-        self._folders: dict[str, str | None] = {}
-
-    def find(self, place: tuple[str, str]) -> str | None:
-        """The id of the blob at (folder, name), or None."""
-        folder, name = place
-        try:
-            here = self._folders[folder]
-        except KeyError:
-            entry = self._tree.find(folder)
-            here = self._folders[folder] = entry.id if entry and entry.kind == "tree" else None
-        if here is None:
-            return None
-        try:
-            return self._known[here, name]
-        except KeyError:
-            entry = self._tree.find(f"{folder}/{name}" if folder else name)
-            blob = self._known[here, name] = entry.id if entry and entry.kind == "blob" else None
-            return blob
-
-
-class _Joined:
-    """A stage's definition joined with its lock entry; only the blobs in Git are still open."""
-
-    def __init__(self, file: str, stage: StageDef, locked: Locked | None, *, orphan: bool) -> None:
-        self._outs = _outs(stage, locked)
-        self._stage = _stage(file, stage, locked, orphan=orphan)
-        self._records: dict[tuple[str | None, ...], Stage] = {}
-        self.places = tuple(_place(out.path) for out, _lock in self._outs)
-        self.hashes = {lock.path: lock for _out, lock in self._outs if lock}
-
-    def record(self, blobs: tuple[str | None, ...]) -> Stage:
-        """The stage when its outputs have these blobs; the same object for the same blobs."""
-        found = self._records.get(blobs)
-        if found is None:
-            pairs = zip(self._outs, blobs, strict=True)
-            outs = tuple(_artifact(out, lock, blob, self._stage.address) for (out, lock), blob in pairs)
-            found = self._records[blobs] = replace(self._stage, outs=outs)
-        return found
-
-
-def _place(path: str) -> tuple[str, str]:
-    folder, _slash, name = path.rpartition("/")
-    return folder, name
-
-
-def _outs(stage: StageDef, locked: Locked | None) -> tuple[tuple[OutDef, LockedOut | None], ...]:
-    """Each output as declared with what the lock has of it; those of the lock where none is declared."""
-    known = {out.path: out for out in locked.outs} if locked else {}
-    if stage.outs:
-        return tuple((out, known.get(out.path)) for out in stage.outs)
-    return tuple((OutDef(path=path), lock) for path, lock in known.items())
-
-
-def _address(file: str, stage: StageDef) -> str:
-    return stage.name if file == "dvc.yaml" else f"{file}:{stage.name}"
-
-
-def _stage(file: str, stage: StageDef, locked: Locked | None, *, orphan: bool) -> Stage:
-    address = _address(file, stage)
-    group, at, item = stage.name.partition("@")
-    meta = stage.meta.get("modelbook")
-    meta = meta if isinstance(meta, dict) else {}
-    return Stage(
-        address=address,
-        file=file,
-        group=group,
-        item=item if at else None,
-        cmd=locked.cmd if locked else stage.cmd,
-        wdir=stage.wdir,
-        deps=locked.deps if locked else tuple(Dependency(path=path) for path in stage.deps),
-        params=tuple(replace(value, stage=address) for value in locked.params) if locked else (),
-        description=stage.description,
-        frozen=stage.frozen,
-        experiment=_meta_text(meta, "experiment"),
-        run=item if at and meta else None,
-        pipeline=_meta_text(meta, "pipeline"),
-        guard=meta.get("guard") is True,
-        lock=locked.digest if locked else None,
-        orphan=orphan,
-    )
-
-
-def _meta_text(meta: dict[str, Any], key: str) -> str | None:
-    value = meta.get(key)
-    return None if value is None else str(value)
-
-
-def _artifact(out: OutDef, lock: LockedOut | None, blob: str | None, address: str) -> Artifact:
-    return Artifact(
-        path=out.path,
-        md5=lock.md5 if lock else None,
-        size=lock.size if lock else None,
-        nfiles=lock.nfiles if lock else None,
-        stage=address,
-        kind=out.kind,
-        cached=out.cached,
-        blob=blob,
-        state=State.PRESENT if lock or blob else State.NEVER,
-        description=out.description,
-    )
 
 
 def _tracked_artifact(out: Tracked, blob: str | None) -> Artifact:
