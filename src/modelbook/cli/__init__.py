@@ -35,6 +35,9 @@ COMMANDS = {
 }
 """Command name -> `module:attribute` of its click command, in the order `--help` lists them."""
 
+INTERRUPTED = 130
+"""The exit status after Ctrl-C, as a shell has it."""
+
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -73,6 +76,9 @@ class LazyGroup(click.Group):
         except ModelbookError as error:
             print_error(error)
             ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            ctx.exit(INTERRUPTED)
 
 
 def _installed(target: str) -> bool:

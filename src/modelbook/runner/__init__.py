@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from modelbook.runner.execute import LOGS, execute
+from modelbook.runner.execute import LOGS, BadKey, execute
 
-__all__ = ["LOGS", "execute"]
+__all__ = ["LOGS", "BadKey", "execute"]

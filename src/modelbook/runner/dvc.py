@@ -27,6 +27,7 @@ from modelbook.runner import processes
 _BUSY = ("Unable to acquire lock", "is busy, it is being blocked by", "Unable to read RWLock-file")
 """What DVC says when another DVC process is in its way for a moment."""
 _TRIES = 30
+_LAST_SIGNAL = 64
 _GRACE = 10.0
 """Seconds that processes have to end after Ctrl-C before they are killed."""
 
@@ -36,7 +37,7 @@ class ReproFailed(CheckFailed):
 
     def __init__(self, status: int) -> None:
         super().__init__(f"dvc repro ended with status {status}", hint="the stage that failed is named above")
-        self.exit_code = status if status > 128 else 1
+        self.exit_code = status if 128 < status <= 128 + _LAST_SIGNAL else 1
 
 
 @dataclass(frozen=True)

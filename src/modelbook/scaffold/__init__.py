@@ -106,12 +106,12 @@ def _ignore(root: Path) -> bool:
     file = root / ".gitignore"
     if not file.resolve().is_relative_to(root):
         raise Occupied(".gitignore")
-    old = file.read_text(encoding="utf-8", errors="surrogateescape") if file.exists() else ""
-    there = {line.strip().strip("/") for line in old.splitlines()}
+    old = file.read_bytes() if file.exists() else b""
+    there = {line.strip().strip("/") for line in old.decode("utf-8", "replace").splitlines()}
     missing = [line for line in _IGNORED if line.strip("/") not in there]
     if not missing:
         return False
-    joint = "" if not old or old.endswith("\n") else "\n"
-    added = "".join(f"{line}\n" for line in missing)
-    file.write_text(old + joint + added, encoding="utf-8", errors="surrogateescape")
+    joint = "" if not old or old.endswith(b"\n") else "\n"
+    with file.open("ab") as more:
+        more.write((joint + "".join(f"{line}\n" for line in missing)).encode())
     return True

@@ -13,10 +13,11 @@ from modelbook.spec.source import parse
 from modelbook.stages import generate, targets
 from modelbook.stages.params import as_text
 from modelbook.stages.splice import FILE, is_generated, splice
-from modelbook.stages.targets import addresses, split
+from modelbook.stages.targets import NothingToRun, addresses, split
 
 __all__ = [
     "FILE",
+    "NothingToRun",
     "StalePlan",
     "addresses",
     "check",

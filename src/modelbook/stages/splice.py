@@ -42,11 +42,12 @@ class UnsafeChange(ModelbookError):
 
 @dataclass(frozen=True)
 class _Edit:
-    """Replace `text[start:end]`; edits at one place are made in the order given."""
+    """Replace `text[start:end]`; of edits at one place, what begins a block of its own (`top`) comes last."""
 
     start: int
     end: int
     text: str
+    top: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,16 +142,13 @@ class _Document:
 
     def after_own_comments(self, part: _Part) -> int:
         """The end of a part with the comments below it that are indented as deep as the part or deeper."""
-        end = part.end
-        for match in re.finditer(r"([ \t]*)(#[^\r\n]*)?(\r?\n|\Z)", self.text[part.end :]):
-            if not match[2] and match[0].strip():
+        end = at = part.end
+        for line in self.text[part.end :].splitlines(keepends=True):
+            at += len(line)
+            words = line.strip(" \t\r\n")
+            if words and (not words.startswith("#") or len(line) - len(line.lstrip()) < max(part.indent, 1)):
                 break
-            if match[2] is None and not match[0]:
-                break
-            if match[2] is not None:
-                if len(match[1]) < max(part.indent, 1):
-                    break
-                end = part.end + match.end()
+            end = at if words else end
         return end
 
 
@@ -287,17 +285,17 @@ def _fill_empty(document: _Document, key: Node, value: Node, text: str) -> list[
 
 def _append(document: _Document, text: str) -> _Edit:
     at = document.end()
-    return _Edit(at, at, text)
+    return _Edit(at, at, text, top=True)
 
 
 def _applied(text: str, edits: Sequence[_Edit], newline: str) -> str:
     made, at = "", 0
-    for edit in sorted(edits, key=lambda one: one.start):
+    for edit in sorted(edits, key=lambda one: (one.start, one.top)):
         made += text[at : edit.start]
         if edit.text and made and not made.endswith("\n") and edit.end == edit.start:
             made += newline
         made += edit.text.replace("\n", newline)
-        at = edit.end
+        at = max(at, edit.end)
     return made + text[at:]
 
 

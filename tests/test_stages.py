@@ -1,0 +1,583 @@
+"""Stages: what DVC is given, and that nothing a person wrote in dvc.yaml is ever lost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+import specs_sample as sample
+from modelbook import spec, stages
+from modelbook.errors import SpecError
+from modelbook.stages import generate
+from modelbook.stages.params import as_text
+from modelbook.stages.splice import UnsafeChange, by_hand, splice
+
+VARIABLE = {"flights": {"base": {"experiment": "base"}}}
+MADE = {
+    "modelbook-plan": {"cmd": "modelbook plan", "meta": {"modelbook": {"guard": True}}},
+    "flights-train": {
+        "foreach": "${modelbook.flights}",
+        "do": {"cmd": "modelbook exec ${key}/train -- x", "meta": {"modelbook": {"stage": "train"}}},
+    },
+}
+OTHER_VARIABLE = {"flights": {"base": {"experiment": "base"}, "deep": {"experiment": "deep"}}}
+OTHER = {
+    "modelbook-plan": MADE["modelbook-plan"],
+    "flights-test": {"cmd": "y", "meta": {"modelbook": {"stage": "test"}}},
+}
+
+
+def load(text: str) -> Any:
+    """YAML as DVC reads it."""
+    return YAML(typ="safe", pure=True).load(text)
+
+
+def test_an_empty_file_is_written_whole() -> None:
+    text = splice("", VARIABLE, MADE)
+    assert text.startswith("# `modelbook sync` writes")
+    assert load(text) == {"vars": [{"modelbook": VARIABLE}], "stages": MADE}
+    assert splice(text, VARIABLE, MADE) == text
+
+
+def test_another_experiment_is_one_more_line() -> None:
+    before = splice("", VARIABLE, MADE).splitlines()
+    after = splice("", OTHER_VARIABLE, MADE).splitlines()
+    assert [line for line in after if line not in before] == ["      deep: {experiment: deep}"]
+    assert len(after) == len(before) + 1
+
+
+BY_HAND = """\
+# My pipeline.
+
+vars:
+  - params.yaml   # mine
+  - other: {a: 1}
+
+stages:
+    # Gets the data.
+    fetch:
+        cmd:   >-
+            curl x
+            y
+        outs: [data.csv]   # big
+
+    score:
+        cmd: 'score'
+
+        # A word about score.
+# A word about plots.
+plots:
+- a.csv
+"""
+
+
+def test_hand_written_parts_stay_byte_for_byte() -> None:
+    text = splice(BY_HAND, VARIABLE, MADE)
+    kept = iter(text.splitlines(keepends=True))
+    assert all(line in kept for line in BY_HAND.splitlines(keepends=True))
+    assert "        # A word about score.\n    modelbook-plan:\n" in text
+    assert text.endswith("# A word about plots.\nplots:\n- a.csv\n")
+    assert by_hand(load(text)) == by_hand(load(BY_HAND))
+    assert splice(text, VARIABLE, MADE) == text
+
+
+def test_generated_stages_change_in_place_and_go() -> None:
+    text = splice(BY_HAND, VARIABLE, MADE)
+    changed = splice(text, OTHER_VARIABLE, OTHER)
+    assert {name for name in load(changed)["stages"] if name not in ("fetch", "score")} == set(OTHER)
+    assert splice(changed, VARIABLE, MADE) == text
+
+
+def test_comments_in_generated_parts_are_kept() -> None:
+    text = splice("", VARIABLE, MADE)
+    noted = text.replace("    do:\n", "    do: # why\n      # because\n").replace(
+        "      base: {", "      # the base\n      base: {"
+    )
+    assert splice(noted, VARIABLE, MADE) == noted
+    changed = splice(noted, OTHER_VARIABLE, OTHER)
+    assert "# the base\n- modelbook:\n" in changed
+    assert "  # why\n  # because\n" in changed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# only a comment",
+        "stages:\n",
+        "stages: {}\nvars: []\n",
+        "vars:\nstages: {}  # none yet\n",
+        "plots:\n- a.csv",
+        "---\nplots:\n- a.csv\n...\n# after\n",
+        "\ufeffplots: [a.csv]\n",
+        "vars:\n- a.yaml\n# end",
+        "stages:\n  a: {cmd: x}\nvars:\n  - a.yaml",
+        "stages:\n  a:\n    cmd: |\n      x\n\n\n# end\n",
+        "stages:\n  a: &a\n    cmd: x\n  b: *a\n",
+        "stages:\n  'a':\n    cmd: x # y\n\n\n\n",
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_every_layout_takes_the_generated_parts(text: str, newline: str) -> None:
+    old = text.replace("\n", newline)
+    new = splice(old, VARIABLE, MADE)
+    assert splice(new, VARIABLE, MADE) == new
+    assert by_hand(load(new)) == by_hand(load(old) or {})
+    assert [found for found in ("# only", "# none", "# after", "# end", "# y") if found in old] == [
+        found for found in ("# only", "# none", "# after", "# end", "# y") if found in new
+    ]
+    assert "\r" not in old or "\n" not in new.replace("\r\n", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "stages:\n  flights-train:\n    cmd: x\n",
+            "dvc.yaml:2:3 stage flights-train was written by hand, and mlproject.yaml makes a stage of that "
+            "name, rename one of them",
+        ),
+        (
+            "stages: {a: {cmd: x}}\n",
+            "dvc.yaml:1:1 stages is not an indented mapping, so nothing can be added to it, "
+            "put each entry on lines of its own",
+        ),
+        (
+            "vars: [a.yaml]\n",
+            "dvc.yaml:1:1 vars is not an indented list, so nothing can be added to it, "
+            "put each entry on lines of its own",
+        ),
+        ("stages:\n  a: 1\n  a: 2\n", "dvc.yaml:3:3 key a is there twice in one mapping, keep one of them"),
+        ("- a\n", "dvc.yaml:1:1 expected a mapping, found a list"),
+        ("a: [", "dvc.yaml:1:5 is no YAML: "),
+        (
+            "vars:\n- modelbook: {}\n  mine: 1\n",
+            "dvc.yaml:1:1 the variable modelbook shares an item with others, split it in two",
+        ),
+    ],
+)
+def test_what_can_not_be_joined_is_refused(text: str, told: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        splice(text, VARIABLE, MADE)
+    assert str(caught.value.issues[0]).startswith(told)
+
+
+def test_an_anchor_in_a_generated_part_is_not_pulled_away() -> None:
+    text = splice("", VARIABLE, MADE) + "  mine: &x\n    cmd: y\n"
+    broken = text.replace("    cmd: modelbook plan", "    cmd: &c modelbook plan").replace(
+        "cmd: y", "cmd: *c"
+    )
+    assert splice(broken, VARIABLE, MADE) == broken
+    with pytest.raises((UnsafeChange, SpecError)):
+        splice(broken, VARIABLE, {"flights-test": OTHER["flights-test"]})
+
+
+NAMES = st.text("abcxyz", min_size=1, max_size=4)
+COMMENTS = st.sampled_from(["", "", "# a note", "# é: {not, yaml]", "#", "# - x: 'y"])
+BODIES = st.sampled_from(
+    [
+        "cmd: x",
+        "cmd: >\n{0}  folded\n\n{0}  text",
+        "cmd: |\n{0}  literal # no comment\n{0}  text",
+        'cmd: "quoted # no comment"',
+        "cmd: {{a: 1}}",
+        "cmd:\n{0}- x\n{0}- y",
+        "cmd: 'two\n\n{0}  lines'",
+        "foreach: [a, b]\n{0}do:\n{0}  cmd: x",
+    ]
+)
+
+
+@st.composite
+def hand_written(draw: st.DrawFn) -> str:
+    """A dvc.yaml that a person could have written, with comments and blank lines anywhere."""
+    lines: list[str] = []
+
+    def comment(indent: int) -> None:
+        text = draw(COMMENTS)
+        if text:
+            lines.append(" " * draw(st.integers(0, indent)) + text)
+        if draw(st.booleans()):
+            lines.append("")
+
+    indent = draw(st.integers(1, 5))
+    for key in draw(st.permutations(["vars", "stages", "plots"]))[: draw(st.integers(1, 3))]:
+        comment(0)
+        lines.append(f"{key}:{draw(st.sampled_from(['', '  # why']))}")
+        dash = " " * draw(st.integers(0, 3))
+        for number, name in enumerate(draw(st.lists(NAMES, min_size=1, max_size=3, unique=True))):
+            comment(indent)
+            if key != "stages":
+                lines.append(f"{dash}- {name}{number}: 1")
+                continue
+            lines.append(" " * indent + f"{name}:" + draw(st.sampled_from(["", " # x", " &anchor" + name])))
+            inner = " " * (indent + 2)
+            lines.extend((inner + draw(BODIES).format(inner)).split("\n"))
+            if draw(st.booleans()):
+                lines.append(f"{inner}deps:\n{inner}- d # dep")
+            comment(indent + 2)
+    comment(4)
+    newline = draw(st.sampled_from(["\n", "\n", "\r\n"]))
+    return newline.join("\n".join(lines).split("\n")) + draw(st.sampled_from(["", newline]))
+
+
+@given(hand_written(), st.lists(st.booleans(), min_size=1, max_size=4))
+@settings(max_examples=40)
+def test_whatever_was_written_by_hand_survives_every_sync(text: str, order: list[bool]) -> None:
+    before = by_hand(load(text) or {})
+    now = text
+    for first in order:
+        variable, made = (VARIABLE, MADE) if first else (OTHER_VARIABLE, OTHER)
+        now = splice(now, variable, made)
+        assert splice(now, variable, made) == now
+        assert by_hand(load(now)) == before
+        left = iter(now.splitlines())
+        assert all(line in left for line in text.splitlines()), now
+
+
+# What is generated ----------------------------------------------------------------------------------------
+
+
+def test_a_workspace_becomes_foreach_stages(tmp_path: Path) -> None:
+    workspace = spec.load(sample.write(tmp_path))
+    assert stages.sync(workspace) is True
+    assert stages.sync(workspace) is False
+    data = load((tmp_path / "dvc.yaml").read_text())
+    assert list(data["vars"][0]["modelbook"]["flights"]) == list(sample.RUNS)
+    assert data["stages"]["flights-prepare"] == {
+        "cmd": "modelbook exec flights/prepare -- python prepare.py --params runs/params/flights.yaml "
+        "--raw data/raw.csv",
+        "deps": ["prepare.py", "data/raw.csv"],
+        "params": [{"runs/params/flights.yaml": ["split"]}],
+        "outs": ["data/train.csv"],
+        "meta": {"modelbook": {"pipeline": "flights", "stage": "prepare"}},
+    }
+    assert data["stages"]["flights-train"] == {
+        "foreach": "${modelbook.flights}",
+        "do": {
+            "cmd": "modelbook exec ${key}/train -- python train.py --params runs/params/${key}.yaml "
+            "--out results/${key}",
+            "deps": ["train.py", "data/train.csv"],
+            "params": [{"runs/params/${key}.yaml": ["model", "seed"]}],
+            "outs": [{"results/${key}/model.json": {"desc": "The model"}}],
+            "metrics": [{"results/${key}/metrics.json": {"cache": False}}],
+            "plots": [{"results/${key}/loss.csv": {"cache": False, "x": "step", "y": "loss"}}],
+            "meta": {
+                "modelbook": {"pipeline": "flights", "stage": "train", "experiment": "${item.experiment}"}
+            },
+        },
+    }
+
+
+def test_a_param_in_a_command_goes_into_the_list_of_runs(tmp_path: Path) -> None:
+    files = sample.edited(
+        "mlproject.yaml", "--out results/${run}\n", "--out results/${run} -d ${params.model.depth}\n"
+    )
+    workspace = spec.load(sample.write(tmp_path, files))
+    item = generate.variables(workspace)["flights"]["deep"]
+    assert item == {"experiment": "deep", "params": {"model": {"depth": 8}}}
+    assert generate.stages(workspace)["flights-train"]["do"]["cmd"].endswith(" -d ${item.params.model.depth}")
+
+
+@pytest.mark.parametrize(
+    ("commands", "made"),
+    [
+        (["python a.py --x 'b c' $HOME *.csv"], "python a.py --x 'b c' $HOME *.csv"),
+        (["a | b"], "sh -c 'a | b'"),
+        (["a 'x | y'"], "a 'x | y'"),
+        (["a '${run}' > b"], """sh -c 'a '"'"'${run}'"'"' > b'"""),
+        (["X=1 a"], "sh -c 'X=1 a'"),
+        (["cd a"], "sh -c 'cd a'"),
+        (["a", "b"], "sh -c 'a && b'"),
+        (["a\nb ; c\n"], "sh -c 'a && ( b ; c )'"),
+        (["echo $(date)"], "sh -c 'echo $(date)'"),
+        (["a 'open"], """sh -c 'a '"'"'open'"""),
+        (["a # note"], "sh -c 'a # note'"),
+    ],
+)
+def test_only_what_needs_a_shell_gets_one(commands: list[str], made: str) -> None:
+    assert generate.command(commands) == made
+
+
+def test_a_removed_pipeline_takes_its_stages_along(tmp_path: Path) -> None:
+    two = sample.edited("mlproject.yaml", "models:\n", "  second:\n    stages: {one: {cmd: x}}\nmodels:\n")
+    two["experiments/other.yaml"] = "pipeline: second\n"
+    stages.sync(spec.load(sample.write(tmp_path, two)))
+    assert "second-one" in load((tmp_path / "dvc.yaml").read_text())["stages"]
+    (tmp_path / "experiments/other.yaml").unlink()
+    sample.write(tmp_path, {"mlproject.yaml": sample.PROJECT})
+    stages.sync(spec.load(tmp_path))
+    assert "second" not in (tmp_path / "dvc.yaml").read_text()
+
+
+def test_a_project_without_pipelines_leaves_dvc_yaml_alone(tmp_path: Path) -> None:
+    sample.write(tmp_path, {"mlproject.yaml": "name: x\n", "dvc.yaml": "stages: {a: {cmd: x}}\n"})
+    assert stages.sync(spec.load(tmp_path)) is False
+    stages.check(spec.load(tmp_path))
+
+
+def test_a_linked_dvc_yaml_stays_a_link_and_may_not_lead_out(tmp_path: Path) -> None:
+    root = sample.write(tmp_path / "in")
+    (root / "real.yaml").write_text("# real\n")
+    (root / "dvc.yaml").symlink_to("real.yaml")
+    stages.sync(spec.load(root))
+    assert (root / "dvc.yaml").is_symlink()
+    assert (root / "real.yaml").read_text().startswith("# real\nvars:\n")
+    (root / "dvc.yaml").unlink()
+    (root / "dvc.yaml").symlink_to(tmp_path / "out.yaml")
+    with pytest.raises(SpecError, match="link out of the repository"):
+        stages.sync(spec.load(root))
+
+
+def test_plan_writes_the_params_of_every_run_and_nothing_else(tmp_path: Path) -> None:
+    workspace = spec.load(sample.write(tmp_path))
+    with pytest.raises(stages.StalePlan) as caught:
+        stages.plan(workspace)
+    assert (caught.value.exit_code, caught.value.hint) == (1, "run `modelbook sync`")
+    stages.sync(workspace)
+    sample.write(tmp_path, {"runs/params/old.yaml": "{}"})
+    stages.plan(workspace)
+    names = sorted(path.name for path in (tmp_path / "runs/params").iterdir())
+    assert names == sorted(f"{name}.yaml" for name in (*sample.RUNS, "flights"))
+    assert json.loads((tmp_path / "runs/params/deep.yaml").read_text()) == workspace.runs[1].params
+
+
+VALUES = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.text(st.characters(exclude_categories=["Cs"])),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text("ab\u00e9\x85 ", min_size=1), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.text("abc", min_size=1), VALUES, max_size=4))
+def test_json_and_yaml_readers_agree_on_resolved_params(params: dict[str, Any]) -> None:
+    text = as_text(params)
+    for read in (json.loads(text), load(text), YAML(typ="rt").load(text)):
+        assert read == params
+        assert kinds(read) == kinds(params)
+
+
+def kinds(value: Any) -> Any:
+    """The types of everything in plain data."""
+    if isinstance(value, dict):
+        return {key: kinds(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [kinds(item) for item in value]
+    return next(kind for kind in (bool, int, float, str, type(None)) if isinstance(value, kind))
+
+
+def test_targets(tmp_path: Path) -> None:
+    workspace = spec.load(sample.write(tmp_path))
+    runs, others = stages.split(workspace, ["swept", "seeded-seed-1", "x.dvc"])
+    assert [run.name for run in runs] == ["swept-depth-2", "swept-depth-4", "seeded-seed-1"]
+    assert others == ["x.dvc"]
+    assert stages.addresses(workspace, runs[0]) == ["flights-train@swept-depth-2"]
+    assert len(stages.split(workspace, ["flights"])[0]) == len(stages.split(workspace, [])[0]) == 6
+
+
+def test_an_abstract_target_has_nothing_to_run(tmp_path: Path) -> None:
+    files = sample.edited("experiments/base.yaml", "tags:", "abstract: true\ntags:")
+    with pytest.raises(stages.NothingToRun, match="base is abstract"):
+        stages.split(spec.load(sample.write(tmp_path, files)), ["base"])
+
+
+def test_what_runs_share_comes_first_and_missing_deps_are_told(tmp_path: Path) -> None:
+    files = sample.edited(
+        "mlproject.yaml", "deps: [train.py, data/train.csv]", "deps: [train.py, data/train.csv, extra/a.csv]"
+    )
+    workspace = spec.load(sample.write(tmp_path, files))
+    [issue] = stages.missing_deps(workspace)
+    assert (
+        str(issue)
+        == "mlproject.yaml:30:42 there is no extra/a.csv, and no stage makes it, DVC can't run the stage"
+    )
+    sample.write(
+        tmp_path,
+        {"dvc.yaml": "stages:\n  fetch:\n    cmd: x\n    outs:\n    - extra:\n        cache: false\n"},
+    )
+    assert stages.missing_deps(workspace) == []
+    assert stages.upstream(workspace, list(workspace.runs)) == ["modelbook-plan", "flights-prepare", "fetch"]
+
+
+# Real DVC -------------------------------------------------------------------------------------------------
+
+
+REPORT = """\
+# mine
+stages:
+  report:
+    cmd: cp results/base/metrics.json report.json
+    deps: [results/base/metrics.json]
+    outs: [report.json]
+"""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample in a repository of Git and DVC, run once."""
+    root = sample.write(tmp_path_factory.mktemp("finished") / "project")
+    subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
+    sample.write(root, {"dvc.yaml": REPORT})
+    assert modelbook(root, "repro").returncode == 0
+    return root
+
+
+@pytest.fixture
+def project(finished: Path, tmp_path: Path) -> Path:
+    """A copy of the finished sample."""
+    return shutil.copytree(finished, tmp_path / "project", symlinks=True)
+
+
+def modelbook(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the real program."""
+    return subprocess.run(["modelbook", *words], cwd=root, capture_output=True, text=True, check=False)
+
+
+def ran(root: Path, run: Callable[[Path], subprocess.CompletedProcess[str]] | None = None) -> list[str]:
+    """The stages that a `dvc repro` ran; it must end well."""
+    done = (
+        run(root)
+        if run
+        else subprocess.run(["dvc", "repro"], cwd=root, capture_output=True, text=True, check=False)
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [line for line in done.stdout.splitlines() if line.startswith("Running stage")]
+    return [line.split("'")[1] for line in lines]
+
+
+def edit(root: Path, path: str, old: str, new: str) -> None:
+    """Replace a text that is there."""
+    text = (root / path).read_text()
+    assert old in text
+    (root / path).write_text(text.replace(old, new))
+
+
+@pytest.mark.slow
+def test_dvc_runs_just_what_an_edit_touches(project: Path) -> None:
+    assert (project / "report.json").exists()
+    assert ran(project) == []
+    edit(project, "experiments/deep.yaml", "depth: 8", "depth: 9")
+    again = ["flights-train@deep", "flights-train@seeded-seed-1", "flights-train@seeded-seed-2"]
+    assert ran(project) == ["modelbook-plan", *again]
+    edit(project, "experiments/base.yaml", "0.05", "0.06")
+    everything = [f"flights-train@{run}" for run in sample.RUNS]
+    assert sorted(ran(project)) == sorted(["modelbook-plan", *everything])
+    edit(project, "experiments/base.yaml", "The base.", "Another word.")
+    assert ran(project) == ["modelbook-plan"]
+    edit(project, "mlproject.yaml", "test: 0.25", "test: 0.5")
+    assert set(ran(project)) == {"modelbook-plan", "flights-prepare", *everything}
+
+
+@pytest.mark.slow
+def test_dvc_runs_no_stale_plan(project: Path) -> None:
+    edit(project, "experiments/seeded.yaml", "[1, 2]", "[1, 2, 3]")
+    done = subprocess.run(["dvc", "repro"], cwd=project, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "modelbook sync" in done.stderr
+    assert modelbook(project, "sync", "--check").returncode == 1
+    assert modelbook(project, "sync").returncode == 0
+    assert ran(project) == ["modelbook-plan", "flights-train@seeded-seed-3"]
+
+
+@pytest.mark.slow
+def test_a_fresh_clone_reproduced_looks_clean(project: Path, tmp_path: Path) -> None:
+    git = ["git", "-C", str(project)]
+    subprocess.run([*git, "add", "-A"], check=True)
+    subprocess.run([*git, "commit", "--quiet", "-m", "Run"], check=True)
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", str(project), str(clone)], check=True)
+    assert not (clone / "results/base/model.json").exists()
+    assert "flights-train@base" in ran(clone)
+    assert (clone / "results/base/model.json").exists()
+    status = subprocess.run(
+        ["git", "-C", str(clone), "status", "--porcelain"], capture_output=True, text=True, check=True
+    )
+    assert status.stdout == ""
+
+
+@pytest.mark.slow
+def test_all_params_are_a_dep_where_none_are_named(project: Path) -> None:
+    edit(project, "mlproject.yaml", "        params: [model, seed]\n", "")
+    assert modelbook(project, "repro").returncode == 0
+    edit(project, "experiments/deep.yaml", "params:\n", "params:\n  own: 1\n")
+    assert ran(project)[:2] == ["modelbook-plan", "flights-train@deep"]
+
+
+@pytest.mark.slow
+def test_dvc_itself_loads_every_option(tmp_path: Path) -> None:
+    root = sample.write(tmp_path)
+    edit(
+        root,
+        "mlproject.yaml",
+        "{desc: The model}",
+        "{cache: true, persist: true, push: false, desc: The model, type: model, labels: [a], meta: {k: v}}",
+    )
+    edit(
+        root,
+        "mlproject.yaml",
+        "{x: step, y: loss}",
+        "{x: step, y: loss, template: linear, title: T, x_label: X, y_label: Y, header: true}",
+    )
+    edit(
+        root,
+        "mlproject.yaml",
+        "        params: [model, seed]\n",
+        "        always_changed: true\n        desc: Train.\n        meta: {k: v}\n",
+    )
+    assert modelbook(root, "sync").returncode == 0
+    subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
+    subprocess.run(["dvc", "init", "--quiet"], cwd=root, check=True)
+    done = subprocess.run(
+        ["dvc", "stage", "list", "--name-only"], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert len(done.stdout.splitlines()) == 2 + len(sample.RUNS)
+
+
+@pytest.mark.slow
+def test_runs_go_side_by_side_and_the_lock_keeps_them_all(project: Path) -> None:
+    shutil.rmtree(project / "results")
+    (project / "dvc.lock").unlink()
+    shutil.rmtree(project / ".dvc/cache")
+    done = modelbook(project, "repro", "-j", "4")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "6 runs to do, 0 up to date" in done.stdout
+    locked = load((project / "dvc.lock").read_text())["stages"]
+    assert {name for name in locked if "@" in name} == {f"flights-train@{run}" for run in sample.RUNS}
+    assert ran(project) == []
+    assert "0 runs to do, 6 up to date" in modelbook(project, "repro", "-j", "2").stdout
+
+
+@pytest.mark.slow
+def test_a_failed_run_is_told_and_stops_no_other(project: Path) -> None:
+    edit(
+        project,
+        "train.py",
+        "options.out.mkdir",
+        "assert params['model']['depth'] != 8, 'too deep'\noptions.out.mkdir",
+    )
+    done = modelbook(project, "repro", "-j", "2", "deep", "swept")
+    assert done.returncode == 1
+    assert "too deep" in done.stdout
+    assert "done swept-depth-4" in done.stdout
+    assert "error: 1 of 3 runs failed: deep" in done.stderr
+    assert "base" not in done.stdout
+    assert modelbook(project, "repro", "swept-depth-2").returncode == 0
+    serial = modelbook(project, "repro", "deep")
+    assert serial.returncode == 1
+    assert "dvc repro ended with status" in serial.stderr
