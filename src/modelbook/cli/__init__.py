@@ -7,7 +7,6 @@ DVC runs starts with `modelbook exec`, so starting must stay cheap.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -56,13 +55,13 @@ class LazyGroup(click.Group):
     """A group that imports a command's module when the command is asked for, and prints our errors."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """Every command whose module is there, in the order of `COMMANDS`."""
-        return [name for name, target in COMMANDS.items() if _installed(target)]
+        """Every command, in the order of `COMMANDS`."""
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """The command of that name, imported now; None when there is none."""
         target = COMMANDS.get(cmd_name)
-        if target is None or not _installed(target):
+        if target is None:
             return None
         module, attribute = target.split(":")
         command = getattr(importlib.import_module(module), attribute)
@@ -79,10 +78,6 @@ class LazyGroup(click.Group):
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(INTERRUPTED)
-
-
-def _installed(target: str) -> bool:
-    return importlib.util.find_spec(target.split(":")[0]) is not None
 
 
 def print_error(error: ModelbookError) -> None:

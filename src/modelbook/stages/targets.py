@@ -96,12 +96,10 @@ def missing_deps(workspace: Workspace, by_hand: Mapping[str, Any], exists: Any) 
     made = [*_made(workspace), *(out for body in by_hand.values() for out in _outs(body))]
     issues = []
     for name, pipeline in workspace.project.pipelines.items():
-        mine: list[Run | None] = [None, *workspace.runs_in(name)]
         for stage_name, stage in pipeline.stages.items():
+            who: list[Run | None] = [None] if stage.shared else [*workspace.runs_in(name)]
             for index, dep in enumerate(stage.deps):
-                paths = {resolved(workspace.project, name, run, dep) for run in mine[:1] if stage.shared} | {
-                    resolved(workspace.project, name, run, dep) for run in mine[1:] if not stage.shared
-                }
+                paths = {resolved(workspace.project, name, run, dep) for run in who}
                 lost = sorted(path for path in paths if not _there(path, made, exists))
                 if lost:
                     loc = ("pipelines", name, "stages", stage_name, "deps", index)
