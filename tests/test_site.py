@@ -14,12 +14,15 @@ from urllib.parse import unquote
 
 import markdown  # type: ignore[import-untyped]
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
 import sample
+from gitrepo import GitRepo
 from modelbook import pages, site
+from modelbook.cli import main
 from modelbook.pages import Page
 from modelbook.site import engine, escape, output
 from modelbook.site.preview import VERSION, Server, watch
@@ -398,3 +401,20 @@ def test_the_search_finds_hand_sized_pages_only() -> None:
     listed = [page for page in pages.compose(sample.catalog(), sample.BLOBS.get) if page.search is not None]
     assert not [page for page in listed if page.bulk]
     assert {page.kind for page in listed} == {"page", "experiment", "model", "model version"}
+
+
+@pytest.mark.slow
+def test_the_command_builds_any_repository(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path / "repo")
+    (repo.path / "site_templates").mkdir()
+    source = '{% extends "default:home.md.j2" %}{% block heading %}Ours{% endblock %}'
+    (repo.path / "site_templates" / "home.md.j2").write_text(source, encoding="utf-8")
+    out = tmp_path / "out"
+    done = CliRunner().invoke(main, ["build", "--repo", str(repo.path), "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert f"Open {out / 'index.html'}" in done.output
+    assert ">Ours</h1>" in (out / "index.html").read_text(encoding="utf-8")
+    (out / output.MANIFEST).unlink()
+    refused = CliRunner().invoke(main, ["build", "--repo", str(repo.path), "--out", str(out)])
+    assert refused.exit_code == 2
+    assert "not a site that Modelbook built" in refused.output
