@@ -149,22 +149,32 @@ def _spec(name: str, pipeline: str, *, extends: str = "", tags: Iterable[str] = 
     )
 
 
+_GBM = _spec(
+    "gbm",
+    "flights",
+    description="Gradient boosting",
+    raw={"params": {"model": {"learning_rate": 0.1}}, "seeds": [0, 1, 2]},
+    owner="eve",
+    card={
+        "intended_use": "Rank flights by **risk**. See [the paper](https://example.org/paper).",
+        "limitations": "<script>alert(6)</script> Only *one* year. [x](javascript:alert(7))",
+        "house_rules": "- our own section\n- a list",
+    },
+)
+
 SPECS = (
     _spec("dummy", "flights", description="The floor: always the mean", tags=["baseline"]),
     _spec("logistic", "flights", description="A line through it", tags=["baseline", LINK], owner="ada"),
+    _GBM,
     _spec(
-        "gbm",
+        "gbm-sweep",
         "flights",
-        description="Gradient boosting",
-        raw={"params": {"model": {"learning_rate": 0.1}}, "seeds": [0, 1, 2]},
+        extends="gbm",
+        chain=(_GBM,),
         owner="eve",
-        card={
-            "intended_use": "Rank flights by **risk**. See [the paper](https://example.org/paper).",
-            "limitations": "<script>alert(6)</script> Only *one* year. [x](javascript:alert(7))",
-            "house_rules": "- our own section\n- a list",
-        },
+        description="Which learning rate?",
+        tags=["sweep"],
     ),
-    _spec("gbm-sweep", "flights", extends="gbm", description="Which learning rate?", tags=["sweep"]),
     _spec("svm", "digits", description="Support vectors"),
     _spec(SCRIPT, "digits", description=MARKDOWN, tags=[SCRIPT, LINK], owner=SCRIPT),
     _spec("planned", "digits", description="Not run yet"),

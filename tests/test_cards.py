@@ -2,49 +2,46 @@
 
 from __future__ import annotations
 
-import pytest
-
 import sample
 from modelbook import cards
 from modelbook.records import Spec
 
 
-def spec(name: str, extends: str = "", **card: str) -> Spec:
-    return Spec(name=name, path=f"experiments/{name}.yaml", extends=extends, card=card)
+def spec(name: str, *chain: Spec, **card: str) -> Spec:
+    return Spec(name=name, path=f"experiments/{name}.yaml", chain=chain, card=card)
 
 
 def test_every_known_section_is_there_in_order_and_own_ones_follow() -> None:
-    made = cards.sections(spec("a", limitations="few", house_rules="ours"), {})
+    made = cards.sections(spec("a", limitations="few", house_rules="ours"))
     assert [section.key for section in made] == [*cards.SECTIONS, "house_rules"]
     assert [section.key for section in made if not section.missing] == ["limitations", "house_rules"]
     assert made[-1].title == "House rules"
 
 
 def test_without_a_spec_all_is_missing() -> None:
-    assert all(section.missing for section in cards.sections(None, {}))
+    assert all(section.missing for section in cards.sections(None))
 
 
-@pytest.mark.parametrize("extends", ["base", "base.yaml", "./base.yml", "../experiments/base.yaml"])
-def test_a_section_is_inherited_and_says_from_where(extends: str) -> None:
+def test_a_section_is_inherited_and_says_from_where() -> None:
     base = spec("base", limitations="few", caveats="old")
-    made = {s.key: s for s in cards.sections(spec("a", extends, caveats="new"), {"base": base})}
+    made = {s.key: s for s in cards.sections(spec("a", base, caveats="new"))}
     assert (made["limitations"].markdown, made["limitations"].source) == ("few", "experiments/base.yaml")
     assert (made["caveats"].markdown, made["caveats"].source) == ("new", "experiments/a.yaml")
 
 
 def test_blank_prose_is_missing_prose() -> None:
-    assert next(s for s in cards.sections(spec("a", factors=" \n"), {}) if s.key == "factors").missing
+    assert next(s for s in cards.sections(spec("a", factors=" \n")) if s.key == "factors").missing
 
 
-def test_a_loop_of_specs_ends() -> None:
-    one, two = spec("one", "two"), spec("two", "one")
-    assert cards.chain(one, {"one": one, "two": two}) == [one, two]
+def test_a_markdown_card_is_where_its_sections_come_from() -> None:
+    written = Spec(name="a", path="experiments/a.yaml", card_file="cards/a.md", card={"factors": "wind"})
+    assert next(s for s in cards.sections(written) if s.key == "factors").source == "cards/a.md"
 
 
 def test_a_card_names_its_gaps() -> None:
     catalog = sample.catalog()
     model = catalog.models[0]
     run = next(run for run in catalog.runs if run.name == "gbm")
-    card = cards.card(model, model.versions[0], run, catalog.experiments)
+    card = cards.card(model, model.versions[0], run)
     assert "Limitations" not in card.missing
     assert "Factors" in card.missing

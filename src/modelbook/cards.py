@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from modelbook.records import Experiment, Model, ModelVersion, Run, Spec
+from modelbook.records import Model, ModelVersion, Run, Spec
 
 SECTIONS: Mapping[str, str] = {
     "intended_use": "Intended use",
@@ -26,7 +26,7 @@ class Section:
 
     Attributes:
         markdown: as the spec's author wrote it; empty for a section that is missing.
-        source: path of the spec that says it, which may be one that this one extends.
+        source: path of the file that says it: the spec, one that it extends, or a Markdown card.
     """
 
     key: str
@@ -59,39 +59,22 @@ class Card:
         return tuple(section.title for section in self.sections if section.missing)
 
 
-def card(
-    model: Model, version: ModelVersion | None, run: Run | None, experiments: Sequence[Experiment]
-) -> Card:
+def card(model: Model, version: ModelVersion | None, run: Run | None) -> Card:
     """The card of a version, or of the candidate when `version` is None."""
-    specs = {item.name: item.spec for item in experiments if item.spec}
-    return Card(model, version, run, sections(run.spec if run else None, specs))
+    return Card(model, version, run, sections(run.spec if run else None))
 
 
-def sections(spec: Spec | None, specs: Mapping[str, Spec]) -> tuple[Section, ...]:
-    """Every known section, filled or missing, then the author's own."""
+def sections(spec: Spec | None) -> tuple[Section, ...]:
+    """Every known section, filled or missing, then the author's own; the nearest spec of a chain wins."""
     written: dict[str, Section] = {}
-    for link in chain(spec, specs):
+    for link in (spec, *spec.chain) if spec else ():
         for key, markdown in link.card.items():
             if key not in written and markdown.strip():
-                written[key] = Section(key, title(key), markdown, link.path)
+                written[key] = Section(key, title(key), markdown, link.card_file or link.path)
     known = [written.pop(key, Section(key, name)) for key, name in SECTIONS.items()]
     return (*known, *written.values())
-
-
-def chain(spec: Spec | None, specs: Mapping[str, Spec]) -> list[Spec]:
-    """The spec, the one it extends, and so on; ends at a loop or at a spec that is not there."""
-    found: list[Spec] = []
-    while spec is not None and spec not in found:
-        found.append(spec)
-        spec = specs.get(_stem(spec.extends))
-    return found
 
 
 def title(key: str) -> str:
     """A section's heading: the known one, else the key as words."""
     return SECTIONS.get(key) or key.replace("_", " ").replace("-", " ").strip().capitalize()
-
-
-def _stem(extends: str) -> str:
-    name = extends.rpartition("/")[2]
-    return name.removesuffix(".yaml").removesuffix(".yml")

@@ -201,10 +201,13 @@ class Stage(Record, frozen=True, kw_only=True):
 
 
 class Spec(Record, frozen=True, kw_only=True):
-    """An experiment spec as it stood at a commit, read tolerantly: `extends` is not followed.
+    """An experiment spec as it stood at a commit, read tolerantly.
 
     Attributes:
-        card: section name -> Markdown, as written.
+        pipeline, owner, tags: its own, else those of the nearest spec it extends that has them.
+        chain: the specs it extends, nearest first, as they stood at the same commit; it ends at a parent
+            that is not there and at a loop.
+        card: section name -> Markdown, its own alone; of the file `card_file` where it names one.
         raw: the whole file as plain data.
     """
 
@@ -217,7 +220,9 @@ class Spec(Record, frozen=True, kw_only=True):
     owner: str = ""
     tags: tuple[str, ...] = ()
     card: dict[str, str] = {}
+    card_file: str = ""
     raw: dict[str, Any] = {}
+    chain: tuple[Spec, ...] = ()
 
 
 class MetricInfo(Record, frozen=True, kw_only=True):

@@ -414,7 +414,9 @@ class Reader:
             parts.problems.append(Problem(path=PROJECT_FILE, reason=str(error)))
             return None, ()
         parts.problems.extend(Problem(path=PROJECT_FILE, reason=fault) for fault in faults)
-        return project, tuple(self._specs(tree, wishes.experiments_folder(data), parts))
+        specs = tuple(self._specs(tree, wishes.experiments_folder(data), parts))
+        same = tuple(map(id, specs))  # each is the one object of its file, kept as long as we are
+        return project, self._once(("specs", same), lambda: wishes.inherit(specs))
 
     def _specs(self, tree: Tree, folder: str, parts: _Parts) -> Iterator[Spec]:
         for path, blob in tree.below(folder):
@@ -422,9 +424,24 @@ class Reader:
                 continue
             try:
                 data = self._mapping(path, blob)
-                yield self._once(("spec", path, blob), lambda p=path, b=blob, d=data: wishes.spec(p, b, d))  # type: ignore[misc]
+                found = self._once(("spec", path, blob), lambda p=path, b=blob, d=data: wishes.spec(p, b, d))  # type: ignore[misc]
+                yield self._with_card(tree, found, parts) if found.card_file else found
             except Unreadable as error:
                 parts.problems.append(Problem(path=path, reason=str(error)))
+
+    def _with_card(self, tree: Tree, spec: Spec, parts: _Parts) -> Spec:
+        """The spec with the sections of the Markdown file that its card names, if that can be read."""
+        path = dvcfiles.join("", spec.card_file)
+        entry = tree.find(path)
+        try:
+            if entry is None or entry.kind != "blob":
+                raise Unreadable(f"its card {spec.card_file} is not a file of this commit")
+            card = self._memo.get("card", entry.id, lambda content: wishes.card_sections(files.text(content)))
+        except Unreadable as error:
+            parts.problems.append(Problem(path=spec.path, reason=str(error)))
+            return spec
+        key = ("card", spec.path, spec.blob, path, entry.id)
+        return self._once(key, lambda: replace(spec, card=card, card_file=path))
 
     def _environments(self, tree: Tree, parts: _Parts) -> Iterator[Environment]:
         for path, blob in tree.below(ENVIRONMENTS):

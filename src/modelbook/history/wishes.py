@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from msgspec.structs import replace
 
 from modelbook.errors import SpecError
 from modelbook.history import files
@@ -23,6 +26,9 @@ from modelbook.records import (
 )
 
 _DIRECTIONS = ("maximize", "minimize")
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_HEADING = re.compile(r" {0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
+_UNWORD = re.compile(r"[^a-z0-9]+")
 
 
 def project(data: Mapping[Any, Any], fallback_name: str) -> Project:
@@ -66,7 +72,7 @@ def spec(path: str, blob: str, data: Mapping[Any, Any]) -> Spec:
     raw: dict[str, Any] = plain(dict(data))
     card = raw.get("card")
     return Spec(
-        name=_text(raw.get("name")) or path.rpartition("/")[2].rpartition(".")[0],
+        name=_text(raw.get("name")) or _stem(path),
         path=path,
         blob=blob,
         pipeline=_text(raw.get("pipeline")),
@@ -75,8 +81,63 @@ def spec(path: str, blob: str, data: Mapping[Any, Any]) -> Spec:
         owner=_text(raw.get("owner")),
         tags=_texts(raw.get("tags")),
         card={key: _text(value) for key, value in card.items()} if isinstance(card, dict) else {},
+        card_file=card.strip() if isinstance(card, str) else "",
         raw=raw,
     )
+
+
+def inherit(specs: Sequence[Spec]) -> tuple[Spec, ...]:
+    """The specs of one commit, each with its `extends` chain and what it takes from there."""
+    by_name = {spec.name: spec for spec in specs}
+    return tuple(_inherited(spec, tuple(_chain(spec, by_name))) for spec in specs)
+
+
+def _chain(spec: Spec, by_name: Mapping[str, Spec]) -> Iterator[Spec]:
+    met = {spec.name}
+    parent = by_name.get(_stem(spec.extends))
+    while parent is not None and parent.name not in met:
+        met.add(parent.name)
+        yield parent
+        parent = by_name.get(_stem(parent.extends))
+
+
+def _inherited(spec: Spec, chain: tuple[Spec, ...]) -> Spec:
+    if not chain:
+        return spec
+    line = (spec, *chain)
+    return replace(
+        spec,
+        chain=chain,
+        pipeline=next((link.pipeline for link in line if link.pipeline), ""),
+        owner=next((link.owner for link in line if link.owner), ""),
+        tags=next((link.tags for link in line if "tags" in link.raw), ()),
+    )
+
+
+def _stem(path: str) -> str:
+    """A file's name without its folder and YAML suffix, which is the name of its spec."""
+    return path.rpartition("/")[2].removesuffix(".yaml").removesuffix(".yml")
+
+
+def card_sections(markdown: str) -> dict[str, str]:
+    """A Markdown card by its headings: `## Intended use` starts the section `intended_use`.
+
+    What stands before the first heading of the second level is the section `about`; a first-level heading is
+    the card's own title and left out. Headings inside fenced code are code.
+    """
+    found: dict[str, list[str]] = {}
+    key, fence = "about", ""
+    for line in markdown.splitlines():
+        mark = _FENCE.match(line)
+        if mark and (not fence or mark[1].startswith(fence)):
+            fence = "" if fence else mark[1]
+        heading = None if fence else _HEADING.match(line)
+        if heading and len(heading[1]) == 2:
+            key = _UNWORD.sub("_", heading[2].lower()).strip("_") or "about"
+        elif not (heading and len(heading[1]) == 1):
+            found.setdefault(key, []).append(line)
+    sections = {key: "\n".join(lines).strip() for key, lines in found.items()}
+    return {key: text for key, text in sections.items() if text}
 
 
 def environment(path: str, blob: str, data: Mapping[Any, Any]) -> Environment:

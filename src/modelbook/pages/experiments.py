@@ -165,8 +165,7 @@ def page(index: Index, item: Experiment) -> ExperimentPage:
     info = index.headlines.get(item.pipeline)
     runs = [index.runs[name] for name in item.runs if name in index.runs]
     run = champion(index, item, info)
-    specs = _specs(index)
-    chain = cards.chain(spec, specs)
+    chain = [spec, *spec.chain] if spec else []
     return ExperimentPage(
         name=text.line(item.name),
         description=spec.description if spec else "",
@@ -181,12 +180,8 @@ def page(index: Index, item: Experiment) -> ExperimentPage:
         runs=runs_table(index, runs[:MOST_RUNS], info),
         more_runs=max(0, len(runs) - MOST_RUNS),
         chart=history(index, item, info) if info else "",
-        card=tuple(section for section in cards.sections(spec, specs) if not section.missing),
+        card=tuple(section for section in cards.sections(spec) if not section.missing),
     )
-
-
-def _specs(index: Index) -> Mapping[str, Spec]:
-    return {item.name: item.spec for item in index.catalog.experiments if item.spec}
 
 
 def _facts(index: Index, item: Experiment) -> tuple[tuple[str, Link], ...]:

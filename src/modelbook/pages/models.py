@@ -96,7 +96,7 @@ def tile(index: Index, model: Model) -> Tile:
     version = lead(model)
     info = _headline(index, model)
     run = index.runs.get((version.run if version else model.candidate) or "")
-    card = cards.card(model, version, run, index.catalog.experiments)
+    card = cards.card(model, version, run)
     change, tone = _change(index, model, version, info)
     return Tile(
         link=Link(text.line(model.name), model_href(model.name)),
@@ -165,7 +165,7 @@ def page(index: Index, model: Model, version: ModelVersion | None = None) -> Mod
     subject = version or lead(model)
     run_id = subject.run if subject else model.candidate
     run = index.runs.get(run_id or "")
-    card = cards.card(model, subject, run, index.catalog.experiments)
+    card = cards.card(model, subject, run)
     candidate = index.runs.get(model.candidate or "")
     return ModelPage(
         name=text.line(model.name),
