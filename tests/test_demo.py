@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,11 +27,24 @@ from digits import evaluate as digits_evaluate
 from digits import prepare as digits_prepare
 from flights import evaluate, features, models, prepare, scoring
 from flights.ingest import WrongSource, data_folder
+from modelbook._process import own_bin_first
 from shared.curve import log_curve
 from shared.files import read_params, rounded, write_csv
 from shared.model_file import model_bytes
 
 SOURCES = Path(features.__file__).resolve().parents[1]
+ROOT = SOURCES.parent
+PROJECT = (
+    ".dvc/config",
+    ".gitignore",
+    "dvc.lock",
+    "dvc.yaml",
+    "experiments",
+    "mlproject.yaml",
+    "results",
+    "runs",
+)
+PROGRAMS = ("src/digits", "src/flights", "src/shared")
 
 
 @pytest.fixture
@@ -323,3 +338,34 @@ def test_numbers_are_written_the_same_everywhere(tmp_path: Path) -> None:
     assert (tmp_path / "new" / "table.csv").read_bytes() == b"a,b\n0.3,x\n"
     (tmp_path / "params.yaml").write_text("rate: 1e-3\nname: on\n")
     assert read_params(tmp_path / "params.yaml") == {"rate": 0.001, "name": "on"}
+
+
+def copy_project(target: Path) -> None:
+    """What a fresh clone has: no data, no models, no cache."""
+    cached = shutil.ignore_patterns("*.skops", "*.parquet", "__pycache__")
+    for name in (*PROJECT, *PROGRAMS):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, target / name, ignore=cached)
+        else:
+            shutil.copy(ROOT / name, target / name)
+
+
+@pytest.mark.slow
+def test_a_fresh_clone_makes_the_numbers_that_are_committed(tmp_path: Path) -> None:
+    copy_project(tmp_path)
+    committed = json.loads((tmp_path / "results/digits-logreg/metrics.json").read_text())
+    shutil.rmtree(tmp_path / "results/digits-logreg")
+    person = {"NAME": "Someone", "EMAIL": "someone@example.org"}
+    who = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in person.items()}
+    env = own_bin_first({**os.environ, **who, "GIT_CONFIG_GLOBAL": os.devnull})
+    for command in (
+        ["git", "init", "-q"],
+        ["git", "add", "."],
+        ["git", "commit", "-q", "-m", "Start"],
+        ["dvc", "repro", "-q", "digits-evaluate@digits-logreg"],
+    ):
+        subprocess.run(command, cwd=tmp_path, env=env, check=True)
+    made = json.loads((tmp_path / "results/digits-logreg/metrics.json").read_text())
+    assert made == pytest.approx(committed, abs=1e-3)
+    assert (tmp_path / "results/digits-logreg/model.skops").is_file()
