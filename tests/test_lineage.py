@@ -13,7 +13,9 @@ from modelbook.records import (
     Commit,
     Dataset,
     Dependency,
+    Graph,
     ModelInfo,
+    Node,
     Project,
     Snapshot,
     Stage,
@@ -144,3 +146,77 @@ def test_an_unknown_name_has_a_suggestion() -> None:
     assert "prepare" in wrong.value.hint
     with pytest.raises(UnknownNode):
         lineage.trace(made(), "")
+
+
+def node(id_: str, label: str = "", detail: str = "") -> Node:
+    return Node(id=id_, kind=id_.partition(":")[0], label=label or id_.partition(":")[2], detail=detail)
+
+
+def test_details_are_code_and_results_that_nothing_reads() -> None:
+    graph = Graph(
+        nodes=(
+            node("artifact:m.json", detail="metric"),
+            node("artifact:used.json", detail="metric"),
+            node("data:a.csv", detail="file"),
+            node("data:train.py", detail="file"),
+            node("stage:report"),
+            node("stage:train"),
+        ),
+        edges=(
+            ("artifact:used.json", "stage:report"),
+            ("data:a.csv", "stage:train"),
+            ("data:train.py", "stage:train"),
+            ("stage:train", "artifact:m.json"),
+            ("stage:train", "artifact:used.json"),
+        ),
+    )
+    short = lineage.without_details(graph)
+    assert [found.id for found in short.nodes] == [
+        "artifact:used.json",
+        "data:a.csv",
+        "stage:report",
+        "stage:train",
+    ]
+    assert ("data:train.py", "stage:train") not in short.edges
+
+
+def test_items_of_a_stage_become_one_with_what_they_make() -> None:
+    graph = Graph(
+        nodes=(
+            node("artifact:out/a/model"),
+            node("artifact:out/b/model"),
+            node("data:raw"),
+            node("model:m@v1.0.0"),
+            node("stage:sub/dvc.yaml:train@a", "sub/dvc.yaml:train@a"),
+            node("stage:sub/dvc.yaml:train@b", "sub/dvc.yaml:train@b"),
+            node("stage:solo@x"),
+        ),
+        edges=(
+            ("artifact:out/a/model", "model:m@v1.0.0"),
+            ("data:raw", "stage:sub/dvc.yaml:train@a"),
+            ("data:raw", "stage:sub/dvc.yaml:train@b"),
+            ("stage:sub/dvc.yaml:train@a", "artifact:out/a/model"),
+            ("stage:sub/dvc.yaml:train@b", "artifact:out/b/model"),
+        ),
+    )
+    short = lineage.by_stage(graph)
+    assert {found.id: found.label for found in short.nodes} == {
+        "artifact:out/*/model": "out/*/model (2)",
+        "data:raw": "raw",
+        "model:m@v1.0.0": "m@v1.0.0",
+        "stage:solo@x": "solo@x",
+        "stage:sub/dvc.yaml:train": "sub/dvc.yaml:train (2)",
+    }
+    assert short.edges == (
+        ("artifact:out/*/model", "model:m@v1.0.0"),
+        ("data:raw", "stage:sub/dvc.yaml:train"),
+        ("stage:sub/dvc.yaml:train", "artifact:out/*/model"),
+    )
+
+
+def test_items_that_feed_each_other_stay_apart() -> None:
+    graph = Graph(
+        nodes=(node("artifact:o/a/x"), node("stage:s@a"), node("stage:s@b")),
+        edges=(("artifact:o/a/x", "stage:s@b"), ("stage:s@a", "artifact:o/a/x")),
+    )
+    assert lineage.by_stage(graph) == graph

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from graphlib import CycleError, TopologicalSorter
 
 from modelbook._paths import Owners, parents
 from modelbook.errors import ModelbookError
@@ -20,6 +21,9 @@ from modelbook.records import (
     Snapshot,
     Stage,
 )
+
+_CODE = tuple(".py .ipynb .R .r .jl .sh .sql .scala .java .js .rs .go .cpp .c".split())
+"""Ends of the names of programs, which stages depend on as they do on data."""
 
 
 class UnknownNode(ModelbookError):
@@ -84,6 +88,68 @@ def of_head(catalog: Catalog) -> Graph:
     return of_snapshot(head, catalog) if head else Graph()
 
 
+def without_details(graph: Graph) -> Graph:
+    """The graph without code, and without metrics and plots that nothing reads: how data becomes models."""
+    read = {source for source, _target in graph.edges}
+    kept = {
+        node.id
+        for node in graph.nodes
+        if not (node.kind == "data" and node.detail == "file" and node.id.endswith(_CODE))
+        and not (node.detail in ("metric", "plot") and node.id not in read)
+    }
+    return _part(graph, kept)
+
+
+def by_stage(graph: Graph) -> Graph:
+    """The graph with the items of every foreach or matrix stage as one node, and so what they make.
+
+    Where that would close a circle (an item that reads what another item of its stage made) the graph is
+    returned as it is.
+    """
+    items: dict[str, list[str]] = {}
+    for node in graph.nodes:
+        if node.kind == "stage" and "@" in node.label:
+            items.setdefault(node.label.partition("@")[0], []).append(node.id)
+    joint = {stage: group for group, stages in items.items() if len(stages) > 1 for stage in stages}
+    by_id = {node.id: node for node in graph.nodes}
+    home = {stage: f"stage:{group}" for stage, group in joint.items()}
+    for source, target in graph.edges:
+        if source in joint and by_id[target].kind == "artifact":
+            home[target] = f"artifact:{_starred(by_id[target].label, by_id[source].label)}"
+    merged: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        merged.setdefault(home.get(node.id, node.id), []).append(node)
+    edges = {(home.get(a, a), home.get(b, b)) for a, b in graph.edges}
+    edges = {(a, b) for a, b in edges if a != b}
+    nodes = tuple(_merged(key, merged[key]) for key in sorted(merged))
+    return Graph(nodes=nodes, edges=tuple(sorted(edges))) if _flows(edges) else graph
+
+
+def _starred(path: str, address: str) -> str:
+    """An item's path with the item's name as `*`."""
+    return path.replace(address.partition("@")[2], "*")
+
+
+def _merged(key: str, nodes: Sequence[Node]) -> Node:
+    if len(nodes) == 1 and key == nodes[0].id:
+        return nodes[0]
+    name = key.partition(":")[2]
+    label = name if len(nodes) == 1 else f"{name} ({len(nodes)})"
+    return Node(id=key, kind=nodes[0].kind, label=label, detail=nodes[0].detail)
+
+
+def _flows(edges: Iterable[tuple[str, str]]) -> bool:
+    """Whether the edges close no circle."""
+    above: dict[str, set[str]] = {}
+    for source, target in edges:
+        above.setdefault(target, set()).add(source)
+    try:
+        TopologicalSorter(above).prepare()
+    except CycleError:
+        return False
+    return True
+
+
 def neighbourhood(graph: Graph, node: str, up: int | None = None, down: int | None = None) -> Graph:
     """The part of a graph around a node.
 
@@ -95,7 +161,10 @@ def neighbourhood(graph: Graph, node: str, up: int | None = None, down: int | No
     for source, target in graph.edges:
         ahead.setdefault(source, []).append(target)
         behind.setdefault(target, []).append(source)
-    kept = _reach(node, behind, up) | _reach(node, ahead, down)
+    return _part(graph, _reach(node, behind, up) | _reach(node, ahead, down))
+
+
+def _part(graph: Graph, kept: set[str]) -> Graph:
     return Graph(
         nodes=tuple(found for found in graph.nodes if found.id in kept),
         edges=tuple(edge for edge in graph.edges if edge[0] in kept and edge[1] in kept),

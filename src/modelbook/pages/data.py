@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from modelbook.pages import text
 from modelbook.pages.cells import ABSENT, DASH, Cell, Column, Table, link_cell
-from modelbook.pages.drawings import head_lineage
+from modelbook.pages.drawings import HeadLineage, head_lineage
 from modelbook.pages.index import Index, Link
 from modelbook.records import Dataset, State
 
@@ -40,11 +40,9 @@ class DatasetsPage:
 
 @dataclass(frozen=True, slots=True)
 class LineagePage:
-    """`lineage/`: the whole graph of HEAD."""
+    """`lineage/`: the graph of HEAD."""
 
-    svg: str
-    nodes: int
-    edges: int
+    head: HeadLineage
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +117,8 @@ def _versions(index: Index, path: str) -> Table:
 
 
 def lineage(index: Index) -> LineagePage:
-    """The whole graph of HEAD."""
-    return LineagePage(*head_lineage(index))
+    """The graph of HEAD."""
+    return LineagePage(head_lineage(index))
 
 
 def problems(index: Index) -> ProblemsPage:

@@ -92,8 +92,8 @@ def history(index: Index, item: Experiment, info: MetricInfo) -> str:
 
 
 def run_lineage(index: Index, run: Run) -> str:
-    """What a run was made from, and what became of it."""
-    graph = lineage.of_run(run, index.catalog)
+    """What a run was made from, and what became of it, without code, metrics and plots."""
+    graph = lineage.without_details(lineage.of_run(run, index.catalog))
     if len(graph.nodes) < 2:
         return ""
     return charts.lineage_svg(
@@ -101,13 +101,34 @@ def run_lineage(index: Index, run: Run) -> str:
     )
 
 
-def head_lineage(index: Index) -> tuple[str, int, int]:
-    """(drawing, nodes, edges) of everything at HEAD."""
+@dataclass(frozen=True, slots=True)
+class HeadLineage:
+    """Everything at HEAD: how data becomes models, stage by stage; and every run and file of it.
+
+    Attributes:
+        overview, whole: SVG; `whole` is empty when it would show no more than the overview.
+        nodes, edges: of the whole.
+    """
+
+    overview: str
+    whole: str
+    nodes: int
+    edges: int
+
+
+def head_lineage(index: Index) -> HeadLineage:
+    """The lineage of HEAD, drawn twice."""
     graph = lineage.of_head(index.catalog)
     if not graph.nodes:
-        return "", 0, 0
-    svg = charts.lineage_svg(graph, key="lineage", href=_links(index, "../"))
-    return svg, len(graph.nodes), len(graph.edges)
+        return HeadLineage("", "", 0, 0)
+    short = lineage.by_stage(lineage.without_details(graph))
+    href = _links(index, "../")
+    return HeadLineage(
+        charts.lineage_svg(short, key="overview", title="From data to models", href=href),
+        "" if short == graph else charts.lineage_svg(graph, key="lineage", title="Every run", href=href),
+        len(graph.nodes),
+        len(graph.edges),
+    )
 
 
 def _links(index: Index, root: str) -> Callable[[Node], str | None]:
