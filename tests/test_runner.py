@@ -26,10 +26,15 @@ LOG = "runs/environment/gbm/train.json"
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """A Git repository with one commit."""
-    for argv in (["init", "--quiet"], ["add", "-A"], ["commit", "--quiet", "--message", "One"]):
-        (tmp_path / "code.py").write_text("pass\n")
-        subprocess.run(["git", *argv], cwd=tmp_path, check=True)
+    (tmp_path / "code.py").write_text("pass\n")
+    commit_all(tmp_path)
     return tmp_path
+
+
+def commit_all(root: Path) -> None:
+    """Everything in a folder as a commit."""
+    for argv in (["init", "--quiet"], ["add", "-A"], ["commit", "--quiet", "--message", "One"]):
+        subprocess.run(["git", *argv], cwd=root, check=True)
 
 
 def log(root: Path) -> dict[str, Any]:
@@ -140,7 +145,7 @@ def md5(text: str) -> str:
 
 @pytest.fixture
 def locked(tmp_path: Path) -> Path:
-    """A folder with an execution that its dvc.lock holds."""
+    """A repository with an execution that its committed dvc.lock holds."""
     for path, text in {"a.py": "a", "out/x": "x", "out/s/y": "y", "p.yaml": '{"m": {"d": 3}}'}.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
@@ -173,6 +178,7 @@ stages:
     cmd: z
 """
     )
+    commit_all(tmp_path)
     return tmp_path
 
 
@@ -186,21 +192,32 @@ def test_the_lock_holds_what_it_says(locked: Path) -> None:
     assert not lock.holds(locked / "out", "train@gbm", ARGV)
 
 
+def test_a_lock_that_is_being_written_does_not_matter(locked: Path) -> None:
+    (locked / "dvc.lock").write_text("schema: '2.0'\nstages:\n")
+    assert lock.holds(locked, "train@gbm", ARGV)
+
+
+def test_without_a_commit_nothing_is_held(tmp_path: Path) -> None:
+    assert lock.committed(tmp_path, "dvc.lock") is None
+    assert not lock.holds(tmp_path, "train@gbm", ARGV)
+
+
 @pytest.mark.parametrize("path", ["a.py", "out/x", "out/new", "p.yaml"])
 def test_any_other_content_is_another_execution(path: str, locked: Path) -> None:
     (locked / path).write_text("{}")
     assert not lock.holds(locked, "train@gbm", ARGV)
 
 
-def test_an_execution_in_the_lock_keeps_its_log(locked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (locked / "a.py").write_text("a")
+def test_an_execution_that_head_holds_keeps_heads_log(locked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (locked / LOG).parent.mkdir(parents=True)
-    (locked / LOG).write_text("old")
-    monkeypatch.setenv("DVC_STAGE", "train@gbm")
+    (locked / LOG).write_text("committed")
     text = (locked / "dvc.lock").read_text().replace("python a.py 'b c'", "true")
     (locked / "dvc.lock").write_text(text)
+    commit_all(locked)
+    monkeypatch.setenv("DVC_STAGE", "train@gbm")
+    (locked / LOG).write_text("of a run in between")
     assert execute("gbm/train", ["true"], locked) == 0
-    assert (locked / LOG).read_text() == "old"
+    assert (locked / LOG).read_text() == "committed"
     (locked / "out/x").write_text("changed")
     assert execute("gbm/train", ["true"], locked) == 0
     assert log(locked)["run"] == "gbm"

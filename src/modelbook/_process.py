@@ -46,7 +46,14 @@ def _start(
     pipe = subprocess.PIPE if capture else None
     try:
         return subprocess.run(
-            argv, cwd=cwd, env=env, stdout=pipe, stderr=pipe, text=True, errors="replace", check=False
+            argv,
+            cwd=cwd,
+            env=env,
+            stdout=pipe,
+            stderr=pipe,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
         )
     except FileNotFoundError as error:
         if not cwd.is_dir():

@@ -30,8 +30,8 @@ class BadKey(ModelbookError):
 def execute(key: str, argv: Sequence[str], root: Path) -> int:
     """Run a stage's command in the project's root and log what it ran on.
 
-    A command that fails leaves an earlier log as it is, and so does one that did again exactly what
-    `dvc.lock` holds.
+    A command that fails leaves an earlier log as it is. One that did again exactly what HEAD's `dvc.lock`
+    holds leaves HEAD's log.
 
     Args:
         key: `RUN/STAGE`; for a shared stage the pipeline stands for the run.
@@ -50,10 +50,11 @@ def execute(key: str, argv: Sequence[str], root: Path) -> int:
     status = processes.run(argv, cwd=root, started=memory.watch)
     seconds = time.monotonic() - begin
     peak = memory.stop()
-    log = root / LOGS / run / f"{stage}.json"
-    if status == 0 and not (log.exists() and _in_lock(key, argv, root)):
+    if status == 0:
+        name = f"{LOGS}/{run}/{stage}.json"
+        known = lock.committed(root, name) if _in_lock(key, argv, root) else None
         measured = {"seconds": round(seconds, 3), "peak_memory": peak, "command": list(argv)}
-        _write(log, {"run": run, "stage": stage, **facts.result(), **measured})
+        _write(root / name, known or _text({"run": run, "stage": stage, **facts.result(), **measured}))
     return status
 
 
@@ -81,12 +82,16 @@ def _in_lock(key: str, argv: Sequence[str], root: Path) -> bool:
     return bool(stage) and lock.holds(root, stage, ["modelbook", "exec", key, "--", *argv])
 
 
-def _write(file: Path, data: dict[str, Any]) -> None:
+def _text(data: dict[str, Any]) -> str:
+    return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _write(file: Path, text: str) -> None:
     """Write a log in one step, so that no half of one is ever left."""
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
-        beside.write_text(json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+        beside.write_text(text, encoding="utf-8")
         beside.replace(file)
     finally:
         beside.unlink(missing_ok=True)

@@ -1,7 +1,8 @@
-"""Whether `dvc.lock` already holds the very execution that just ended.
+"""Whether HEAD's `dvc.lock` already holds the very execution that just ended.
 
-Then the log that lies beside it is of an equal execution, and writing a new one would only make a fresh
-clone, reproduced, look changed. Format of `dvc.lock` and of hashes: DVC 3.
+Then HEAD has the log of an equal execution, and writing another would only make a fresh clone, reproduced,
+look changed. HEAD is asked and not the file: other runs may be writing that at this moment. Format of
+`dvc.lock` and of hashes: DVC 3.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from modelbook._process import run
+from modelbook.errors import ModelbookError
+
 _EXPANDED = re.compile(r"[$*?~\[`]")
 """What the shell may have replaced before a command came to us."""
 
 
 def holds(root: Path, stage: str, argv: Sequence[str]) -> bool:
-    """Whether the lock entry of a stage has this command, and the deps, params and outs that are there now.
+    """Whether a stage's entry in HEAD's lock has this command, and the deps, params and outs there are now.
 
     Args:
         stage: DVC's address in the root's `dvc.yaml`, such as `flights-train@gbm`.
@@ -34,6 +38,14 @@ def holds(root: Path, stage: str, argv: Sequence[str]) -> bool:
         return False
     files = [*_list(entry.get("deps")), *_list(entry.get("outs"))]
     return all(_same_file(root, item) for item in files) and _same_params(root, entry.get("params"))
+
+
+def committed(root: Path, path: str) -> str | None:
+    """A file below the root as HEAD has it; None when it has none."""
+    try:
+        return run(["git", "show", f"HEAD:./{path}"], cwd=root)
+    except ModelbookError:
+        return None
 
 
 def output_patterns(root: Path) -> list[str]:
@@ -50,11 +62,8 @@ def output_patterns(root: Path) -> list[str]:
 
 def _entry(root: Path, stage: str) -> Mapping[str, Any] | None:
     """One stage's entry, cut out of the text: reading a large lock as a whole takes seconds."""
-    try:
-        text = (root / "dvc.lock").read_text()
-    except (OSError, UnicodeDecodeError):
-        return None
-    found = re.search(rf"^  {re.escape(stage)}:\n((?:    .*\n|  - .*\n|\s*\n)*)", text, re.MULTILINE)
+    text = committed(root, "dvc.lock")
+    found = re.search(rf"^  {re.escape(stage)}:\n((?:    .*\n|  - .*\n|\s*\n)*)", text or "", re.MULTILINE)
     entry = _yaml(found[1]) if found else None
     return entry if isinstance(entry, Mapping) else None
 
