@@ -213,6 +213,13 @@ def test_run_names_are_safe_unique_and_stable(values: list[Any]) -> None:
         assert [run.name for run in expand.runs_of("gbm", alone, {})] == [name]
 
 
+def test_values_that_look_alike_are_told_apart() -> None:
+    values = [True, "true", None, "null", 1, 1.0, "1", "1.0", -1, "-1", 1e16, "1e16", [1], "[1]", "x", "X"]
+    names = [expand.slug(value) for value in values]
+    assert len(set(names)) == len(names)
+    assert {"true", "null", "1", "1.0", "-1", "1e16", "x"} < set(names)
+
+
 def test_long_and_like_named_params_are_told_apart() -> None:
     grid = {"data.rate": [1], "model.rate": [2], "x" * 60: ["y" * 30]}
     experiment = Experiment.model_construct(pipeline="p", sweep=Sweep.model_construct(grid=grid))

@@ -147,13 +147,34 @@ def dotted_keys(params: Mapping[str, Any], before: str = "") -> Iterator[str]:
 
 
 def slug(value: Any) -> str:
-    """A value as part of a name; what can't be written as it is gets a digest, so that names differ."""
-    text = {True: "true", False: "false", None: "null"}.get(value) if isinstance(value, bool | None) else None
-    exact = text or (repr(value) if isinstance(value, int | float) else str(value))
-    safe = re.sub(r"[^a-z0-9._-]+", "-", exact.lower().replace("e+", "e")).strip("-.") or "x"
-    same = safe == exact or isinstance(value, int | float)
-    negative = "-" if same and exact.startswith("-") else ""
-    return negative + safe if same else f"{safe[:24]}-{_digest(exact, 4)}"
+    """A value as part of a name.
+
+    What can't be written as it is, or could be taken for a value of another kind (the text `true`), gets a
+    digest, so that names differ.
+    """
+    if isinstance(value, str):
+        return _text_slug(value, value, plain=not _looks_typed(value))
+    if isinstance(value, bool | None):
+        return {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, int | float):
+        exact = repr(value).lower().replace("e+", "e")
+        return re.sub(r"[^a-z0-9._-]+", "-", exact)
+    return _text_slug(str(value), f"{type(value).__name__} {value}", plain=False)
+
+
+def _text_slug(text: str, digested: str, *, plain: bool) -> str:
+    safe = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-.") or "x"
+    return safe if plain and safe == text else f"{safe[:24]}-{_digest(digested, 4)}"
+
+
+def _looks_typed(text: str) -> bool:
+    if text in ("true", "false", "null"):
+        return True
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _labels(keys: Iterator[str]) -> dict[str, str]:
