@@ -277,6 +277,17 @@ def test_a_workspace_becomes_foreach_stages(tmp_path: Path) -> None:
     }
 
 
+def test_every_stage_waits_for_the_guard(tmp_path: Path) -> None:
+    """By a file of params; without params by a stage that does; as the first of all by a file of its own."""
+    files = sample.edited("mlproject.yaml", "params: [model, seed]", "params: []")
+    made = generate.stages(spec.load(sample.write(tmp_path / "fed", files)))
+    assert made["flights-train"]["do"]["deps"] == ["train.py", "data/train.csv"]
+    files = sample.edited("mlproject.yaml", "params: [split]", "params: []")
+    made = generate.stages(spec.load(sample.write(tmp_path / "first", files)))
+    assert made["flights-prepare"]["deps"] == ["prepare.py", "data/raw.csv", "runs/params/README.md"]
+    assert made["modelbook-plan"]["outs"] == [{"runs/params": {"cache": False}}]
+
+
 def test_a_param_in_a_command_goes_into_the_list_of_runs(tmp_path: Path) -> None:
     files = sample.edited(
         "mlproject.yaml", "--out results/${run}\n", "--out results/${run} -d ${params.model.depth}\n"
@@ -346,7 +357,7 @@ def test_plan_writes_the_params_of_every_run_and_nothing_else(tmp_path: Path) ->
     sample.write(tmp_path, {"runs/params/old.yaml": "{}"})
     stages.plan(workspace)
     names = sorted(path.name for path in (tmp_path / "runs/params").iterdir())
-    assert names == sorted(f"{name}.yaml" for name in (*sample.RUNS, "flights"))
+    assert names == sorted(["README.md", *(f"{name}.yaml" for name in (*sample.RUNS, "flights"))])
     assert json.loads((tmp_path / "runs/params/deep.yaml").read_text()) == workspace.runs[1].params
 
 

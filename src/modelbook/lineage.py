@@ -22,7 +22,7 @@ from modelbook.records import (
     Stage,
 )
 
-_CODE = tuple(".py .ipynb .R .r .jl .sh .sql .scala .java .js .rs .go .cpp .c".split())
+_CODE = (".py", ".ipynb", ".R", ".r", ".jl", ".sh", ".sql", ".scala", ".java", ".js", ".rs", ".go", ".cpp")
 """Ends of the names of programs, which stages depend on as they do on data."""
 
 

@@ -30,6 +30,13 @@ __all__ = [
 ]
 
 
+_NOTE = """\
+The params of every run, as its spec, what that extends, its sweep and its seed make them. `modelbook plan`
+writes this folder: edit `mlproject.yaml` or the specs in `experiments/` instead.
+"""
+"""Stages that read no params depend on it: another text makes them run again."""
+
+
 class StalePlan(CheckFailed):
     """`dvc.yaml` is not what the specs ask for."""
 
@@ -75,10 +82,11 @@ def plan(workspace: Workspace) -> None:
     folder = workspace.root / PARAMS_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     for there in folder.iterdir():
-        if f"{PARAMS_FOLDER}/{there.name}" not in wanted and there.is_file():
+        if f"{PARAMS_FOLDER}/{there.name}" not in (*wanted, generate.NOTE) and there.is_file():
             there.unlink()
     for path, params in wanted.items():
         _write(workspace.root / path, as_text(params))
+    _write(workspace.root / generate.NOTE, _NOTE)
 
 
 def resolved_params(workspace: Workspace) -> dict[str, Mapping[str, Any]]:

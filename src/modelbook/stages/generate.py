@@ -12,12 +12,15 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from modelbook._paths import inside
 from modelbook.spec import PARAMS_FOLDER, PROJECT_FILE, Run, Workspace, params_path
 from modelbook.spec.check import GUARD
 from modelbook.spec.expand import lookup, with_point
 from modelbook.spec.models import OutOptions, Pipeline, Stage
 from modelbook.spec.placeholders import fill, names_in
 
+NOTE = f"{PARAMS_FOLDER}/README.md"
+"""A file of the guard that never changes, for stages that read no params to wait for."""
 _OPERATORS = set("|&;<>()")
 _SHELL_WORDS = frozenset(
     shlex.split(
@@ -49,8 +52,11 @@ def _used_params(pipeline: Pipeline) -> set[str]:
 
 
 def _texts(stage: Stage) -> list[str]:
-    outs = [path for kind in (stage.outs, stage.metrics, stage.plots) for out in kind for path in out]
-    return [*stage.cmd, *stage.deps, *outs]
+    return [*stage.cmd, *stage.deps, *_outs(stage)]
+
+
+def _outs(stage: Stage) -> list[str]:
+    return [path for kind in (stage.outs, stage.metrics, stage.plots) for out in kind for path in out]
 
 
 def stages(workspace: Workspace) -> dict[str, Any]:
@@ -80,8 +86,11 @@ def _stage(workspace: Workspace, pipeline: str, name: str, stage: Stage) -> dict
     if stage.desc:
         body["desc"] = stage.desc
     body["cmd"] = f"modelbook exec {who}/{name} -- {fill(command(stage.cmd), values)}"
-    if stage.deps:
-        body["deps"] = [fill(dep, values) for dep in stage.deps]
+    deps = [fill(dep, values) for dep in stage.deps]
+    if stage.params == [] and not _is_fed(workspace, deps):
+        deps.append(NOTE)
+    if deps:
+        body["deps"] = deps
     if stage.params != []:
         body["params"] = [{params_path(who): stage.params}]
     for kind in ("outs", "metrics", "plots"):
@@ -94,6 +103,17 @@ def _stage(workspace: Workspace, pipeline: str, name: str, stage: Stage) -> dict
         return {**body, "meta": {**stage.meta, "modelbook": owner}}
     body["meta"] = {**stage.meta, "modelbook": {**owner, "experiment": "${item.experiment}"}}
     return {"foreach": f"${{modelbook.{pipeline}}}", "do": body}
+
+
+def _is_fed(workspace: Workspace, deps: list[str]) -> bool:
+    """Whether another of our stages makes one of the deps: then that one waits for the guard."""
+    made = [
+        fill(path, _values(workspace, name, name if stage.shared else "${key}"))
+        for name, pipeline in workspace.project.pipelines.items()
+        for stage in pipeline.stages.values()
+        for path in _outs(stage)
+    ]
+    return any(inside(dep, out) or inside(out, dep) for dep in deps for out in made)
 
 
 def _values(workspace: Workspace, pipeline: str, who: str) -> Any:
