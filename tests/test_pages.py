@@ -7,17 +7,18 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import sample
 from modelbook import pages
-from modelbook.pages import changes, experiments, text
+from modelbook.pages import changes, commits, experiments, text
 from modelbook.pages.cells import Cell, recreate
 from modelbook.pages.drawings import drawings
 from modelbook.pages.index import Index, Link, best, seed_groups, spread
-from modelbook.records import MetricInfo, Plot, Run, State, Value
+from modelbook.records import Catalog, MetricInfo, Plot, Project, Run, State, Value
 
 AUC = MetricInfo(name="auc", direction="maximize", format=".3f")
 
@@ -176,17 +177,100 @@ def test_plots_whose_data_is_gone_are_explained() -> None:
 def test_a_commit_is_compared_with_its_first_parent(made: dict[str, pages.Page]) -> None:
     page = context(made, f"commits/{sample.COMMITS[2].sha[:12]}/index.html")
     assert page.words == ("3 new runs", "1 run gone")
-    assert page.added is not None
+    rows = page.results[0].part.table.rows
+    assert [(row[0].text, row[0].badge) for row in rows] == [
+        ("gbm", "new"), ("gbm-seed-1", "new"), ("gbm-seed-2", "new"),
+    ]  # fmt: skip
+    assert [row[0].text for row in page.removed.table.rows] == ["gbm-old"]
     assert page.base.text == sample.COMMITS[1].sha[:7]
 
 
-def test_changed_runs_show_metrics_and_params() -> None:
-    catalog = sample.catalog()
-    old, new = run_of("logistic"), run_of("gbm")
+def rerun(old: Run, **metrics: float) -> Run:
+    """The same run one commit later, with other metrics and one param more."""
+    scores = {value.name: value.value for value in old.metrics} | metrics
+    params = {value.name: value.value for value in old.params} | {"model.l2": 10.0}
+    made = sample.run(old.name, old.experiment, old.pipeline, 5, scores, params)
+    return msgspec.structs.replace(made, id=sample.digest(old.name + "again", 12))
+
+
+def later(*made: Run, project: Project = sample.PROJECT) -> Catalog:
+    """The sample, with these runs in place of their namesakes at its last commit."""
+    names = {run.name for run in made}
+    last = sample.COMMITS[-1].sha
+    kept = tuple(
+        msgspec.structs.replace(run, commits=tuple(sha for sha in run.commits if sha != last))
+        if run.name in names
+        else run
+        for run in sample.RUNS
+    )
+    return msgspec.structs.replace(sample.catalog(), runs=(*made, *kept), project=project)
+
+
+def last_commit(catalog: Catalog) -> Any:
     index = Index(catalog)
-    metrics, params = changes._values(index, [(old, new)])
-    assert [(row[1], row[4].text, row[4].tone) for row in metrics][-1] == ("roc_auc", "+0.0534", "good")
-    assert [row[1] for row in params] == ["model.kind"]
+    return commits.page(index, changes.History(index), catalog.snapshots[0])
+
+
+def test_changed_runs_have_a_row_each_and_the_headline_first() -> None:
+    page = last_commit(later(rerun(run_of("gbm"), roc_auc=0.7605, log_loss=0.42)))
+    (group,) = page.results
+    assert [column.text for column in group.part.table.columns] == ["run", "roc_auc ↑", "log_loss ↓", "rows"]
+    _, auc, loss, rows = group.part.table.rows[0]
+    assert (auc.text, auc.delta, auc.delta_tone) == ("0.7605", "+0.0200", "good")
+    assert "before 0.7405" in auc.title
+    assert (loss.delta, loss.delta_tone) == ("+0.0103", "bad")
+    assert rows.delta == ""
+
+
+def test_metrics_without_a_column_are_folded_away_and_counted() -> None:
+    old = run_of("gbm")
+    many = {f"slice.{number:02}": number / 100 for number in range(commits.MOST_OTHERS + 3)}
+    page = last_commit(later(rerun(old, **many)))
+    (fold,) = page.results[0].folded
+    assert fold.words == f"{len(many)} other metrics changed"
+    assert (len(fold.part.table.rows), fold.part.more) == (commits.MOST_OTHERS, 3)
+    assert fold.part.table.rows[0][1].text == "–"
+
+
+def test_a_project_that_declares_nothing_shows_all_metrics_up_to_a_bound() -> None:
+    many = {f"m{number:02}": number / 100 for number in range(commits.MOST_COLUMNS + 3)}
+    page = last_commit(later(rerun(run_of("gbm"), **many), project=Project(name="plain")))
+    (group,) = page.results
+    assert len(group.part.table.columns) == commits.MOST_COLUMNS + 1
+    assert group.folded
+
+
+def test_params_that_changed_alike_are_one_row() -> None:
+    made = [rerun(run_of(name)) for name in ("gbm", "gbm-seed-1", "logistic")]
+    page = last_commit(later(*made))
+    (row,) = page.params.table.rows
+    assert [cell.text for cell in row] == ["model.l2", "–", "10.0", "3 runs: gbm, gbm-seed-1, logistic"]
+    assert row[0].badge == "added"
+
+
+@pytest.mark.parametrize(
+    ("run", "score", "says", "delta", "tone"),
+    [
+        ("logistic", 0.69, "changed", "+0.0029", "good"),
+        ("logistic", 0.75, "best", "+0.0039", "good"),
+        ("gbm-sweep-learning_rate-0.1", 0.744, "best", "−0.0021", "bad"),
+        ("gbm-sweep-learning_rate-0.1", 0.7, "changed", "−0.0461", "bad"),
+    ],
+)
+def test_a_commit_is_summed_up_by_its_best_run(
+    run: str, score: float, says: str, delta: str, tone: str
+) -> None:
+    index = Index(later(rerun(run_of(run), roc_auc=score)))
+    (item,) = changes.rows(index, changes.History(index))[0].headlines
+    assert (item.says, item.run.text) == (says, run)
+    assert (item.value.delta, item.value.delta_tone) == (delta, tone)
+
+
+def test_a_new_run_that_is_not_the_best_is_no_setback(made: dict[str, pages.Page]) -> None:
+    new = sample.run("late", "dummy", "flights", 5, {"roc_auc": 0.6}, {})
+    index = Index(later(new))
+    (item,) = changes.rows(index, changes.History(index))[0].headlines
+    assert (item.says, item.run.text, item.value.text, item.value.delta) == ("new", "late", "0.6000", "")
 
 
 def test_many_commits_keep_the_list_short() -> None:
@@ -236,6 +320,14 @@ def test_an_empty_history_has_its_pages() -> None:
 )
 def test_values_for_people(raw: Any, info: MetricInfo | None, shown: str) -> None:
     assert text.value(raw, info) == shown
+
+
+@pytest.mark.parametrize(
+    ("change", "form", "shown"),
+    [(0.0123, ".4f", "+0.0123"), (-0.00002, ".4f", "−2e-05"), (0.00007, ".1%", "+0.007%"), (0.0, ".4f", "")],
+)
+def test_differences_keep_a_digit_that_is_not_zero(change: float, form: str, shown: str) -> None:
+    assert text.delta(change, MetricInfo(name="m", format=form)) == shown
 
 
 @pytest.mark.parametrize(

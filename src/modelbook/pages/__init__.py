@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from modelbook.pages import changes, data, experiments, home, models, rundata, runs, text
+from modelbook.pages import changes, commits, data, experiments, home, models, rundata, runs, text
 from modelbook.pages.index import Index, commit_href, experiment_href, model_href, run_href
 from modelbook.records import WORKSPACE, Catalog
 
@@ -134,5 +134,5 @@ def _run(index: Index, run: Any, read: Read) -> Page:
 def _commit(index: Index, history: changes.History, sha: str) -> Page:
     title = "Workspace" if sha == WORKSPACE else f"Commit {sha[:7]}"
     return Page(
-        commit_href(sha), title, "commit", changes.page(index, history, index.snapshots[sha]), bulk="commit"
+        commit_href(sha), title, "commit", commits.page(index, history, index.snapshots[sha]), bulk="commit"
     )

@@ -21,6 +21,8 @@ class Cell:
         state: `present`, `not_pulled`, `unreadable`, `never`, or `absent` when there is no such value.
         title: more than fits: every digit, or the reason why there is no value.
         tone: `good`, `bad`, `best` or empty.
+        delta: how far the value is from what `title` compares it with; `delta_tone` is its tone.
+        badge: a word behind the text, such as `new`.
     """
 
     text: str
@@ -29,6 +31,9 @@ class Cell:
     href: str | None = None
     number: bool = False
     tone: str = ""
+    delta: str = ""
+    delta_tone: str = ""
+    badge: str = ""
 
 
 @dataclass(frozen=True, slots=True)

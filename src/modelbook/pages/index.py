@@ -32,6 +32,10 @@ class Link:
     title: str = ""
 
 
+Entry = tuple[str, Link | tuple[Link, ...]]
+"""A fact in a list of facts: its name, and one or several values."""
+
+
 class Index:
     """Look-ups over one Catalog. Built once for a site; nothing in it changes."""
 
@@ -103,7 +107,7 @@ class Index:
         found = self.runs.get(run) if isinstance(run, str) else run
         if found is None:
             return Link(str(run))
-        return Link(text.cut(found.name, 80), run_href(found.id), f"run {found.id}")
+        return Link(text.cut(found.name, 80), run_href(found.id), f"{text.line(found.name)}, run {found.id}")
 
     def experiment_link(self, name: str) -> Link:
         """An experiment by its name."""

@@ -88,8 +88,8 @@ def delta(change: float, info: MetricInfo | None = None) -> str:
     if change == 0:
         return ""
     shown = value(change, info)
-    if not shown.strip("−0. " + (info.unit if info else "")):
-        shown = value(change)  # too small for the metric's own format
+    if not shown.strip("−0.% " + (info.unit if info else "")):  # too small for the metric's own format
+        shown = f"{value(change * 100)}%" if "%" in shown else value(change)
     return shown if change < 0 or math.isnan(change) else f"+{shown}"
 
 
