@@ -19,7 +19,7 @@ from modelbook import spec, stages
 from modelbook.errors import SpecError
 from modelbook.stages import generate
 from modelbook.stages.params import as_text
-from modelbook.stages.splice import UnsafeChange, by_hand, splice
+from modelbook.stages.splice import OpenEnd, UnsafeChange, by_hand, splice
 
 VARIABLE = {"flights": {"base": {"experiment": "base"}}}
 MADE = {
@@ -233,6 +233,10 @@ def hand_written(draw: st.DrawFn) -> str:
 @settings(max_examples=40)
 def test_whatever_was_written_by_hand_survives_every_sync(text: str, order: list[bool]) -> None:
     before = by_hand(load(text) or {})
+    if before != by_hand(load(text + "\n") or {}):
+        with pytest.raises(OpenEnd):
+            splice(text, VARIABLE, MADE)
+        return
     now = text
     for first in order:
         variable, made = (VARIABLE, MADE) if first else (OTHER_VARIABLE, OTHER)
@@ -241,6 +245,12 @@ def test_whatever_was_written_by_hand_survives_every_sync(text: str, order: list
         assert by_hand(load(now)) == before
         left = iter(now.splitlines())
         assert all(line in left for line in text.splitlines()), now
+
+
+def test_a_block_of_text_that_the_end_of_the_file_ends_is_not_touched() -> None:
+    with pytest.raises(OpenEnd, match="without a line break"):
+        splice("stages:\n  a:\n    cmd: >\n      x", VARIABLE, MADE)
+    assert "cmd: >-\n      x\n" in splice("stages:\n  a:\n    cmd: >-\n      x", VARIABLE, MADE)
 
 
 # What is generated ----------------------------------------------------------------------------------------

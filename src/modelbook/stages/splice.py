@@ -40,6 +40,16 @@ class UnsafeChange(ModelbookError):
         )
 
 
+class OpenEnd(ModelbookError):
+    """The file ends inside a block of text, which would mean something else with anything behind it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"{FILE} ends without a line break, in a block of text (`|` or `>`) that one would change",
+            hint="end the file with a line break",
+        )
+
+
 @dataclass(frozen=True)
 class _Edit:
     """Replace `text[start:end]`; of edits at one place, what begins a block of its own (`top`) comes last."""
@@ -65,11 +75,14 @@ def splice(text: str, variable: Mapping[str, Any], stages: Mapping[str, Any]) ->
     Raises:
         SpecError: it is no YAML; a stage written by hand has a name we need; a part is laid out in a way that
             nothing can be put into.
+        OpenEnd: the file has to be ended first.
         UnsafeChange: what was written by hand would have changed.
     """
     if not text.strip():
         return HEADER + _block("vars", [{KEY: variable}]) + _block("stages", stages)
     document = _Document(text)
+    if not text.endswith("\n") and _Document(text + document.newline).data != document.data:
+        raise OpenEnd
     edits = [*_vars_edits(document, variable), *_stages_edits(document, stages)]
     new = _applied(text, edits, document.newline)
     _verify(document.data, _Document(new).data, variable, stages)
