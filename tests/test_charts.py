@@ -286,6 +286,37 @@ def test_the_best_of_a_history_is_marked_in_its_direction() -> None:
     assert "best" not in charts.history_chart("t", points, by_commit=True).svg("k").replace("mb-best", "")
 
 
+def test_values_beside_a_point_are_pale_and_off_the_line() -> None:
+    points = [
+        charts.Point(date=f"2024-01-0{day}", value=0.9, beside=(charts.Point(date="", value=0.1 * day),))
+        for day in (1, 2, 3)
+    ]
+    root = parse(charts.history_chart("t", points, metric="auc", line="best", beside="others").svg("k"))
+    pale = [group for group in root.iter(f"{SVG}g") if group.get("opacity")]
+    assert {"best", "others"} <= set(texts(root))
+    assert len(list(pale[-1].iter(f"{SVG}circle"))) == 3
+    (line,) = (path for path in root.iter(f"{SVG}path") if path.get("stroke-width") == "2")
+    assert len({at.split(" ")[1] for at in re.split("[ML]", line.get("d") or "")[1:]}) == 1
+
+
+@pytest.mark.parametrize("dates", [("2024-01-01", "2024-01-01"), ("2024-01-01", "")])
+def test_points_that_share_a_date_or_have_none_are_numbered(dates: tuple[str, str]) -> None:
+    points = [charts.Point(date=date, value=at) for at, date in enumerate(dates)]
+    shown = texts(parse(charts.history_chart("t", points).svg("k")))
+    assert {"1", "2", "commit, in order"} <= set(shown)
+
+
+@given(st.integers(0, 10**9), st.integers(60, 10**8))
+def test_labels_of_the_x_axis_stay_inside_the_drawing(start: int, span: int) -> None:
+    dates = [scales.moment(start + at * span / 7).isoformat() for at in range(8)]
+    root = parse(charts.history_chart("t", [charts.Point(date=date, value=1) for date in dates]).svg("k"))
+    width = float((root.get("viewBox") or "").split()[2])
+    ticks = [one for one in root.iter(f"{SVG}text") if one.get("text-anchor") == "middle"][:-1]
+    for one in ticks:
+        half = _svg.text_width("".join(one.itertext()), 11) / 2
+        assert half <= float(one.get("x") or 0) <= width - half
+
+
 def test_error_bars_reach_one_deviation_and_widen_the_axis() -> None:
     chart = charts.xy_chart("t", [charts.Series(x=[1, 2], y=[10, 10], error=[5, None])])
     labels = [float(text) for text in texts(parse(chart.svg("k"))) if text.replace(".", "").isdigit()]

@@ -150,6 +150,15 @@ def test_seeds_give_mean_and_deviation(made: dict[str, pages.Page]) -> None:
     assert context(made, "experiments/gbm/index.html").spread == "0.7420 ± 0.0014 (3 seeds)"
 
 
+def test_the_line_over_time_is_the_best_of_each_commit_not_a_zigzag() -> None:
+    index = Index(later(*(rerun(run) for run in sample.RUNS if run.experiment in ("gbm", "gbm-sweep"))))
+    sweep, seeds = (experiments.page(index, index.experiments[name]).chart for name in ("gbm-sweep", "gbm"))
+    assert "roc_auc over time: best of each commit" in sweep
+    assert "roc_auc over time: mean over the seeds" not in seeds  # one of its commits has a single run
+    assert "single runs" in seeds
+    assert "mean of 3 runs of gbm (0.7420)" in seeds
+
+
 def test_an_experiment_that_never_ran_says_so(made: dict[str, pages.Page]) -> None:
     page = context(made, "experiments/planned/index.html")
     assert page.best.text == "not run yet"
@@ -203,7 +212,14 @@ def later(*made: Run, project: Project = sample.PROJECT) -> Catalog:
         else run
         for run in sample.RUNS
     )
-    return msgspec.structs.replace(sample.catalog(), runs=(*made, *kept), project=project)
+    catalog = sample.catalog()
+    experiments = tuple(
+        msgspec.structs.replace(
+            item, runs=tuple(run.id for run in (*made, *kept) if run.experiment == item.name)
+        )
+        for item in catalog.experiments
+    )
+    return msgspec.structs.replace(catalog, runs=(*made, *kept), project=project, experiments=experiments)
 
 
 def last_commit(catalog: Catalog) -> Any:

@@ -121,7 +121,10 @@ def _log_label(value: float) -> str:
 
 def index_ticks(low: float, high: float, count: int = 6) -> list[Tick]:
     """Whole numbers only."""
-    ticks = [(value, name) for value, name in linear_ticks(low, high, count) if value == round(value)]
+    step = max(1.0, _round_step((high - low) / max(count, 1)))
+    step = 5.0 if step == 2.5 else step
+    values = [index * step for index in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    ticks = [(value, _tick_label(value, step, max(abs(low), abs(high)))) for value in values]
     return ticks or [(float(round(low)), str(round(low)))]
 
 

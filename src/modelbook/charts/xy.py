@@ -11,7 +11,7 @@ from modelbook.charts.base import WIDTH, Chart, Nothing, plain
 from modelbook.charts.scales import Scale, Tick, finite
 
 AxisKind = Literal["linear", "log", "date", "index"]
-Style = Literal["line", "step", "points", "both", "faint"]
+Style = Literal["line", "step", "points", "both", "faint", "pale"]
 
 POINTS = 1000
 """Most points of one series in a drawing; longer series are thinned and the description says so."""
@@ -53,7 +53,7 @@ class Series:
         labels, links: of each point, for its tooltip and as a link; shorter sequences are fine.
         best: index of the point to mark.
         tone: number of its colour; None for its own place among the series.
-        style: `both` draws a line with points; `faint` a thin pale line.
+        style: `both` draws a line with points; `faint` a thin pale line; `pale` points behind the rest.
     """
 
     name: str = ""
@@ -184,6 +184,7 @@ class _Drawing:
         self.left = min(34 + widest, 130.0) if chart.y.heading else min(16 + widest, 110.0)
         self.right = WIDTH - 14
         self.x_ticks = _fitting(_ticks(*xs, chart.x, 6), self.right - self.left)
+        self._make_room(Scale(*xs, self.left, self.right, chart.x.kind == "log"))
         self.legend, height = _svg.legend(
             self._entries(), self.left, 34 if chart.title else 8, self.right - self.left
         )
@@ -191,6 +192,15 @@ class _Drawing:
         self.bottom = self.top + _PLOT_HEIGHT
         self.x = Scale(*xs, self.left, self.right, chart.x.kind == "log")
         self.y = Scale(*ys, self.bottom, self.top, chart.y.kind == "log")
+
+    def _make_room(self, scale: Scale) -> None:
+        """Move the sides in by what the first and last label of the x axis would reach beyond the drawing.
+
+        A phone shows them at 13 px.
+        """
+        spans = [(scale(value), _svg.text_width(name, 13) / 2) for value, name in self.x_ticks]
+        self.left += max([0.0, *(half - at + 4 for at, half in spans)])
+        self.right -= max([0.0, *(at + half - WIDTH + 4 for at, half in spans)])
 
     def _reach(self) -> Iterable[float | None]:
         for series in self.shown:
@@ -251,20 +261,20 @@ class _Drawing:
     def _series(self, index: int, series: Series) -> str:
         kept = scales.thin(series.y, POINTS)
         parts = []
-        if series.style != "points":
+        if series.style not in ("points", "pale"):
             parts.append(self._path(index, series, kept))
         parts += [
             self._whisker(index, series, at)
             for at in kept
             if _at(series.error, at) and series.y[at] is not None
         ]
-        if series.style in ("points", "both"):
+        if series.style in ("points", "both", "pale"):
             parts += [self._point(index, series, at) for at in kept if series.y[at] is not None]
         else:
             parts += [self._dot(index, series, at) for at in _islands(series, kept)]
         if series.best is not None and series.y[series.best] is not None:
             parts.append(self._best(index, series, series.best))
-        return _svg.tag("g", *parts)
+        return _svg.tag("g", *parts, opacity=0.4 if series.style == "pale" else None)
 
     def _path(self, index: int, series: Series, kept: Sequence[int]) -> str:
         commands, pen = [], False
@@ -385,7 +395,8 @@ def _swatch(index: int, series: Series) -> str:
         stroke_dasharray=_svg.dash(index),
     )  # fmt: skip
     point = _marker(index, 11, 5, 3.5, index)
-    return {"points": point, "both": line + point}.get(series.style, line)
+    pale = _svg.tag("g", point, opacity=0.4)
+    return {"points": point, "both": line + point, "pale": pale}.get(series.style, line)
 
 
 def _marker(shape: int, x: float, y: float, size: float, index: int, title: str = "") -> str:
@@ -424,7 +435,7 @@ def _trace(series: Series, chart: XYChart) -> dict[str, Any]:
     kept = scales.thin(series.y, PLOTLY_POINTS)
     trace: dict[str, Any] = {
         "type": "scatter",
-        "mode": {"points": "markers", "both": "lines+markers"}.get(series.style, "lines"),
+        "mode": {"points": "markers", "pale": "markers", "both": "lines+markers"}.get(series.style, "lines"),
         "name": plain(series.name or chart.y.label or "value"),
         "x": [_plotly_value(series.x[at], chart.x) for at in kept],
         "y": [_plotly_value(series.y[at], chart.y) for at in kept],
@@ -432,7 +443,7 @@ def _trace(series: Series, chart: XYChart) -> dict[str, Any]:
     }
     if series.style == "step":
         trace["line"] = {"shape": "hv"}
-    if series.style == "faint":
+    if series.style in ("faint", "pale"):
         trace["opacity"] = 0.35
     if series.tone is not None:
         trace["meta"] = {"tone": series.tone}
@@ -460,12 +471,16 @@ class Point:
 
     Attributes:
         date: ISO 8601. label: what the tooltip calls it. href: where it leads.
+        error: half the length of its error bar (one standard deviation).
+        beside: other values at the same place, drawn as pale points; their dates don't matter.
     """
 
     date: str
     value: object
     label: str = ""
     href: str | None = None
+    error: float | None = None
+    beside: tuple[Point, ...] = ()
 
 
 def history_chart(
@@ -476,22 +491,36 @@ def history_chart(
     unit: str = "",
     direction: str | None = None,
     by_commit: bool = False,
+    line: str = "",
+    beside: str = "",
 ) -> Chart:
     """A metric over time, or over commits in the given order, with the best value marked.
 
     Args:
         direction: `maximize`, `minimize`, or None to mark nothing.
-        by_commit: number the points instead of placing them by date.
+        by_commit: number the points from 1 instead of placing them by date, as is done anyway when two of
+            them have the same date or one has none.
+        line, beside: what the legend calls the line and the pale points.
     """
     rows = list(points)
-    xs = [float(index) if by_commit else scales.timestamp(row.date) for index, row in enumerate(rows)]
+    dates = [scales.timestamp(row.date) for row in rows]
+    by_commit = by_commit or (len(rows) > 1 and (None in dates or len(set(dates)) < len(dates)))
+    xs = [float(at) for at in range(1, len(rows) + 1)] if by_commit else dates
     values = [scales.finite(row.value) for row in rows]
-    series = Series(
-        name=metric, x=xs, y=values, style="both", best=best_index(values, direction),
+    main = Series(
+        name=line or metric, x=xs, y=values, style="both", best=best_index(values, direction), tone=0,
         labels=[row.label for row in rows], links=[row.href for row in rows],
+        error=[row.error for row in rows],
     )  # fmt: skip
-    axis = Axis(label="commit", kind="index") if by_commit else Axis(label="date", unit="UTC", kind="date")
-    return xy_chart(title, [series], x=axis, y=Axis(label=metric, unit=unit), kind="metric over time")
+    others = [(at, other) for at, row in zip(xs, rows, strict=True) for other in row.beside]
+    pale = Series(
+        name=beside or "others",
+        x=[at for at, _ in others], y=[scales.finite(one.value) for _, one in others],
+        labels=[one.label for _, one in others], links=[one.href for _, one in others], style="pale", tone=0,
+    )  # fmt: skip
+    label = "commit, in order" if by_commit else "date"
+    axis = Axis(label=label, kind="index") if by_commit else Axis(label=label, unit="UTC", kind="date")
+    return xy_chart(title, [main, pale], x=axis, y=Axis(label=metric, unit=unit), kind="metric over time")
 
 
 def best_index(values: Sequence[float | None], direction: str | None) -> int | None:

@@ -132,7 +132,7 @@ def summary(
         (changed, "changed run", ""),
         (removed, "run gone", "runs gone"),
         (data, "dataset changed", "datasets changed"),
-        (specs, "spec edited", "specs edited"),
+        (specs, "spec changed", "specs changed"),
     )
     return tuple(text.plural(len(items), one, many) for items, one, many in counts if items)
 

@@ -35,7 +35,7 @@ MOST_FOLDED = 20
 MOST_OTHERS = 40
 """Metrics in one of those folds."""
 
-MOST_NAMES = 8
+MOST_NAMES = 5
 """Runs called by name where a param changed alike in many."""
 
 Pair = tuple[Run | None, Run]
@@ -76,7 +76,11 @@ class Results:
 
 @dataclass(frozen=True, slots=True)
 class CommitPage:
-    """`commits/SHA/`: against its first parent."""
+    """`commits/SHA/`: against its first parent.
+
+    Attributes:
+        held: how many runs it holds; `moved` says whether it changed one that was there before.
+    """
 
     short: str
     sha: str
@@ -94,6 +98,7 @@ class CommitPage:
     specs: Part | None
     problems: tuple[tuple[str, str], ...]
     held: int
+    moved: bool
 
 
 def page(index: Index, history: History, snapshot: Snapshot) -> CommitPage:
@@ -118,6 +123,7 @@ def page(index: Index, history: History, snapshot: Snapshot) -> CommitPage:
         specs=_specs(index, commit.sha, files),
         problems=tuple((text.line(item.path), text.line(item.reason)) for item in snapshot.problems),
         held=len(history.held.get(commit.sha, {})),
+        moved=bool(changed),
     )
 
 

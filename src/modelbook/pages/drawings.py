@@ -9,8 +9,8 @@ from typing import Any
 from modelbook import charts, lineage
 from modelbook.pages import text
 from modelbook.pages.cells import DASH
-from modelbook.pages.index import Index, model_href, run_href
-from modelbook.records import Experiment, MetricInfo, Node, Plot, Run, State
+from modelbook.pages.index import Index, model_href, number, run_href, seed_groups, spread
+from modelbook.records import Commit, Experiment, MetricInfo, Node, Plot, Run, State
 
 MOST_BYTES = 4_000_000
 """A larger data file is named, not drawn: reading it would make one page cost more than all others."""
@@ -71,24 +71,70 @@ def spark(key: str, values: Sequence[float], info: MetricInfo) -> str:
 
 
 def history(index: Index, item: Experiment, info: MetricInfo) -> str:
-    """The headline metric of an experiment's runs by date."""
-    runs = [index.runs[name] for name in reversed(item.runs) if name in index.runs]
-    points = [
-        charts.Point(
-            value=score.value,
-            date=run.date,
-            label=f"{run.name} ({text.value(score.value, info)})",
-            href=f"../../{run_href(run.id)}",
-        )
-        for run in runs
-        if (score := run.metric(info.name)) and score.state is State.PRESENT
-    ]
+    """The headline metric over the commits that changed the runs of an experiment: a line through the best.
+
+    Runs that differ in their seed alone count by their mean. A metric without a direction has no best: the
+    line then goes through the mean of all.
+    """
+    held: dict[str, list[Run]] = {sha: [] for sha in index.snapshots}
+    for name in item.runs:
+        for sha in index.runs[name].commits if name in index.runs else ():
+            held.get(sha, []).append(index.runs[name])
+    points = []
+    for snapshot in reversed(index.catalog.snapshots):
+        commit = snapshot.commit
+        before = held.get(commit.parents[0], []) if commit.parents else []
+        if held[commit.sha] != before and (point := _point(commit, held[commit.sha], info)):
+            points.append(point)
     if len(points) < 2:
         return ""
+    what, line = _says(points, info)
     chart = charts.history_chart(
-        f"{info.name} over time", points, metric=info.name, unit=info.unit, direction=info.direction
-    )
+        f"{info.name} over time{what}", points, metric=info.name, unit=info.unit, direction=info.direction,
+        line=line, beside="single runs",
+    )  # fmt: skip
     return "" if isinstance(chart, charts.Nothing) else chart.svg("history")
+
+
+def _says(points: Sequence[charts.Point], info: MetricInfo) -> tuple[str, str]:
+    """(what the title adds, what the legend calls the line)."""
+    if not any(point.beside for point in points):
+        return "", info.name
+    if not info.direction:
+        return ": mean of each commit", "mean of each commit"
+    if all(point.error is not None for point in points):
+        return ": mean over the seeds", "mean of the seeds ± deviation"
+    return ": best of each commit", "best of each commit"
+
+
+def _point(commit: Commit, held: Sequence[Run], info: MetricInfo) -> charts.Point | None:
+    """The runs that a commit holds, as a point and what lies beside it."""
+    scored = [run for run in held if number(run, info.name) is not None]
+    if not scored:
+        return None
+    groups = seed_groups(scored) if info.direction else [scored]
+    sign = -1 if info.direction == "minimize" else 1
+    mean, deviation, runs = max(
+        (_mean(group, info.name) for group in groups), key=lambda found: sign * found[0]
+    )
+    what = runs[0].name if deviation is None else f"mean of {len(runs)} runs of {runs[0].experiment}"
+    return charts.Point(
+        value=mean, date=commit.date, error=deviation, href=f"../../{run_href(runs[0].id)}",
+        label=f"{what} ({text.value(mean, info)}) at {commit.short}",
+        beside=tuple(_single(run, info) for run in scored) if len(scored) > 1 else (),
+    )  # fmt: skip
+
+
+def _mean(runs: list[Run], metric: str) -> tuple[float, float | None, list[Run]]:
+    """Mean, standard deviation (None for a single run) and the runs."""
+    found = spread(runs, metric)
+    return (found[0], found[1], runs) if found else (number(runs[0], metric) or 0.0, None, runs)
+
+
+def _single(run: Run, info: MetricInfo) -> charts.Point:
+    score = number(run, info.name)
+    label = f"{run.name} ({text.value(score, info)})"
+    return charts.Point(value=score, date=run.date, label=label, href=f"../../{run_href(run.id)}")
 
 
 def run_lineage(index: Index, run: Run) -> str:
