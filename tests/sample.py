@@ -174,6 +174,7 @@ SPECS = (
         owner="eve",
         description="Which learning rate?",
         tags=["sweep"],
+        raw={"sweep": {"grid": {"model.learning_rate": [0.05, 0.1, 0.2]}}, "seeds": None},
     ),
     _spec("svm", "digits", description="Support vectors"),
     _spec(SCRIPT, "digits", description=MARKDOWN, tags=[SCRIPT, LINK], owner=SCRIPT),

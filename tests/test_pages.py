@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 import sample
 from modelbook import pages
-from modelbook.pages import changes, commits, experiments, text
+from modelbook.pages import changes, commits, experiments, home, models, runs, text
 from modelbook.pages.cells import Cell, recreate
 from modelbook.pages.drawings import drawings
 from modelbook.pages.index import Index, Link, best, seed_groups, spread
-from modelbook.records import Catalog, MetricInfo, Plot, Project, Run, State, Value
+from modelbook.records import Catalog, Dataset, MetricInfo, Plot, Project, Run, Spec, State, Value
 
 AUC = MetricInfo(name="auc", direction="maximize", format=".3f")
 
@@ -128,7 +128,46 @@ def test_home_shows_the_best_and_what_it_gained(made: dict[str, pages.Page]) -> 
     leader = context(made, "index.html").leaders[0]
     assert (leader.value.text, leader.delta, leader.tone) == ("0.7461", "+0.0029", "good")
     assert leader.run.text == "gbm-sweep-learning_rate-0.1"
+    assert (leader.against, leader.rival.text) == ("before 0.7432, by", "gbm-seed-2")
     assert "<svg" in leader.spark
+
+
+def test_home_names_the_best_ever_where_today_has_none_as_good() -> None:
+    catalog = later(rerun(run_of("gbm-sweep-learning_rate-0.1"), roc_auc=0.7))
+    lost = run_of("gbm-sweep-learning_rate-0.1").id
+    current = tuple(
+        msgspec.structs.replace(item, current=tuple(run for run in item.runs if run != lost))
+        for item in catalog.experiments
+    )
+    leader = home.page(Index(msgspec.structs.replace(catalog, experiments=current)), ()).leaders[0]
+    assert (leader.value.text, leader.delta) == ("0.7432", "")
+    assert leader.rival is not None
+    assert (leader.against, leader.rival.text) == ("best ever 0.7461, by", "gbm-sweep-learning_rate-0.1")
+
+
+def test_a_run_of_many_commits_and_datasets_stays_short() -> None:
+    catalog = sample.catalog()
+    data = tuple(Dataset(path=f"d{at}", name=f"d{at}") for at in range(runs.MOST_DATASETS + 2))
+    held = tuple(sample.digest(f"c{at}") for at in range(runs.MOST_COMMITS + runs.MOST_FOLDED + 7))
+    run = msgspec.structs.replace(run_of("gbm"), datasets=data, commits=held)
+    page = runs.page(Index(catalog), run, sample.BLOBS.get)
+    facts = dict(page.overview)
+    assert len(page.overview) == len(facts)
+    assert isinstance(named := facts["datasets"], tuple)
+    assert [link.text for link in named][-2:] == ["d7", "2 more"]
+    assert (len(page.commits), len(page.folded_commits), page.more_commits) == (10, 40, 7)
+
+
+def test_hashes_are_short_and_whole_on_demand(made: dict[str, pages.Page]) -> None:
+    facts = dict(context(made, "datasets/index.html").datasets[0].facts)
+    assert (len(facts["MD5"].text), facts["MD5"].title) == (12, sample.DATASETS[0].md5)
+
+
+def test_a_model_says_which_version_it_gained_on(made: dict[str, pages.Page]) -> None:
+    model = msgspec.structs.replace(sample.MODEL, environments=(("prod", "v1.1.0"),))
+    found = msgspec.structs.replace(sample.catalog().models[0], info=model)
+    tile = models.tile(Index(sample.catalog()), found)
+    assert (tile.delta, tile.than) == ("+0.0534", "v1.0.0")
 
 
 def test_home_lists_only_commits_that_changed_something(made: dict[str, pages.Page]) -> None:
@@ -140,10 +179,36 @@ def test_home_lists_only_commits_that_changed_something(made: dict[str, pages.Pa
 def test_an_experiment_says_where_its_params_come_from(made: dict[str, pages.Page]) -> None:
     page = context(made, "experiments/gbm-sweep/index.html")
     origins = {row[0].text: row[2].text for row in page.params.rows}
-    assert origins["model.learning_rate"] == "inherited from gbm"
+    assert origins["model.learning_rate"] == "swept here: 0.05, 0.1, 0.2"
+    assert origins["seed"] == "the pipeline's defaults"
     assert origins["split.month"] == "the pipeline's defaults"
     assert [link.text for link in page.chain] == ["gbm"]
     assert [section.key for section in page.card] == ["intended_use", "limitations", "house_rules"]
+
+
+@pytest.mark.parametrize(
+    ("own", "inherited", "shown"),
+    [
+        ({"seeds": [3, 4]}, {}, {"seed": "seeds: 3, 4"}),
+        ({"seeds": 3}, {}, {"seed": "seeds: 0, 1, 2"}),
+        ({}, {"seeds": [3]}, {"seed": "seeds of base: 3"}),
+        ({"seeds": None}, {"seeds": [3]}, {"seed": "the pipeline's defaults"}),
+        ({"sweep": {"list": [{"depth": 1}, {"depth": 2}, "x"]}}, {}, {"depth": "swept here: 1, 2"}),
+        ({"sweep": {"random": {"space": {"depth": {}}}}}, {}, {"depth": "swept here: at random"}),
+        ({}, {"sweep": {"grid": {"depth": [1]}}}, {"depth": "swept in base: 1"}),
+        ({"sweep": None}, {"sweep": {"grid": {"depth": [1]}}}, {"depth": "inherited from base"}),
+        ({"sweep": "no sweep", "seeds": "none"}, {}, {"depth": "inherited from base", "seed": "seeds"}),
+        ({"sweep": {"grid": {"depth": 7}}}, {}, {"depth": "swept here"}),
+    ],
+)  # fmt: skip
+def test_what_a_sweep_or_seeds_set_is_not_called_inherited(
+    own: dict[str, Any], inherited: dict[str, Any], shown: dict[str, str]
+) -> None:
+    base = Spec(name="base", path="base.yaml", raw={"params": {"depth": 5}, **inherited})
+    spec = Spec(name="own", path="own.yaml", raw=own, chain=(base,))
+    table = experiments._params([simple("a", 1.0, seed=3, depth=5)], [spec, base])
+    origins = {row[0].text: row[2].text for row in table.rows}
+    assert origins | shown == origins
 
 
 def test_seeds_give_mean_and_deviation(made: dict[str, pages.Page]) -> None:

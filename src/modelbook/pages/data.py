@@ -78,7 +78,10 @@ def _facts(item: Dataset) -> tuple[tuple[str, Link], ...]:
         ("path", Link(item.path)),
         ("size", Link(text.size(item.size))),
         ("files", Link(f"{item.nfiles:,}" if item.nfiles is not None else "")),
-        ("MD5", Link(item.md5 or "unknown: no lock entry or .dvc file has it")),
+        (
+            "MD5",
+            Link((item.md5 or "")[:12] or "unknown", title=item.md5 or "no lock entry or .dvc file has it"),
+        ),
         ("source", Link(item.source)),
         ("revision", Link(item.revision)),
         ("licence", Link(item.license)),

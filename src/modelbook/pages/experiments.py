@@ -11,7 +11,7 @@ from modelbook import cards
 from modelbook.pages import text
 from modelbook.pages.cells import DASH, Cell, Column, Table, cell, direction, runs_table
 from modelbook.pages.drawings import history
-from modelbook.pages.index import Index, Link, best, is_seed, number, seed_groups, spread
+from modelbook.pages.index import Entry, Index, Link, best, is_seed, number, seed_groups, spread
 from modelbook.records import Experiment, MetricInfo, Run, Spec, Value
 
 MOST_RUNS = 100
@@ -64,7 +64,7 @@ class ExperimentPage:
 
     name: str
     description: str
-    facts: tuple[tuple[str, Link], ...]
+    facts: tuple[Entry, ...]
     tags: tuple[str, ...]
     chain: tuple[Link, ...]
     headline: str
@@ -210,7 +210,8 @@ def _params(runs: list[Run], chain: list[Spec]) -> Table:
             if len(shown) == 1
             else Cell(text.cut(", ".join(shown[:12]), 160), title=", ".join(shown)[:2000])
         )
-        rows.append((Cell(text.line(name)), only, _origin(name, origins, chain, varies=len(shown) > 1)))
+        origin = _made(name, chain) or _origin(name, origins, chain, varies=len(shown) > 1)
+        rows.append((Cell(text.line(name)), only, origin))
     return Table((Column("param"), Column("value"), Column("set in")), tuple(rows))
 
 
@@ -218,6 +219,50 @@ def _natural(found: Value) -> tuple[bool, float, str]:
     raw = found.value
     is_number = isinstance(raw, int | float)
     return not is_number, raw if is_number else 0.0, str(raw)
+
+
+def _made(name: str, chain: list[Spec]) -> Cell | None:
+    """Where a sweep or seeds set the param, over whatever the specs' own params say."""
+    sweep, values = _nearest(chain, "sweep")
+    if sweep and name in (swept := _swept(values)):
+        where = "swept here" if sweep is chain[0] else f"swept in {text.line(sweep.name)}"
+        return _listed(where, swept[name], sweep)
+    spec, seeds = _nearest(chain, "seeds")
+    if spec and name == "seed" and seeds:
+        where = "seeds" if spec is chain[0] else f"seeds of {text.line(spec.name)}"
+        counted = isinstance(seeds, int) and not isinstance(seeds, bool)
+        return _listed(where, list(range(min(seeds, 1000))) if counted else seeds, spec)
+    return None
+
+
+def _listed(where: str, values: Any, spec: Spec) -> Cell:
+    shown = ", ".join(text.value(value) for value in values[:50]) if isinstance(values, list) else ""
+    return Cell(
+        text.cut(text.line(f"{where}: {shown}" if shown else where), 120), title=spec.path, tone="best"
+    )
+
+
+def _nearest(chain: list[Spec], key: str) -> tuple[Spec | None, Any]:
+    """The nearest spec that has the key, and what it says; nothing where a nearer one drops it by null."""
+    spec = next((spec for spec in chain if key in spec.raw), None)
+    return (spec, spec.raw[key]) if spec and spec.raw[key] is not None else (None, None)
+
+
+def _swept(sweep: Any) -> dict[str, Any]:
+    """Param -> its values, of a sweep as a spec has it; a random one gives no list of values."""
+    if not isinstance(sweep, dict):
+        return {}
+    if isinstance(grid := sweep.get("grid"), dict):
+        return {str(name): values for name, values in grid.items()}
+    if isinstance(points := sweep.get("list"), list):
+        found: dict[str, list[Any]] = {}
+        for name, value in (item for point in points if isinstance(point, dict) for item in point.items()):
+            values = found.setdefault(str(name), [])
+            values += [] if value in values else [value]
+        return dict(found)
+    random = sweep.get("random")
+    space = random.get("space") if isinstance(random, dict) else None
+    return {str(name): ["at random"] for name in space} if isinstance(space, dict) else {}
 
 
 def _origin(name: str, origins: Mapping[str, Spec], chain: list[Spec], *, varies: bool) -> Cell:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modelbook.pages import changes, models, text
@@ -17,7 +18,9 @@ class Leader:
     """The best current run of a pipeline.
 
     Attributes:
-        delta: against the best of all runs older than it; `tone` says whether that is good.
+        delta: how far it is better than the best before it, when it is the best of all that ever were;
+            `tone` says whether that is good.
+        against, rival: in words what it is compared with: the best before it, or the best ever.
         spark: drawing of the best value over time.
     """
 
@@ -31,6 +34,8 @@ class Leader:
     spread: str
     delta: str
     tone: str
+    against: str
+    rival: Link | None
     spark: str
     runs: str
 
@@ -93,7 +98,7 @@ def _leader(index: Index, pipeline: PipelineInfo) -> Leader | None:
     if top is None:
         return None
     experiment = index.experiments.get(top.experiment)
-    change, tone = _delta(list(runs), top, info)
+    change, tone, against, rival = _against(runs, top, info)
     return Leader(
         pipeline=Link(
             text.line(pipeline.name) or "runs",
@@ -108,17 +113,32 @@ def _leader(index: Index, pipeline: PipelineInfo) -> Leader | None:
         spread=spread_text(current(index, experiment), info) if experiment else "",
         delta=change,
         tone=tone,
+        against=against,
+        rival=index.run_link(rival) if rival else None,
         spark=spark(text.slug(pipeline.name or "pipeline"), frontier(list(runs), info), info),
         runs=text.plural(len(alive), "current run"),
     )
 
 
-def _delta(runs: list[Run], top: Run, info: MetricInfo) -> tuple[str, str]:
+def _against(runs: Sequence[Run], top: Run, info: MetricInfo) -> tuple[str, str, str, Run | None]:
+    """(delta, tone, words, rival) of the best current run against all there ever were."""
+    ever = best(runs, info) or top
+    now, most = number(top, info.name), number(ever, info.name)
+    if now is None or most is None:
+        return "", "", "", None
+    if now != most:
+        return "", "", f"best ever {text.value(most, info)}, by", ever
     before = best([run for run in runs if run.date < top.date], info)
-    now, then = number(top, info.name), number(before, info.name) if before else None
-    if now is None or then is None:
-        return "", ""
-    return text.delta(now - then, info), TONES[better(now - then, info)]
+    then = number(before, info.name) if before else None
+    if before is None or then is None:
+        return "", "", "", None
+    change = now - then
+    return (
+        text.delta(change, info),
+        TONES[better(change, info)],
+        f"before {text.value(then, info)}, by",
+        before,
+    )
 
 
 def frontier(runs: list[Run], info: MetricInfo) -> list[float]:

@@ -34,7 +34,7 @@ class Tile:
     Attributes:
         environments: (environment, version) as declared.
         value: the headline metric of the version in force first, else of the newest, else of the candidate.
-        delta: against the version before it; `tone` says whether that is good.
+        delta: against the version `than`, the one before it; `tone` says whether that is good.
     """
 
     link: Link
@@ -46,6 +46,7 @@ class Tile:
     value: Cell
     delta: str
     tone: str
+    than: str
     versions: int
     missing: int
 
@@ -97,7 +98,7 @@ def tile(index: Index, model: Model) -> Tile:
     info = _headline(index, model)
     run = index.runs.get((version.run if version else model.candidate) or "")
     card = cards.card(model, version, run)
-    change, tone = _change(index, model, version, info)
+    change, tone, than = _change(index, model, version, info)
     return Tile(
         link=Link(text.line(model.name), model_href(model.name)),
         description=text.cut(text.line(model.info.description)),
@@ -108,6 +109,7 @@ def tile(index: Index, model: Model) -> Tile:
         value=_value(index, run, info),
         delta=change,
         tone=tone,
+        than=than,
         versions=len(model.versions),
         missing=len(card.missing),
     )
@@ -134,19 +136,20 @@ def _headline(index: Index, model: Model) -> MetricInfo | None:
 
 def _change(
     index: Index, model: Model, version: ModelVersion | None, info: MetricInfo | None
-) -> tuple[str, str]:
+) -> tuple[str, str, str]:
+    """(delta, tone, version it is against)."""
     if version is None or info is None:
-        return "", ""
+        return "", "", ""
     older = model.versions[model.versions.index(version) + 1 :]
     scores = [
-        score
+        (score, item.version)
         for item in (version, *older)
         if (run := index.runs.get(item.run)) and (score := number(run, info.name)) is not None
     ]
     if len(scores) < 2:
-        return "", ""
-    change = scores[0] - scores[1]
-    return text.delta(change, info), TONES[better(change, info)]
+        return "", "", ""
+    change = scores[0][0] - scores[1][0]
+    return text.delta(change, info), TONES[better(change, info)], text.line(scores[1][1])
 
 
 def _environments(model: Model) -> tuple[tuple[str, Link], ...]:

@@ -19,7 +19,7 @@ from modelbook.pages.cells import (
     runs_table,
 )
 from modelbook.pages.drawings import Drawing, drawings, run_lineage
-from modelbook.pages.index import Index, Link, model_href, models_of
+from modelbook.pages.index import Entry, Index, Link, model_href, models_of
 from modelbook.records import Artifact, Environment, Run, State
 
 FIRST_ROWS = 100
@@ -28,8 +28,13 @@ FIRST_ROWS = 100
 MOST_METRICS = 12
 """Metrics in sight on a run's page; the rest are one click away."""
 
-MOST_COMMITS = 20
-"""Commits listed on a run's page; a run that lives for a thousand commits is not a thousand times news."""
+MOST_COMMITS = 10
+"""Commits in sight on a run's page; a run that lives for a thousand commits is not a thousand times news."""
+
+MOST_FOLDED = 40
+"""Further commits that are folded away; the rest are only counted."""
+
+MOST_DATASETS = 8
 
 Read = Callable[[str], bytes | None]
 """Git blob id -> its content, or None when it cannot be read."""
@@ -61,7 +66,7 @@ class RunPage:
     id: str
     name: str
     headline: Fact | None
-    overview: tuple[tuple[str, Link], ...]
+    overview: tuple[Entry, ...]
     tags: tuple[str, ...]
     models: tuple[Link, ...]
     metrics: tuple[Fact, ...]
@@ -75,6 +80,7 @@ class RunPage:
     lineage: str
     command: str
     commits: tuple[Link, ...]
+    folded_commits: tuple[Link, ...]
     more_commits: int
     refs: tuple[str, ...]
     current: bool
@@ -106,6 +112,7 @@ def page(index: Index, run: Run, read: Read) -> RunPage:
     """One run."""
     info = index.headlines.get(run.pipeline)
     metrics = facts(index, run, by_weight(index, run), "m")
+    commits = tuple(index.commit_link(sha) for sha in run.commits[: MOST_COMMITS + MOST_FOLDED])
     headline = next((fact for fact in metrics if info and fact.name == text.line(info.name)), None)
     return RunPage(
         id=run.id,
@@ -127,26 +134,29 @@ def page(index: Index, run: Run, read: Read) -> RunPage:
         environments=tuple(_environment(item) for item in run.environments),
         lineage=run_lineage(index, run),
         command=recreate(run),
-        commits=tuple(index.commit_link(sha) for sha in run.commits[:MOST_COMMITS]),
-        more_commits=max(0, len(run.commits) - MOST_COMMITS),
+        commits=commits[:MOST_COMMITS],
+        folded_commits=commits[MOST_COMMITS:],
+        more_commits=len(run.commits) - len(commits),
         refs=run.refs,
         current=run.id in index.current,
     )
 
 
-def _overview(index: Index, run: Run) -> tuple[tuple[str, Link], ...]:
+def _overview(index: Index, run: Run) -> tuple[Entry, ...]:
     spent = sum(item.seconds or 0.0 for item in run.environments)
-    data = [index.dataset_link(item.name) for item in run.datasets]
-    rows = [
+    rows = (
         ("experiment", index.experiment_link(run.experiment)),
         ("pipeline", Link(run.pipeline, f"experiments/index.html#{text.slug(run.pipeline or 'pipeline')}")),
         ("first commit", index.commit_link(run.commit)),
         ("date", Link(text.day(run.date), title=run.date)),
         ("author", Link(run.author)),
         ("wall time", Link(text.duration(spent or None))),
-        *(("dataset", link) for link in data[:5]),
-    ]
-    return tuple((name, link) for name, link in rows if link.text)
+    )
+    data = tuple(index.dataset_link(item.name) for item in run.datasets[:MOST_DATASETS])
+    more = len(run.datasets) - len(data)
+    data += (Link(f"{more} more", "datasets/index.html"),) if more > 0 else ()
+    named: Entry = ("datasets" if len(data) > 1 else "dataset", data)
+    return (*((name, link) for name, link in rows if link.text), *((named,) if data else ()))
 
 
 def _artifacts(artifacts: Sequence[Artifact]) -> Table:
