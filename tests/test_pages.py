@@ -163,6 +163,18 @@ def test_hashes_are_short_and_whole_on_demand(made: dict[str, pages.Page]) -> No
     assert (len(facts["MD5"].text), facts["MD5"].title) == (12, sample.DATASETS[0].md5)
 
 
+def test_a_version_names_its_file_and_where_it_is_in_force(made: dict[str, pages.Page]) -> None:
+    facts = dict(context(made, "models/flight-delay/v1.1.0/index.html").facts)
+    assert facts["artifact"].text == "results/gbm/model.skops"
+    assert facts["MD5"].text == sample.digest("modelgbm", 12)
+    assert (facts["size"].text, facts["in force in"].text) == ("346 kB", "staging")
+
+
+def test_current_runs_of_an_experiment_come_first(made: dict[str, pages.Page]) -> None:
+    rows = context(made, "experiments/gbm/index.html").runs.rows
+    assert [(row[0].text, row[0].badge) for row in rows][-2:] == [("gbm", ""), ("gbm-old", "earlier")]
+
+
 def test_a_model_says_which_version_it_gained_on(made: dict[str, pages.Page]) -> None:
     model = msgspec.structs.replace(sample.MODEL, environments=(("prod", "v1.1.0"),))
     found = msgspec.structs.replace(sample.catalog().models[0], info=model)

@@ -177,11 +177,21 @@ def page(index: Index, item: Experiment) -> ExperimentPage:
         best_run=index.run_link(run) if run else None,
         spread=spread_text(current(index, item), info),
         params=_params(current(index, item), chain),
-        runs=runs_table(index, runs[:MOST_RUNS], info),
+        runs=_marked(runs_table(index, runs[:MOST_RUNS], info), runs, set(item.current)),
         more_runs=max(0, len(runs) - MOST_RUNS),
         chart=history(index, item, info) if info else "",
         card=tuple(section for section in cards.sections(spec) if not section.missing),
     )
+
+
+def _marked(table: Table, runs: list[Run], current: set[str]) -> Table:
+    """The table with the current runs first and a word for the others, where there are both."""
+    pairs = list(zip(runs, table.rows, strict=False))
+    if not current or all(run.id in current for run, _ in pairs):
+        return table
+    now = [row for run, row in pairs if run.id in current]
+    old = [(replace(row[0], badge="earlier"), *row[1:]) for run, row in pairs if run.id not in current]
+    return replace(table, rows=(*now, *old))
 
 
 def _facts(index: Index, item: Experiment) -> tuple[tuple[str, Link], ...]:

@@ -23,7 +23,7 @@ from modelbook.pages.cells import (
 from modelbook.pages.index import Index, Link, better, model_href, number
 from modelbook.records import MetricInfo, Model, ModelVersion, Run
 
-MOST_METRICS = 20
+MOST_METRICS = 12
 """Metrics on a model card; the run's page has all of them."""
 
 
@@ -80,6 +80,7 @@ class ModelPage:
     run_id: str
     reason: str
     metrics: tuple[Fact, ...]
+    more_metrics: int
     params: tuple[Fact, ...]
     data: tuple[Link, ...]
     sections: tuple[cards.Section, ...]
@@ -174,7 +175,7 @@ def page(index: Index, model: Model, version: ModelVersion | None = None) -> Mod
         name=text.line(model.name),
         version=text.line(version.version) if version else "",
         description=model.info.description,
-        facts=_facts(index, model, version),
+        facts=_facts(index, model, version, run if version else None),
         environments=_environments(model),
         versions=_versions(index, model),
         candidate=index.run_link(candidate) if candidate and not version else None,
@@ -185,6 +186,7 @@ def page(index: Index, model: Model, version: ModelVersion | None = None) -> Mod
         reason=text.line((subject.reason or "") if subject else "")
         or ("" if run else "no run of it is in the history"),
         metrics=facts(index, run, by_weight(index, run)[:MOST_METRICS], "m") if run else (),
+        more_metrics=max(0, len(run.metrics) - MOST_METRICS) if run else 0,
         params=facts(index, run, run.params, "p") if run else (),
         data=tuple(index.dataset_link(item.name) for item in run.datasets) if run else (),
         sections=card.sections,
@@ -193,21 +195,37 @@ def page(index: Index, model: Model, version: ModelVersion | None = None) -> Mod
     )
 
 
-def _facts(index: Index, model: Model, version: ModelVersion | None) -> tuple[tuple[str, Link], ...]:
+def _facts(
+    index: Index, model: Model, version: ModelVersion | None, run: Run | None
+) -> tuple[tuple[str, Link], ...]:
     info = model.info
     rows = [
         ("owner", Link(info.owner)),
         ("pipeline", Link(info.pipeline, f"experiments/index.html#{text.slug(info.pipeline or 'pipeline')}")),
-        ("artifact", Link(info.artifact)),
+        *_artifact(info.artifact, run),
     ]
     if version:
+        state = _state(version)
         rows += [
+            ("in force in", Link(state if state != DASH else "no environment")),
             ("registered", Link(text.day(version.date), title=version.date)),
             ("by", Link(version.author)),
             ("commit", index.commit_link(version.commit) if version.commit else Link("")),
             ("tag", Link(version.tag or "")),
         ]
     return tuple((name, link) for name, link in rows if link.text)
+
+
+def _artifact(pattern: str, run: Run | None) -> list[tuple[str, Link]]:
+    """The model's file: as declared, and of a version with its hash and size."""
+    path = pattern.replace("${run}", run.name) if run else pattern
+    found = next((item for item in run.artifacts if item.path == path), None) if run else None
+    md5 = (found.md5 if found else None) or ""
+    return [
+        ("artifact", Link(text.line(path))),
+        ("MD5", Link(md5[:12], title=md5)),
+        ("size", Link(text.size(found.size if found else None))),
+    ]
 
 
 def _versions(index: Index, model: Model) -> Table:
