@@ -18,7 +18,19 @@ from modelbook.pages import changes, commits, experiments, home, models, runs, t
 from modelbook.pages.cells import Cell, recreate
 from modelbook.pages.drawings import drawings
 from modelbook.pages.index import Index, Link, best, seed_groups, spread
-from modelbook.records import Catalog, Dataset, MetricInfo, Plot, Project, Run, Spec, State, Value
+from modelbook.records import (
+    Catalog,
+    Dataset,
+    MetricInfo,
+    ModelInfo,
+    Plot,
+    Project,
+    Run,
+    Snapshot,
+    Spec,
+    State,
+    Value,
+)
 
 AUC = MetricInfo(name="auc", direction="maximize", format=".3f")
 
@@ -364,6 +376,20 @@ def test_a_new_run_that_is_not_the_best_is_no_setback(made: dict[str, pages.Page
     index = Index(later(new))
     (item,) = changes.rows(index, changes.History(index))[0].headlines
     assert (item.says, item.run.text, item.value.text, item.value.delta) == ("new", "late", "0.6000", "")
+
+
+def test_a_promotion_is_a_change() -> None:
+    def at(**more: Any) -> Snapshot:
+        project = Project(name="p", models=(ModelInfo(name="m", **more),))
+        return Snapshot(commit=sample.COMMITS[0], project=project)
+
+    one = at(versions=(("v1", "a"),), environments=(("dev", "v1"),))
+    two = at(versions=(("v1", "a"), ("v2", "b")), environments=(("prod", "v2"),))
+    assert changes.registry(None, one) == ("m v1 in dev", "m v1 registered")
+    assert changes.registry(one, two) == ("m v2 in prod", "m v2 registered", "m out of dev")
+    assert changes.registry(two, two) == ()
+    many = at(versions=tuple((f"v{number}", "a") for number in range(9)))
+    assert changes.registry(None, many)[-1] == "3 more model changes"
 
 
 def test_many_commits_keep_the_list_short() -> None:

@@ -14,6 +14,9 @@ from modelbook.records import MetricInfo, Run, Snapshot
 MOST_ROWS = 200
 """Commits on the changes page; older ones keep their own pages, which every newer one leads to."""
 
+MOST_PHRASES = 6
+"""Changes to models that a commit's line names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Headline:
@@ -36,7 +39,7 @@ class Row:
     """A commit in the list.
 
     Attributes:
-        changed: whether it made a run, or took one away, or changed data, specs or a problem.
+        changed: whether it made a run, or took one away, or changed data, specs or models.
         words: what it changed, a few short phrases.
         headlines: of each pipeline, the best run that it made or changed.
     """
@@ -106,6 +109,7 @@ def _row(index: Index, history: History, snapshot: Snapshot) -> Row:
     changed, added, removed = history.pairs(snapshot)
     base = history.base(snapshot)
     words = summary(changed, added, removed, data(base, snapshot), specs(base, snapshot))
+    words += registry(base, snapshot)
     commit = snapshot.commit
     return Row(
         link=index.commit_link(commit.sha),
@@ -170,6 +174,30 @@ def _headline(
         tone = TONES[better(now - then, info)]
         shown = replace(shown, delta=text.delta(now - then, info), delta_tone=tone, title=title)
     return Headline(says, index.run_link(made), text.line(info.name), shown)
+
+
+def registry(base: Snapshot | None, head: Snapshot) -> tuple[str, ...]:
+    """What a commit did to registered models, a short phrase each."""
+    old, new = (_registered(snapshot) for snapshot in (base, head))
+    phrases = []
+    for (name, kind, key), value in sorted(new.items()):
+        if old.get((name, kind, key)) != value:
+            says = {"version": f"{name} {key} registered", "environment": f"{name} {value} in {key}"}[kind]
+            phrases.append(text.line(says))
+    for name, kind, key in sorted(old.keys() - new.keys()):
+        says = {"version": f"{name} {key} withdrawn", "environment": f"{name} out of {key}"}[kind]
+        phrases.append(text.line(says))
+    more = len(phrases) - MOST_PHRASES
+    return (*phrases[:MOST_PHRASES], *((f"{more} more model changes",) if more > 0 else ()))
+
+
+def _registered(snapshot: Snapshot | None) -> dict[tuple[str, str, str], str]:
+    """(model, `version` or `environment`, its name) -> run or version."""
+    models = snapshot.project.models if snapshot and snapshot.project else ()
+    found = {(item.name, "version", version): run for item in models for version, run in item.versions}
+    return found | {
+        (item.name, "environment", name): version for item in models for name, version in item.environments
+    }
 
 
 def data(base: Snapshot | None, head: Snapshot) -> tuple[diff.DatasetChange, ...]:

@@ -19,7 +19,7 @@ from modelbook.pages.cells import (
     link_cell,
     metric_columns,
 )
-from modelbook.pages.changes import History, data, specs, summary
+from modelbook.pages.changes import History, data, registry, specs, summary
 from modelbook.pages.index import Entry, Index, Link
 from modelbook.records import WORKSPACE, Dataset, MetricInfo, Run, Snapshot, Value
 
@@ -115,7 +115,7 @@ def page(index: Index, history: History, snapshot: Snapshot) -> CommitPage:
         refs=tuple(map(text.line, commit.refs)),
         base=index.commit_link(base.commit.sha) if base else None,
         children=tuple(index.commit_link(sha) for sha in history.children.get(commit.sha, ())[:10]),
-        words=summary(changed, added, removed, datasets, files),
+        words=summary(changed, added, removed, datasets, files) + registry(base, snapshot),
         results=_results(index, [*changed, *((None, run) for run in added)]),
         params=_params(index, changed),
         removed=_removed(index, removed),
