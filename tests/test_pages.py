@@ -194,6 +194,22 @@ def test_a_model_says_which_version_it_gained_on(made: dict[str, pages.Page]) ->
     assert (tile.delta, tile.than) == ("+0.0534", "v1.0.0")
 
 
+def test_home_says_what_head_is_though_a_side_branch_is_newer() -> None:
+    catalog = sample.catalog()
+    older = msgspec.structs.replace(catalog, head=catalog.snapshots[1].commit.sha)
+    head = home.page(Index(older), ()).head
+    assert head is not None
+    assert head.text == catalog.snapshots[1].commit.short
+
+
+def test_home_shows_the_best_ever_where_no_current_run_has_the_metric() -> None:
+    catalog = sample.catalog()
+    gone = tuple(msgspec.structs.replace(item, current=()) for item in catalog.experiments)
+    leader = home.page(Index(msgspec.structs.replace(catalog, experiments=gone)), ()).leaders[0]
+    assert leader.runs == "no current run has a value: the best ever"
+    assert leader.value.text
+
+
 def test_home_lists_only_commits_that_changed_something(made: dict[str, pages.Page]) -> None:
     rows = context(made, "index.html").changes
     assert rows

@@ -15,7 +15,7 @@ from modelbook.records import MetricInfo, PipelineInfo, Run
 
 @dataclass(frozen=True, slots=True)
 class Leader:
-    """The best current run of a pipeline.
+    """The best current run of a pipeline, or its best ever where no current run has the metric.
 
     Attributes:
         delta: how far it is better than the best before it, when it is the best of all that ever were;
@@ -59,7 +59,7 @@ class HomePage:
 def page(index: Index, rows: tuple[changes.Row, ...]) -> HomePage:
     """The front page, with the newest of the changes that `rows` lists."""
     catalog = index.catalog
-    head = catalog.snapshots[0].commit if catalog.snapshots else None
+    head = index.commit(catalog.head)
     return HomePage(
         name=text.line(catalog.project.name),
         description=catalog.project.description,
@@ -93,8 +93,10 @@ def _leader(index: Index, pipeline: PipelineInfo) -> Leader | None:
     runs = index.runs_of_pipeline.get(pipeline.name, ())
     if info is None or not runs:
         return None
-    alive = [run for run in runs if run.id in index.current] or list(runs)
+    alive = [run for run in runs if run.id in index.current]
     top = best(alive, info)
+    held = text.plural(len(alive), "current run") if top else "no current run has a value: the best ever"
+    top = top or best(runs, info)
     if top is None:
         return None
     experiment = index.experiments.get(top.experiment)
@@ -116,7 +118,7 @@ def _leader(index: Index, pipeline: PipelineInfo) -> Leader | None:
         against=against,
         rival=index.run_link(rival) if rival else None,
         spark=spark(text.slug(pipeline.name or "pipeline"), frontier(list(runs), info), info),
-        runs=text.plural(len(alive), "current run"),
+        runs=held,
     )
 
 
