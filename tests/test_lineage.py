@@ -201,17 +201,26 @@ def test_items_of_a_stage_become_one_with_what_they_make() -> None:
     )
     short = lineage.by_stage(graph)
     assert {found.id: found.label for found in short.nodes} == {
-        "artifact:out/*/model": "out/*/model (2)",
+        "artifact:out/*/model of sub/dvc.yaml:train": "out/*/model (2)",
         "data:raw": "raw",
         "model:m@v1.0.0": "m@v1.0.0",
         "stage:solo@x": "solo@x",
         "stage:sub/dvc.yaml:train": "sub/dvc.yaml:train (2)",
     }
     assert short.edges == (
-        ("artifact:out/*/model", "model:m@v1.0.0"),
+        ("artifact:out/*/model of sub/dvc.yaml:train", "model:m@v1.0.0"),
         ("data:raw", "stage:sub/dvc.yaml:train"),
-        ("stage:sub/dvc.yaml:train", "artifact:out/*/model"),
+        ("stage:sub/dvc.yaml:train", "artifact:out/*/model of sub/dvc.yaml:train"),
     )
+
+
+def test_two_stages_with_like_results_stay_two() -> None:
+    stages = [f"stage:{stage}@{item}" for stage in ("one", "two") for item in ("a", "b", "c", "d")]
+    made = {stage: f"artifact:out/{stage[-1]}{stage[6]}/model" for stage in stages}
+    made["stage:one@c"], made["stage:two@d"] = "artifact:out/c/model", "artifact:out/d/model"
+    graph = Graph(nodes=tuple(map(node, [*stages, *made.values()])), edges=tuple(sorted(made.items())))
+    owners = [target.rpartition(" of ")[2] for _source, target in lineage.by_stage(graph).edges]
+    assert {"one", "two"} == set(owners)
 
 
 def test_items_that_feed_each_other_stay_apart() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 
 from modelbook._paths import Owners, parents
@@ -112,30 +112,38 @@ def by_stage(graph: Graph) -> Graph:
             items.setdefault(node.label.partition("@")[0], []).append(node.id)
     joint = {stage: group for group, stages in items.items() if len(stages) > 1 for stage in stages}
     by_id = {node.id: node for node in graph.nodes}
-    home = {stage: f"stage:{group}" for stage, group in joint.items()}
+    home = {stage: (f"stage:{group}", group) for stage, group in joint.items()}
     for source, target in graph.edges:
         if source in joint and by_id[target].kind == "artifact":
-            home[target] = f"artifact:{_starred(by_id[target].label, by_id[source].label)}"
-    merged: dict[str, list[Node]] = {}
+            starred = _starred(by_id[target].label, by_id[source].label)
+            home[target] = (f"artifact:{starred} of {joint[source]}", starred)
+    return _merged(graph, home)
+
+
+def _merged(graph: Graph, home: Mapping[str, tuple[str, str]]) -> Graph:
+    """The graph with nodes made one: node -> (id, label) of what it becomes a part of."""
+    members: dict[str, list[Node]] = {}
     for node in graph.nodes:
-        merged.setdefault(home.get(node.id, node.id), []).append(node)
-    edges = {(home.get(a, a), home.get(b, b)) for a, b in graph.edges}
-    edges = {(a, b) for a, b in edges if a != b}
-    nodes = tuple(_merged(key, merged[key]) for key in sorted(merged))
-    return Graph(nodes=nodes, edges=tuple(sorted(edges))) if _flows(edges) else graph
+        members.setdefault(home.get(node.id, (node.id, ""))[0], []).append(node)
+    where = {node.id: key for key, nodes in members.items() for node in nodes}
+    edges = {(where[a], where[b]) for a, b in graph.edges if where[a] != where[b]}
+    if not _flows(edges):
+        return graph
+    nodes = tuple(_joint(key, members[key], home) for key in sorted(members))
+    return Graph(nodes=nodes, edges=tuple(sorted(edges)))
+
+
+def _joint(key: str, nodes: Sequence[Node], home: Mapping[str, tuple[str, str]]) -> Node:
+    first = nodes[0]
+    if first.id not in home:
+        return first
+    label = home[first.id][1] + (f" ({len(nodes)})" if len(nodes) > 1 else "")
+    return Node(id=key, kind=first.kind, label=label, detail=first.detail)
 
 
 def _starred(path: str, address: str) -> str:
     """An item's path with the item's name as `*`."""
     return path.replace(address.partition("@")[2], "*")
-
-
-def _merged(key: str, nodes: Sequence[Node]) -> Node:
-    if len(nodes) == 1 and key == nodes[0].id:
-        return nodes[0]
-    name = key.partition(":")[2]
-    label = name if len(nodes) == 1 else f"{name} ({len(nodes)})"
-    return Node(id=key, kind=nodes[0].kind, label=label, detail=nodes[0].detail)
 
 
 def _flows(edges: Iterable[tuple[str, str]]) -> bool:
