@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 
@@ -142,8 +143,9 @@ def _joint(key: str, nodes: Sequence[Node], home: Mapping[str, tuple[str, str]])
 
 
 def _starred(path: str, address: str) -> str:
-    """An item's path with the item's name as `*`."""
-    return path.replace(address.partition("@")[2], "*")
+    """An item's path with the item's name, where it stands as a word, as `*`."""
+    item = re.escape(address.partition("@")[2])
+    return re.sub(rf"(?<![A-Za-z0-9]){item}(?![A-Za-z0-9])", "*", path) if item else path
 
 
 def _flows(edges: Iterable[tuple[str, str]]) -> bool:
