@@ -16,7 +16,7 @@ import modelbook
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "modelbook"
 
-MACHINE_PATHS = re.compile(r"(?<![\w.:/-])/(?:work|root|home/\w+|Users/\w+)/(?=[\w.])")
+MACHINE_PATHS = re.compile(r"(?<![\w.:/-])/(?:work|mnt|root|home/\w+|Users/\w+)/(?=[\w.])")
 INDEX_ADDRESSES = re.compile(
     r"--(?:extra-)?index-url|--find-links|\bindex-url\s*=|https?://[\w.-]*(?:pypi|pythonhosted|npmjs|yarnpkg)\.\w+|"
     r"https?://[\w.-]+/(?:simple|repository)/"
@@ -67,7 +67,7 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
     assert not faults, "\n".join(faults)
 
 
-@pytest.mark.parametrize("text", ["cd /work/main", "path = '/root/x'", '"/home/ada/x"', "(/Users/ada/x)"])
+@pytest.mark.parametrize("text", ["cd /mnt/disk", "path = '/root/x'", '"/home/ada/x"', "(/Users/ada/x)"])
 def test_a_machine_path_is_found(text: str) -> None:
     assert MACHINE_PATHS.search(text)
 
