@@ -56,6 +56,12 @@ class GitRepo:
         """A plain tag."""
         self.ref(f"refs/tags/{name}", sha)
 
+    def annotate(self, name: str, sha: str, *, author: str = "Ada") -> None:
+        """An annotated tag, a minute after whatever came before it."""
+        self._clock += 60
+        who = pygit2.Signature(author, "ada@example.org", self._clock, 60)
+        self.git.create_tag(name, pygit2.Oid(hex=sha), pygit2.enums.ObjectType.COMMIT, who, name)
+
     def ref(self, name: str, sha: str) -> None:
         """Any ref."""
         self.git.references.create(name, sha, force=True)

@@ -219,7 +219,7 @@ def test_one_bad_file_hides_nothing_else(tmp_path: Path) -> None:
             "e/dvc.yaml": "stages:\n  none:\n  ok: {cmd: x}\n",
             "f/dvc.lock": b"\xff\x00",
         },
-        links={"g/dvc.yaml": "../dvc.yaml"},
+        links={"g/dvc.yaml": "../../dvc.yaml"},
     )
     snapshot = head(repo)
     assert [stage.address for stage in snapshot.stages] == ["train", "e/dvc.yaml:ok"]

@@ -18,7 +18,7 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("errors", "_paths"),
     ("_process",),
     ("spec", "records"),  # wishes: what people write; facts: what history says
-    ("history", "stages", "runner"),
+    ("history", "stages", "runner", "registry"),
     ("catalog", "lineage", "diff", "cards", "charts"),
     ("pages",),
     ("site", "scaffold"),
@@ -26,7 +26,7 @@ STOREYS: tuple[tuple[str, ...], ...] = (
 )
 FLOORS = {room: floor for floor, rooms in enumerate(STOREYS) for room in rooms}
 
-PURE = {"errors", "_paths", "records", "catalog", "lineage", "diff", "cards", "charts", "pages"}
+PURE = {"errors", "_paths", "records", "registry", "catalog", "lineage", "diff", "cards", "charts", "pages"}
 """Rooms that take plain values and return plain values."""
 
 IMPURE_MODULES = (

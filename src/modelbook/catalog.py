@@ -18,18 +18,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from modelbook import registry
 from modelbook._paths import Owners, inside
 from modelbook.errors import ModelbookError
 from modelbook.records import (
     Catalog,
-    Commit,
     Dataset,
     Environment,
     Experiment,
+    ExperimentRef,
     MetricInfo,
     Model,
-    ModelInfo,
-    ModelVersion,
     Problem,
     Project,
     Record,
@@ -52,6 +51,9 @@ _DOWN = """
     loss logloss error err errors rmse mse mae mape mdape smape rmsle msle nll brier perplexity ppl wer cer
     ece deviance residual residuals fpr fnr
 """
+_LONGEST_EXPERIMENT = 1_000
+"""Commits between an experiment and its baseline: one, or one for each checkpoint of old DVC versions."""
+
 _TOKENS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z0-9]+")
 
 
@@ -99,8 +101,8 @@ class Ranking(Record, frozen=True, kw_only=True):
 def build(history: History) -> Catalog:
     """Everything a history says, each run once. Deterministic: the same history gives the same value."""
     project = _project(history)
-    runs = _runs(history.snapshots, project.name)
-    by_id = {run.id: run for run in runs}
+    runs = _labelled(_runs(history.snapshots, project.name), history)
+    registered = registry.models(project, history.snapshots, history.head, history.tags, runs)
     metrics = _metric_infos(project, runs)
     head = next((s for s in history.snapshots if s.commit.sha == history.head), None)
     current = {run.id for run in runs if history.head in run.commits}
@@ -110,12 +112,10 @@ def build(history: History) -> Catalog:
         snapshots=history.snapshots,
         runs=runs,
         experiments=_experiments(history.snapshots, runs, current, head),
-        models=tuple(
-            _model(info, project, history.snapshots, by_id, current, metrics) for info in project.models
-        ),
+        models=tuple(_with_candidate(model, project, runs, current, metrics) for model in registered.models),
         datasets=_datasets(history.snapshots),
         metrics=metrics,
-        problems=_problems(history),
+        problems=(*_problems(history), *registered.problems),
     )
 
 
@@ -226,6 +226,39 @@ def _runs(snapshots: Sequence[Snapshot], project: str) -> tuple[Run, ...]:
     )
 
 
+def _labelled(runs: tuple[Run, ...], history: History) -> tuple[Run, ...]:
+    """The runs that DVC's experiments brought, with the names and baselines of those.
+
+    A folder's run, which has no name of its own, takes the experiment's.
+    """
+    brought = _brought(history)
+    return tuple(
+        msgspec.structs.replace(
+            run,
+            label=ref.name,
+            baseline=ref.baseline,
+            name=ref.name if all(stage.item is None for stage in run.stages) else run.name,
+        )
+        if (ref := brought.get(run.commit))
+        else run
+        for run in runs
+    )
+
+
+def _brought(history: History) -> dict[str, ExperimentRef]:
+    """Commit -> its experiment: that of each ref, and of the commits between it and its baseline."""
+    parents = {snapshot.commit.sha: snapshot.commit.parents for snapshot in history.snapshots}
+    found: dict[str, ExperimentRef] = {}
+    for ref in history.experiments:
+        line = [ref.commit]
+        while line[-1] in parents and line[-1] != ref.baseline and len(line) < _LONGEST_EXPERIMENT:
+            line.append(next(iter(parents[line[-1]]), ""))
+        own = line[:-1] if line[-1] == ref.baseline else line[:1]
+        for sha in own:
+            found.setdefault(sha, ref)
+    return found
+
+
 def _run_id(group: _Group) -> str:
     digests = sorted({stage.lock for stage in group.stages if stage.lock})
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()[:12]
@@ -254,11 +287,16 @@ def _groups(stages: Sequence[Stage], project: str) -> list[_Group]:
     rest: dict[str, list[int]] = {}
     for number, stage in enumerate(made):
         if number not in used:
-            rest.setdefault(stage.file, []).append(number)
+            rest.setdefault(_home(stage), []).append(number)
     for file, own in rest.items():
         above = {number for number in _upstream(own, feeds) if made[number].item is None}
         groups.append(_group(_folder_name(file, project), file, own, above, made, feeds, item=False))
     return groups
+
+
+def _home(stage: Stage) -> str:
+    """The file whose stages are one run; the stage files of old DVC versions are one pipeline together."""
+    return stage.file if stage.file.endswith("dvc.yaml") else "Dvcfile"
 
 
 def _group(
@@ -494,62 +532,21 @@ def _experiment(name: str, spec: Spec | None, runs: Sequence[Run], current: set[
     )
 
 
-def _model(
-    info: ModelInfo,
+def _with_candidate(
+    model: Model,
     project: Project,
-    snapshots: Sequence[Snapshot],
-    runs: Mapping[str, Run],
+    runs: Iterable[Run],
     current: set[str],
     metrics: Sequence[MetricInfo],
 ) -> Model:
-    first = _first_declared(info.name, snapshots)
-    versions = [_version(info, version, run, first, runs) for version, run in info.versions]
-    versions.sort(key=lambda version: _natural(version.version), reverse=True)
+    """The model with the best current run of its pipeline, if that can be told."""
+    info = model.info
     headline = next((pipe.metric for pipe in project.pipelines if pipe.name == info.pipeline), "")
     measure = next((metric for metric in metrics if metric.name == headline), None)
-    mine = [run for run in runs.values() if run.id in current and run.pipeline == info.pipeline]
+    mine = [run for run in runs if run.id in current and run.pipeline == info.pipeline]
     ranking = rank(mine, measure) if measure and measure.direction else None
-    return Model(
-        name=info.name,
-        info=info,
-        versions=tuple(versions),
-        candidate=ranking.ranked[0].run.id if ranking and ranking.ranked else None,
-    )
-
-
-def _first_declared(model: str, snapshots: Sequence[Snapshot]) -> dict[tuple[str, str], Commit]:
-    """The oldest commit that declares each (version, run) of a model."""
-    first: dict[tuple[str, str], Commit] = {}
-    for snapshot in reversed(snapshots):
-        for info in snapshot.project.models if snapshot.project else ():
-            if info.name == model:
-                for pair in info.versions:
-                    first.setdefault(pair, snapshot.commit)
-    return first
-
-
-def _version(
-    info: ModelInfo,
-    version: str,
-    run: str,
-    first: Mapping[tuple[str, str], Commit],
-    runs: Mapping[str, Run],
-) -> ModelVersion:
-    commit = first.get((version, run), Commit(sha=""))
-    return ModelVersion(
-        version=version,
-        run=run,
-        commit=commit.sha,
-        date=commit.date,
-        author=commit.author,
-        environments=tuple(sorted(name for name, at in info.environments if at == version)),
-        reason=None if run in runs else f"run {run} is in no commit of this history",
-    )
-
-
-def _natural(text: str) -> list[tuple[int, int, str]]:
-    parts = re.split(r"(\d+)", text)
-    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts]
+    best_run = ranking.ranked[0].run.id if ranking and ranking.ranked else None
+    return msgspec.structs.replace(model, candidate=best_run)
 
 
 def _datasets(snapshots: Sequence[Snapshot]) -> tuple[Dataset, ...]:

@@ -58,6 +58,31 @@ class Commit(Record, frozen=True, kw_only=True):
         return self.sha if self.sha == WORKSPACE else self.sha[:7]
 
 
+class Tag(Record, frozen=True, kw_only=True):
+    """A Git tag.
+
+    Attributes:
+        name: without `refs/tags/`. commit: what it leads to.
+        annotated: it is an object of its own, with a tagger and a time; `date`, `author` and `time` (seconds
+            since 1970, what tags are ordered by) are then its own, else its commit's.
+    """
+
+    name: str
+    commit: str
+    annotated: bool = False
+    date: str = ""
+    author: str = ""
+    time: int = 0
+
+
+class ExperimentRef(Record, frozen=True, kw_only=True):
+    """What `dvc exp run` keeps: a commit under a name of its own, made on top of the commit `baseline`."""
+
+    name: str
+    commit: str
+    baseline: str
+
+
 class Value(Record, frozen=True, kw_only=True):
     """One param or metric: a leaf of a file.
 
@@ -252,11 +277,12 @@ class PipelineInfo(Record, frozen=True, kw_only=True):
 
 
 class ModelInfo(Record, frozen=True, kw_only=True):
-    """A model as declared in `mlproject.yaml`.
+    """A model as declared in `mlproject.yaml`, in the `artifacts:` of a dvc.yaml or in GTO's artifacts.yaml.
 
     Attributes:
         artifact: path of the model file, with `${run}` where the run's name stands.
         versions: (version, run id) in file order. environments: (environment, version).
+        file: where it is declared, empty when only tags speak of it. type: DVC's word, such as `model`.
     """
 
     name: str
@@ -266,6 +292,9 @@ class ModelInfo(Record, frozen=True, kw_only=True):
     owner: str = ""
     versions: tuple[tuple[str, str], ...] = ()
     environments: tuple[tuple[str, str], ...] = ()
+    file: str = ""
+    type: str = "model"
+    labels: tuple[str, ...] = ()
 
 
 class Project(Record, frozen=True, kw_only=True):
@@ -320,6 +349,7 @@ class Snapshot(Record, frozen=True, kw_only=True):
     Attributes:
         params: the values of the params files themselves, as DVC's `params show` reads them; what a run was
             made with is in its stages.
+        models: what the `artifacts:` of dvc.yaml files and GTO's artifacts.yaml declare, of every type.
     """
 
     commit: Commit
@@ -332,6 +362,7 @@ class Snapshot(Record, frozen=True, kw_only=True):
     artifacts: tuple[Artifact, ...] = ()
     datasets: tuple[Dataset, ...] = ()
     environments: tuple[Environment, ...] = ()
+    models: tuple[ModelInfo, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
@@ -345,6 +376,8 @@ class Run(Record, frozen=True, kw_only=True):
         commits: every commit that holds it, oldest first; refs: every ref whose tip holds it.
         commit: the oldest of them, where its values were read; date and author are that commit's.
         stages: in the order they ran (dependencies first), shared upstream stages included.
+        label: the name DVC gave the experiment ref that brought it (`lucky-fox`), or empty.
+        baseline: the commit that experiment started from.
     """
 
     id: str
@@ -365,6 +398,8 @@ class Run(Record, frozen=True, kw_only=True):
     datasets: tuple[Dataset, ...] = ()
     environments: tuple[Environment, ...] = ()
     spec: Spec | None = None
+    label: str = ""
+    baseline: str = ""
 
     def metric(self, name: str) -> Value | None:
         """The metric of that name, or None."""
@@ -400,8 +435,9 @@ class ModelVersion(Record, frozen=True, kw_only=True):
     """A registered version of a model.
 
     Attributes:
-        run: the id it was registered with, whether or not a run of that id exists.
-        commit, date, author: where it was first declared.
+        run: the id it was registered with, whether or not a run of that id exists; for a version that only a
+            tag registers, the run whose artifact its commit holds, empty when that cannot be told.
+        commit, date, author: where it was first declared; for a tag, its commit, and who tagged it when.
         environments: those that this version is in force in.
         reason: what is wrong with it (the run is in no history), or None.
     """

@@ -239,6 +239,8 @@ def _run_json(run: Run) -> dict[str, Any]:
         "date": run.date,
         "author": run.author,
         "tags": list(run.tags),
+        "label": run.label or None,
+        "baseline": run.baseline or None,
         "stages": [stage.address for stage in run.stages],
         **_facts_json(run, run.commit),
     }
@@ -270,6 +272,8 @@ def _model_json(model: Model) -> dict[str, Any]:
     keys = ("version", "run", "tag", "commit", "date", "author", "deprecated", "reason")
     return {
         "name": model.name,
+        "path": model.info.artifact or None,
+        "type": model.info.type or None,
         "versions": [{key: getattr(version, key) for key in keys} for version in model.versions],
         "environments": dict(sorted(model.info.environments)),
         "candidate": model.candidate,
@@ -462,15 +466,19 @@ def _print_stages(console: Any, found: Snapshot | Run) -> None:
 def _print_models(catalog: Catalog) -> None:
     console = _console()
     if not catalog.models:
-        console.print("No models are declared: add `models:` to mlproject.yaml.")
+        console.print(
+            "No models: add `models:` to mlproject.yaml or `artifacts:` to dvc.yaml, or tag one: NAME@v1.0.0."
+        )
         return
     table = _table("model", "version", "run", "environments", "since", "by")
     for model in catalog.models:
         for version in model.versions:
             places = ", ".join(version.environments)
             note = f" ({version.reason})" if version.reason else ""
+            places += " deprecated" if version.deprecated else ""
             since = f"{version.date[:10]} {_short(version.commit)}"
-            _row(table, model.name, version.version, version.run + note, places, since, version.author)
+            what = (version.run + note).strip()
+            _row(table, model.name, version.version, what, places.strip(), since, version.author)
         if not model.versions:
             _row(table, model.name, "no version", model.candidate or "", "", "", "")
     console.print(table)

@@ -14,7 +14,7 @@ from modelbook.history.files import Unreadable
 from modelbook.history.plots import plot_rows
 from modelbook.history.repository import Repository, shallow_problem, workspace_commit
 from modelbook.history.snapshots import Reader
-from modelbook.records import WORKSPACE, Problem, Record, Snapshot
+from modelbook.records import WORKSPACE, ExperimentRef, Problem, Record, Snapshot, Tag
 
 __all__ = ["History", "Repository", "Unreadable", "plot_rows", "read", "read_one"]
 
@@ -27,12 +27,15 @@ class History(Record, frozen=True, kw_only=True):
         head: sha of HEAD, `WORKSPACE` if the workspace differs from it, empty when there is nothing.
         snapshots: newest first; the workspace, if it differs from HEAD, is the first.
         problems: of the repository itself; those of a commit are in its snapshot.
+        tags: every Git tag of a commit, by name. experiments: every experiment ref of DVC's.
     """
 
     name: str
     head: str = ""
     snapshots: tuple[Snapshot, ...] = ()
     problems: tuple[Problem, ...] = ()
+    tags: tuple[Tag, ...] = ()
+    experiments: tuple[ExperimentRef, ...] = ()
 
 
 def read(
@@ -63,6 +66,8 @@ def read(
         head=WORKSPACE if workspace else head,
         snapshots=(workspace, *snapshots) if workspace else tuple(snapshots),
         problems=(shallow_problem(),) if repo.shallow else (),
+        tags=repo.tags(),
+        experiments=repo.experiments(),
     )
 
 

@@ -14,7 +14,7 @@ import msgspec
 from modelbook.history import files, template
 from modelbook.history.files import Unreadable, leaves, plain
 from modelbook.history.files import name as key_name
-from modelbook.records import Dependency, Record, Value
+from modelbook.records import Dependency, ModelInfo, Record, Value
 
 DEFAULT_PARAMS = "params.yaml"
 _CANONICAL = "schema: '2.0'\nstages:\n  "
@@ -50,12 +50,14 @@ class Definition(Record, frozen=True, kw_only=True):
 
     Attributes:
         metrics, params: its top-level lists. plots: (id, properties). names: of its stages.
+        models: what its `artifacts:` declares.
     """
 
     stages: tuple[StageDef, ...] = ()
     metrics: tuple[str, ...] = ()
     params: tuple[str, ...] = ()
     plots: tuple[tuple[str, dict[str, Any]], ...] = ()
+    models: tuple[ModelInfo, ...] = ()
     problems: tuple[str, ...] = ()
     names: frozenset[str] = frozenset()
 
@@ -148,6 +150,7 @@ def definition(folder: str, data: Mapping[Any, Any], variables: Mapping[str, Any
         metrics=tuple(join(folder, path) for path in metrics if path),
         params=tuple(join(folder, path) for path in params if path),
         plots=tuple(_plots(data.get("plots"), context, problems)),
+        models=tuple(_models(folder, data.get("artifacts"), context, problems)),
         problems=tuple(problems),
     )
 
@@ -173,6 +176,34 @@ def _plots(
                 yield key_name(name), _dict(plain(props))
         elif entry is not None:
             yield str(entry), {}
+
+
+def _models(folder: str, value: Any, context: Mapping[Any, Any], problems: list[str]) -> Iterator[ModelInfo]:
+    for entry in _filled(value if isinstance(value, dict) else None, context, problems):
+        for name, body in entry.items():
+            yield _artifact_info(folder, key_name(name), _dict(body), dvcfile=True)
+
+
+def artifacts_yaml(data: Mapping[Any, Any]) -> tuple[ModelInfo, ...]:
+    """What GTO's artifacts.yaml declares: name -> type, path, description, labels."""
+    return tuple(
+        _artifact_info("", key_name(name), body, dvcfile=False)
+        for name, body in data.items()
+        if isinstance(body, dict)
+    )
+
+
+def _artifact_info(folder: str, name: str, body: Mapping[Any, Any], *, dvcfile: bool) -> ModelInfo:
+    """One artifact; in a folder of a monorepo its name is `FOLDER:NAME`, as tags and DVC Studio have it."""
+    path = body.get("path")
+    return ModelInfo(
+        name=f"{folder}:{name}" if folder else name,
+        artifact=join(folder, path) if path else "",
+        description=text(body.get("desc") or body.get("description")),
+        file=join(folder, "dvc.yaml") if dvcfile else "artifacts.yaml",
+        type=text(body.get("type")),
+        labels=tuple(text(label) for label in _list(body.get("labels"))),
+    )
 
 
 def _context(
@@ -418,6 +449,42 @@ def tracked(folder: str, data: Mapping[Any, Any]) -> tuple[Tracked, ...]:
         for entry in _list(data.get("outs"))
         if isinstance(entry, dict) and entry.get("path") is not None
     )
+
+
+def old_stage(path: str, data: Mapping[Any, Any]) -> tuple[StageDef, dict[str, Any] | None]:
+    """A stage file of DVC before 1.0 (`train.dvc`, `Dvcfile`): its definition, and its lock if it ran."""
+    folder, _slash, name = path.rpartition("/")
+    wdir = join(folder, data.get("wdir") or ".")
+    deps = [dep for dep in _list(data.get("deps")) if isinstance(dep, dict)]
+    outs = [out for out in _list(data.get("outs")) if isinstance(out, dict) and out.get("path") is not None]
+    params = {dep.get("path") or DEFAULT_PARAMS: dep["params"] for dep in deps if "params" in dep}
+    stage = StageDef(
+        name=name.removesuffix(".dvc"),
+        cmd=text(data.get("cmd")),
+        wdir=wdir,
+        deps=tuple(join(wdir, dep["path"]) for dep in deps if "path" in dep and "params" not in dep),
+        params=tuple(
+            (join(wdir, file), tuple(map(key_name, _list_or_keys(keys)))) for file, keys in params.items()
+        ),
+        outs=tuple(_old_out(wdir, out) for out in outs),
+        description=text(data.get("desc")),
+        frozen=bool(data.get("frozen") or data.get("locked")),
+    )
+    if not any(_hash(entry) for entry in [*deps, *outs]):
+        return stage, None
+    values = {file: keys for file, keys in params.items() if isinstance(keys, dict)}
+    files_read = [dep for dep in deps if "params" not in dep]
+    return stage, {"cmd": data.get("cmd"), "deps": files_read, "params": values, "outs": outs}
+
+
+def _list_or_keys(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, dict) else _list(value)
+
+
+def _old_out(wdir: str, out: Mapping[Any, Any]) -> OutDef:
+    kind = "metric" if out.get("metric") else "plot" if out.get("plot") else "out"
+    props = _dict(plain(out.get("plot")))
+    return _out_def(wdir, out["path"], kind, {**props, "cache": out.get("cache"), "desc": out.get("desc")})
 
 
 def _source(deps: list[Any]) -> tuple[str, str]:

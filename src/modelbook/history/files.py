@@ -6,6 +6,7 @@ import ast
 import datetime
 import json
 import math
+import re
 import tomllib
 import warnings
 from collections.abc import Callable, Iterator
@@ -21,6 +22,12 @@ MAX_LEAVES = 200_000
 """Files with more values than this are not taken apart: they are data, or a YAML alias bomb."""
 
 Key = tuple[str, ...]
+_INDEX = re.compile(r"\[(\d+)\]")
+_NOTHING = object()
+
+
+class Lines(list[Any]):
+    """The mappings of a JSON Lines file, one for each line."""
 
 
 class Unreadable(ModelbookError):
@@ -127,13 +134,32 @@ def plain(value: Any, depth: int = 20) -> Any:
 
 
 def lookup(value: Any, dotted: str) -> tuple[bool, Any]:
-    """(True, value) at a dotted key, the way DVC finds a param: an exact key first, then step by step."""
-    if not isinstance(value, dict):
-        return False, None
-    if dotted in value:
+    """(True, value) at a dotted key, the way DVC finds a param: an exact key first, then step by step.
+
+    A number is the place in a list: `a.0`, or `a[0]` as in DVC's placeholders.
+    """
+    if isinstance(value, dict) and dotted in value:
         return True, value[dotted]
-    head, _dot, tail = dotted.partition(".")
-    return lookup(value[head], tail) if tail and head in value else (False, None)
+    for step in _steps(dotted):
+        if isinstance(value, dict):
+            key = next((key for key in value if name(key) == step), _NOTHING)
+            if key is _NOTHING:
+                return False, None
+            value = value[key]
+        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return False, None
+    return True, value
+
+
+def dotted_key(dotted: str) -> Key:
+    """The key path that a dotted key means: `a.b`, `a.0` and `a[0]` alike."""
+    return tuple(_steps(dotted))
+
+
+def _steps(dotted: str) -> list[str]:
+    return _INDEX.sub(r".\1", dotted).split(".")
 
 
 def _check_conflict(content: str) -> None:
@@ -150,7 +176,29 @@ def _reason(error: Exception) -> str:
 def _json(content: str) -> Any:
     if not content.strip():
         raise Unreadable("the file is empty")
-    return json.loads(content)
+    try:
+        return json.loads(content)
+    except json.JSONDecodeError as error:
+        lines = _json_lines(content) if error.msg == "Extra data" else None
+        if lines is None:
+            raise
+        return lines
+
+
+def _json_lines(content: str) -> Lines | None:
+    """The lines, when each is a mapping of its own; None for anything else."""
+    try:
+        lines = Lines(json.loads(line) for line in content.splitlines() if line.strip())
+    except json.JSONDecodeError:
+        return None
+    return lines if lines and all(isinstance(line, dict) for line in lines) else None
+
+
+def _jsonl(content: str) -> Lines:
+    lines = _json_lines(content)
+    if lines is None:
+        raise Unreadable("not one mapping on each line")
+    return lines
 
 
 def _python(content: str) -> dict[str, Any]:
@@ -189,7 +237,13 @@ def _target(node: ast.expr, prefix: str) -> str | None:
     return None
 
 
-_READERS: dict[str, Callable[[str], Any]] = {"json": _json, "toml": tomllib.loads, "py": _python}
+_READERS: dict[str, Callable[[str], Any]] = {
+    "json": _json,
+    "jsonl": _jsonl,
+    "ndjson": _jsonl,
+    "toml": tomllib.loads,
+    "py": _python,
+}
 
 
 def number(value: Any) -> float | None:

@@ -72,7 +72,9 @@ def _outs(stage: StageDef, locked: Locked | None) -> tuple[tuple[OutDef, LockedO
 
 
 def address_of(file: str, stage: StageDef) -> str:
-    """DVC's address of a stage: its name in the root dvc.yaml, `FILE:NAME` elsewhere."""
+    """DVC's address of a stage: its name in the root dvc.yaml, `FILE:NAME` elsewhere, an old stage's file."""
+    if not file.endswith("dvc.yaml"):
+        return file
     return stage.name if file == "dvc.yaml" else f"{file}:{stage.name}"
 
 

@@ -12,7 +12,7 @@ from modelbook.history.files import Unreadable, parse, plain, text
 from modelbook.records import Plot
 
 IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp")
-DATA = (".json", ".csv", ".tsv", ".yaml", ".yml")
+DATA = (".json", ".jsonl", ".csv", ".tsv", ".yaml", ".yml")
 
 
 def plot_rows(data: bytes, path: str) -> dict[str, list[Any]]:

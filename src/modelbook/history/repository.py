@@ -16,21 +16,23 @@ from pygit2.enums import FileMode, FileStatus, SortMode
 from modelbook._paths import parents
 from modelbook.errors import NotARepository, UnknownRevision
 from modelbook.history.files import MAX_BYTES, Unreadable
-from modelbook.records import WORKSPACE, Commit, Problem
+from modelbook.records import WORKSPACE, Commit, ExperimentRef, Problem, Tag
 
 Kind = Literal["blob", "tree", "link", "module"]
 
 _INTERNAL_REFS = re.compile(
     r"refs/(?:stash$|exps/(?:exec|stash|celery|cache|apply)\b|bisect/|replace/|notes/)"
 )
-_EXP = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")
+_EXP = re.compile(r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38})/(.+)")
 _KINDS: Mapping[int, Kind] = {
     FileMode.TREE: "tree",
     FileMode.LINK: "link",
     FileMode.COMMIT: "module",
 }
 _MAX_BELOW = 10_000
-_TRACKED = frozenset({"dvc.yaml", "dvc.lock", "mlproject.yaml", "metrics.json", "dvclive.json"})
+_TRACKED = frozenset(
+    {"dvc.yaml", "dvc.lock", "mlproject.yaml", "metrics.json", "dvclive.json", "artifacts.yaml", "Dvcfile"}
+)
 
 
 class Entry(NamedTuple):
@@ -65,7 +67,7 @@ def short_ref(ref: str) -> str:
     """A ref's name as people know it: `main`, `v1.0`, `origin/dev`, `exps/lucky-fox`, `pull/3/head`."""
     experiment = _EXP.fullmatch(ref)
     if experiment:
-        return f"exps/{experiment[1]}"
+        return f"exps/{experiment[3]}"
     for prefix in ("refs/heads/", "refs/tags/", "refs/remotes/", "refs/"):
         if ref.startswith(prefix):
             return ref[len(prefix) :]
@@ -126,6 +128,36 @@ class Repository:
             if sha:
                 found[name] = sha
         return found
+
+    def tags(self) -> tuple[Tag, ...]:
+        """Every tag of a commit, sorted by name."""
+        names = (name for name in sorted(self._git.references) if name.startswith("refs/tags/"))
+        return tuple(tag for name in names if (tag := self._tag(name)) is not None)
+
+    def _tag(self, name: str) -> Tag | None:
+        sha = self._peel(name)
+        if not sha:
+            return None
+        target = self._git.get(self._git.references[name].target)
+        note = target if isinstance(target, pygit2.Tag) else None
+        who = note.tagger if note else self._git[sha].peel(pygit2.Commit).author
+        return Tag(
+            name=name.removeprefix("refs/tags/"),
+            commit=sha,
+            annotated=note is not None,
+            date=_date(who.time, who.offset) if who else "",
+            author=who.raw_name.decode("utf-8", "replace") if who else "",
+            time=who.time if who else 0,
+        )
+
+    def experiments(self) -> tuple[ExperimentRef, ...]:
+        """Every experiment ref of DVC's with the commit it started from, sorted."""
+        found = ((sha, _EXP.fullmatch(ref)) for ref, sha in self.refs().items())
+        return tuple(
+            ExperimentRef(name=match[3], commit=sha, baseline=match[1] + match[2])
+            for sha, match in found
+            if match
+        )
 
     def _peel(self, name: str) -> str:
         try:

@@ -15,6 +15,7 @@ from modelbook.history import dvcfiles, files, plots, wishes
 from modelbook.history.dvcfiles import Definition, LockedOut, StageDef, Tracked
 from modelbook.history.files import Unreadable
 from modelbook.history.joined import Blobs, Joined, address_of
+from modelbook.history.links import Found, follow
 from modelbook.history.repository import Entry, Tree
 from modelbook.records import (
     Artifact,
@@ -22,6 +23,7 @@ from modelbook.records import (
     Dataset,
     Dependency,
     Environment,
+    ModelInfo,
     Plot,
     Problem,
     Project,
@@ -82,6 +84,7 @@ class _Parts:
 
     stages: list[Stage] = field(default_factory=list)
     artifacts: list[Artifact] = field(default_factory=list)
+    models: list[ModelInfo] = field(default_factory=list)
     datasets: list[Dataset] = field(default_factory=list)
     metrics: dict[str, str | None] = field(default_factory=dict)
     params: dict[str, dict[str, str | None] | None] = field(default_factory=dict)
@@ -120,12 +123,14 @@ class Reader:
             return Snapshot(commit=commit, problems=(*parts.problems, Problem(path="", reason=str(error))))
 
     def _snapshot(self, tree: Tree, commit: Commit, parts: _Parts) -> Snapshot:
-        units, others = _sorted_out(tree.tracked(), parts)
+        units, others = self._sorted_out(tree, parts)
         for unit in units:
             self._read_unit(tree, unit, parts)
         for path, entry in others:
-            if path.endswith(".dvc"):
+            if path.endswith((".dvc", "Dvcfile")):
                 self._read_tracked(path, entry, tree, parts)
+            elif path.endswith("artifacts.yaml"):
+                self._read_artifacts(path, entry, parts)
             elif _is_loose_metric(path, parts.defined):
                 parts.metrics.setdefault(path, None)
         project, specs = self._read_project(tree, parts)
@@ -144,6 +149,7 @@ class Reader:
             artifacts=tuple(sorted(parts.artifacts, key=lambda artifact: artifact.path)),
             datasets=_datasets(project, parts),
             environments=tuple(self._environments(tree, parts)),
+            models=tuple(parts.models),
             problems=tuple(dict.fromkeys(parts.problems)),
         )
 
@@ -152,7 +158,7 @@ class Reader:
     def data(self, path: str, blob: str) -> Any:
         """The plain content of a data file."""
         suffix = path.rpartition(".")[2].lower()
-        kind = suffix if suffix in ("json", "toml", "py") else "yaml"
+        kind = suffix if suffix in ("json", "jsonl", "ndjson", "toml", "py") else "yaml"
         return self._memo.get(kind, blob, lambda content: files.parse(content, path, self._chunks))
 
     def _mapping(self, path: str, blob: str) -> dict[Any, Any]:
@@ -198,7 +204,7 @@ class Reader:
             parts.problems.append(Problem(path=file, reason=str(error)))
             return None
         used = self._once(("vars", unit.definition.id), lambda: _variables_used(data))
-        found = {path: tree.find(dvcfiles.join(unit.folder, path)) for path in used}
+        found = {path: self._find(tree, dvcfiles.join(unit.folder, path)).entry for path in used}
         key = ("definition", file, unit.definition.id, tuple(found.values()))
         definition = self._once(key, lambda: self._define(unit.folder, data, found))
         parts.problems.extend(Problem(path=file, reason=reason) for reason in definition.problems)
@@ -243,18 +249,39 @@ class Reader:
             parts.artifacts.extend(record.outs)
             parts.outs.update(joined.hashes)
 
+    def _find(self, tree: Tree, path: str) -> Found:
+        """What stands at a path, links inside the repository followed."""
+        return follow(tree, path, self._target)
+
+    def _target(self, blob: str) -> str:
+        """Where a symbolic link points to."""
+        return self._memo.get("link", blob, lambda content: content.decode("utf-8", "replace"))
+
+    def _sorted_out(self, tree: Tree, parts: _Parts) -> tuple[list[_Unit], list[tuple[str, Entry]]]:
+        """The dvc.yaml/dvc.lock pairs of a tree and its other files known by name."""
+        units: dict[str, dict[str, Entry]] = {}
+        others = []
+        for path, at in tree.tracked():
+            folder, _slash, name = path.rpartition("/")
+            entry, _real, reason = (at, path, "") if at.kind == "blob" else self._find(tree, path)
+            if entry is None or entry.kind != "blob":
+                parts.problems.append(
+                    Problem(path=path, reason=reason or "it is a symbolic link to nothing that can be read")
+                )
+            elif name in ("dvc.yaml", "dvc.lock"):
+                units.setdefault(folder, {})[name] = entry
+            elif name != PROJECT_FILE:
+                others.append((path, entry))
+        pairs = [
+            _Unit(folder, found.get("dvc.yaml"), found.get("dvc.lock")) for folder, found in units.items()
+        ]
+        return sorted(pairs, key=lambda unit: unit.folder), others
+
     def _add_declared(self, file: str, folder: str, definition: Definition, parts: _Parts) -> None:
         """What a dvc.yaml says of params, metrics and plots, whatever its lock has."""
         for stage in definition.stages:
-            address = address_of(file, stage)
-            for path, keys in stage.params:
-                parts.want_params(path, keys, address)
-            for out in stage.outs:
-                if out.kind == "metric":
-                    parts.metrics[out.path] = address
-                elif out.kind == "plot":
-                    plot = plots.declared("", out.path, out.props, address)
-                    parts.plots.setdefault(plot.name, plot)
+            _declare(file, stage, parts)
+        parts.models.extend(definition.models)
         for path in definition.metrics:
             parts.metrics.setdefault(path, None)
         for path in definition.params:
@@ -263,11 +290,29 @@ class Reader:
             plot = plots.declared(folder, name, props)
             parts.plots[plot.name] = plot
 
+    def _read_artifacts(self, path: str, entry: Entry, parts: _Parts) -> None:
+        """GTO's artifacts.yaml, which counts at the root alone; a file of that name elsewhere is its own."""
+        if path != "artifacts.yaml":
+            return
+        try:
+            data = self._mapping(path, entry.id)
+            known = {model.name for model in parts.models}
+            found = self._once(("artifacts", entry.id), lambda: dvcfiles.artifacts_yaml(data))
+        except Unreadable as error:
+            parts.problems.append(Problem(path=path, reason=str(error)))
+            return
+        parts.models.extend(model for model in found if model.name not in known)
+
     def _read_tracked(self, path: str, entry: Entry, tree: Tree, parts: _Parts) -> None:
-        """A `.dvc` file."""
+        """A `.dvc` file: tracked data, or a stage as DVC wrote them before 1.0."""
         folder = path.rpartition("/")[0]
         try:
             data = self._mapping(path, entry.id)
+            if data.get("cmd"):
+                stage, raw = self._once(("stage", path, entry.id), lambda: dvcfiles.old_stage(path, data))
+                self._add(path, stage, raw, Blobs(tree, self._folders), parts)
+                _declare(path, stage, parts)
+                return
             outs = self._once(("dvc", path, entry.id), lambda: dvcfiles.tracked(folder, data))
         except Unreadable as error:
             parts.problems.append(Problem(path=path, reason=str(error)))
@@ -285,24 +330,24 @@ class Reader:
 
     def _metric(self, tree: Tree, path: str, parts: _Parts) -> Iterator[Value]:
         stage = parts.metrics[path]
-        entry = tree.find(path)
-        if entry is None:
-            yield _absent(path, stage, parts.outs)
-        elif entry.kind == "tree":
-            for inner, blob in tree.below(path):
-                yield from self._values(inner, blob, stage)
-        elif entry.kind == "blob":
-            yield from self._values(path, entry.id, stage)
-            self._check_unchanged(path, entry.id, parts)
+        found = self._find(tree, path)
+        if found.entry is None:
+            yield _absent(path, stage, parts.outs, found.reason)
+        elif found.entry.kind == "tree":
+            for inner, blob in tree.below(found.path):
+                yield from self._values(path + inner[len(found.path) :], blob, stage)
         else:
-            yield _unreadable(path, stage, None, "it is a symbolic link or a submodule")
+            yield from self._values(path, found.entry.id, stage)
+            self._check_unchanged(path, found.entry.id, parts)
+            self._check_lines(path, found.entry.id, parts)
 
     def _values(self, path: str, blob: str, stage: str | None) -> tuple[Value, ...]:
         return self._once(("values", path, blob, stage), lambda: self._parse_values(path, blob, stage))
 
     def _parse_values(self, path: str, blob: str, stage: str | None) -> tuple[Value, ...]:
         try:
-            found = self._leaves(self.data(path, blob))
+            data = self.data(path, blob)
+            found = self._leaves(data[-1] if isinstance(data, files.Lines) else data)
         except Unreadable as error:
             return (_unreadable(path, stage, blob, str(error)),)
         return tuple(
@@ -334,16 +379,26 @@ class Reader:
                 Problem(path=path, reason=f"changed since the run: dvc.lock has md5 {lock.md5}")
             )
 
+    def _check_lines(self, path: str, blob: str, parts: _Parts) -> None:
+        """Say so when only the last line of a file is shown."""
+        if not path.endswith("json"):
+            return
+        try:
+            data = self.data(path, blob)
+        except Unreadable:
+            return
+        if isinstance(data, files.Lines):
+            reason = f"it holds JSON Lines, which DVC does not read: the last of {len(data)} lines is shown"
+            parts.problems.append(Problem(path=path, reason=reason))
+
     def _params(self, tree: Tree, path: str, parts: _Parts) -> Iterator[Value]:
         keys = parts.params[path]
-        entry = tree.find(path)
+        entry, real, reason = self._find(tree, path)
         if entry is None:
-            yield _absent(path, next(iter(keys.values()), None) if keys else None, parts.outs)
+            yield _absent(path, next(iter(keys.values()), None) if keys else None, parts.outs, reason)
         elif entry.kind == "tree":
-            for inner, blob in tree.below(path):
-                yield from self._values(inner, blob, None)
-        elif entry.kind != "blob":
-            yield _unreadable(path, None, None, "it is a symbolic link or a submodule")
+            for inner, blob in tree.below(real):
+                yield from self._values(path + inner[len(real) :], blob, None)
         elif keys is None:
             yield from self._values(path, entry.id, None)
         else:
@@ -360,7 +415,7 @@ class Reader:
             return
         for dotted, stage in wanted:
             there, found = files.lookup(data, dotted)
-            base = tuple(dotted.split("."))
+            base = files.dotted_key(dotted)
             if not there:
                 reason = "the file has no such key"
                 yield Value(
@@ -376,20 +431,21 @@ class Reader:
     def _plots(self, tree: Tree, parts: _Parts) -> Iterator[Plot]:
         for name in sorted(parts.plots):
             plot = parts.plots[name]
-            entry = tree.find(name)
+            entry, real, _reason = self._find(tree, name)
             if entry is not None and entry.kind == "tree" and plot.files == ((name, None),):
-                yield from self._folder_of_plots(tree, name, plot)
+                yield from self._folder_of_plots(tree, name, real, plot)
             else:
                 yield self._plot(tree, plot, parts.outs)
 
-    def _folder_of_plots(self, tree: Tree, folder: str, plot: Plot) -> Iterator[Plot]:
-        for path, blob in tree.below(folder):
+    def _folder_of_plots(self, tree: Tree, folder: str, real: str, plot: Plot) -> Iterator[Plot]:
+        for inner, blob in tree.below(real):
+            path = folder + inner[len(real) :]
             if plots.is_plot_file(path):
                 yield self._once(("plot", plot, path, blob), lambda p=path, b=blob: _inner(plot, p, b))  # type: ignore[misc]
 
     def _plot(self, tree: Tree, plot: Plot, outs: dict[str, LockedOut]) -> Plot:
         found = tuple(
-            (path, entry.id if (entry := tree.find(path)) and entry.kind == "blob" else None)
+            (path, entry.id if (entry := self._find(tree, path).entry) and entry.kind == "blob" else None)
             for path, _blob in plot.files
         )
         missing = next((path for path, blob in found if blob is None), None)
@@ -457,22 +513,17 @@ class Reader:
                 parts.problems.append(Problem(path=path, reason=str(error)))
 
 
-def _sorted_out(
-    tracked: tuple[tuple[str, Entry], ...], parts: _Parts
-) -> tuple[list[_Unit], list[tuple[str, Entry]]]:
-    """The dvc.yaml/dvc.lock pairs of a tree and its other files known by name; links become problems."""
-    units: dict[str, dict[str, Entry]] = {}
-    others = []
-    for path, entry in tracked:
-        folder, _slash, name = path.rpartition("/")
-        if entry.kind != "blob":
-            parts.problems.append(Problem(path=path, reason="it is a symbolic link, which is not followed"))
-        elif name in ("dvc.yaml", "dvc.lock"):
-            units.setdefault(folder, {})[name] = entry
-        elif name != PROJECT_FILE:
-            others.append((path, entry))
-    pairs = [_Unit(folder, found.get("dvc.yaml"), found.get("dvc.lock")) for folder, found in units.items()]
-    return sorted(pairs, key=lambda unit: unit.folder), others
+def _declare(file: str, stage: StageDef, parts: _Parts) -> None:
+    """What a stage says of params, metrics and plots."""
+    address = address_of(file, stage)
+    for path, keys in stage.params:
+        parts.want_params(path, keys, address)
+    for out in stage.outs:
+        if out.kind == "metric":
+            parts.metrics[out.path] = address
+        elif out.kind == "plot":
+            plot = plots.declared("", out.path, out.props, address)
+            parts.plots.setdefault(plot.name, plot)
 
 
 def _is_loose_metric(path: str, defined: set[str]) -> bool:
@@ -522,8 +573,14 @@ def _tracked_hash(out: Tracked) -> LockedOut:
     return LockedOut(path=out.path, md5=out.md5, size=out.size, nfiles=out.nfiles)
 
 
-def _absent(path: str, stage: str | None, outs: dict[str, LockedOut]) -> Value:
-    """A file that is not in Git: in DVC's cache as far as the lock knows, else never made."""
+def _absent(path: str, stage: str | None, outs: dict[str, LockedOut], reason: str = "") -> Value:
+    """A file that is not in Git: in DVC's cache as far as the lock knows, else never made.
+
+    Args:
+        reason: what stands in the way, when something is there.
+    """
+    if reason:
+        return _unreadable(path, stage, None, reason)
     around = path
     while around:
         lock = outs.get(around)

@@ -1,0 +1,190 @@
+"""Models from their two equal sources: what `mlproject.yaml` declares, and what GTO tags register.
+
+A version that both have is one version with a run and a tag. What a tag registers is whatever its commit
+holds; the run it came from is the one run at that commit which made the model's file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from modelbook._paths import inside
+from modelbook.records import Commit, Model, ModelInfo, ModelVersion, Problem, Project, Run, Snapshot, Tag
+from modelbook.registry import tags as grammar
+from modelbook.registry.tags import Entry, Version, order
+
+
+class Registered(NamedTuple):
+    """All models, without candidates, and what is wrong with what registers them."""
+
+    models: tuple[Model, ...]
+    problems: tuple[Problem, ...]
+
+
+def models(
+    project: Project, snapshots: Sequence[Snapshot], head: str, tags: Sequence[Tag], runs: Iterable[Run]
+) -> Registered:
+    """Every model: those of `mlproject.yaml` in its order, then those of dvc.yaml files and tags by name.
+
+    Args:
+        snapshots: newest first. head: sha of the one that counts as now.
+    """
+    listed = tuple(runs)
+    by_id = {run.id: run for run in listed}
+    tagged = {entry.name: entry for entry in grammar.entries(tags)}
+    infos = _infos(project, snapshots, head, tagged)
+    held = _held(listed, {version.commit for entry in tagged.values() for version in entry.versions})
+    found = []
+    problems = list(grammar.problems(tags))
+    for name, info in infos.items():
+        entry = tagged.get(name, Entry(name=name))
+        problems += _disagreements(info, entry)
+        own = [_declared(version, run, by_id) for version, run in info.versions]
+        dated = _dated(name, own, snapshots)
+        at = _paths_at(name, snapshots) if entry.versions else {}
+        versions = _joined(dated, [_tagged(item, info, at, held, entry) for item in entry.versions])
+        environments = {**dict(entry.environments), **dict(info.environments)}
+        found.append(
+            Model(
+                name=name,
+                info=replace(info, environments=tuple(environments.items())),
+                versions=tuple(_placed(version, environments) for version in versions),
+            )
+        )
+    return Registered(tuple(found), tuple(problems))
+
+
+def _infos(
+    project: Project, snapshots: Sequence[Snapshot], head: str, tagged: Mapping[str, Entry]
+) -> dict[str, ModelInfo]:
+    declared = {info.name: info for info in project.models}
+    newest = next((snapshot for snapshot in snapshots if snapshot.commit.sha == head), None)
+    now = newest if newest and newest.models else next((item for item in snapshots if item.models), None)
+    plain = {info.name: info for info in (now.models if now else ()) if info.type == "model"}
+    for snapshot in snapshots:
+        for info in snapshot.models:
+            if info.name in tagged:
+                plain.setdefault(info.name, info)
+    for name in tagged:
+        plain.setdefault(name, ModelInfo(name=name, type=""))
+    rest = {name: plain[name] for name in sorted(plain) if name not in declared}
+    return {**declared, **rest}
+
+
+def _held(runs: Iterable[Run], commits: set[str]) -> dict[str, list[Run]]:
+    """Commit -> the runs it holds, for the commits that matter."""
+    held: dict[str, list[Run]] = {}
+    for run in runs:
+        for sha in commits.intersection(run.commits):
+            held.setdefault(sha, []).append(run)
+    return held
+
+
+def _paths_at(name: str, snapshots: Sequence[Snapshot]) -> dict[str, str]:
+    """Commit -> path of the model's file as declared there."""
+    return {
+        snapshot.commit.sha: info.artifact
+        for snapshot in snapshots
+        for info in snapshot.models
+        if info.name == name and info.artifact
+    }
+
+
+# -- from mlproject.yaml
+
+
+def _declared(version: str, run: str, runs: Mapping[str, Run]) -> ModelVersion:
+    return ModelVersion(
+        version=version,
+        run=run,
+        reason=None if run in runs else f"run {run} is in no commit of this history",
+    )
+
+
+def _dated(model: str, versions: list[ModelVersion], snapshots: Sequence[Snapshot]) -> list[ModelVersion]:
+    """The versions with the oldest commit that declares each (version, run)."""
+    first: dict[tuple[str, str], Commit] = {}
+    for snapshot in reversed(snapshots) if versions else ():
+        for info in snapshot.project.models if snapshot.project else ():
+            if info.name == model:
+                for pair in info.versions:
+                    first.setdefault(pair, snapshot.commit)
+    none = Commit(sha="")
+    return [
+        replace(item, commit=commit.sha, date=commit.date, author=commit.author)
+        for item in versions
+        for commit in [first.get((item.version, item.run), none)]
+    ]
+
+
+# -- from tags
+
+
+def _tagged(
+    item: Version, info: ModelInfo, at: Mapping[str, str], held: Mapping[str, list[Run]], entry: Entry
+) -> ModelVersion:
+    here = held.get(item.commit, [])
+    path = at.get(item.commit) or ("" if "${" in info.artifact else info.artifact)
+    makers = [run for run in here if path and _makes(run, path)]
+    only = makers or ([] if path else here)
+    run = only[0].id if len(only) == 1 else ""
+    return ModelVersion(
+        version=item.version,
+        run=run,
+        tag=item.tag,
+        commit=item.commit,
+        date=item.date,
+        author=item.author,
+        deprecated=entry.deprecated,
+        reason=None if run else _unknown(path, here, only),
+    )
+
+
+def _makes(run: Run, path: str) -> bool:
+    return any(inside(path, out.path) or inside(out.path, path) for out in run.artifacts)
+
+
+def _unknown(path: str, here: Sequence[Run], makers: Sequence[Run]) -> str:
+    """Why nobody can say which run a tagged version came from."""
+    if not here:
+        return "no run is in the commit that is tagged"
+    if makers:
+        return f"{len(makers)} runs of the commit that is tagged could have made it"
+    return f"no run of the commit that is tagged makes {path}"
+
+
+# -- both
+
+
+def _joined(declared: Sequence[ModelVersion], tagged: Sequence[ModelVersion]) -> list[ModelVersion]:
+    """Each version once, greatest first: what is declared knows its run, what is tagged its tag and time."""
+    found = {item.version: item for item in declared}
+    for item in tagged:
+        old = found.get(item.version)
+        if old is None:
+            found[item.version] = item
+        else:
+            run, reason = (old.run, old.reason) if old.run else (item.run, item.reason)
+            found[item.version] = replace(item, run=run, reason=reason)
+    return [found[name] for name in sorted(found, key=order, reverse=True)]
+
+
+def _placed(version: ModelVersion, environments: Mapping[str, str]) -> ModelVersion:
+    names = (name for name, at in environments.items() if at == version.version)
+    return replace(version, environments=tuple(sorted(names)))
+
+
+def _disagreements(info: ModelInfo, entry: Entry) -> list[Problem]:
+    """Environments that the two sources put different versions in; what a reviewed file says wins."""
+    tagged = dict(entry.environments)
+    return [
+        Problem(
+            path="mlproject.yaml",
+            reason=f"{info.name}: {name} is {version} here and {tagged[name]} by Git tag; this file counts",
+        )
+        for name, version in info.environments
+        if tagged.get(name, version) != version
+    ]
