@@ -184,13 +184,17 @@ def _metrics_hint(names: Sequence[str]) -> str:
 
 @dataclass
 class _Group:
-    """The stages of one run in one snapshot. `own` are those that make it this run and not another."""
+    """The stages of one run in one snapshot. `own` are those that make it this run and not another.
+
+    `params` are those of a run that no lock entry has.
+    """
 
     name: str
     file: str
     item: bool
     own: list[Stage]
     upstream: list[Stage] = field(default_factory=list)
+    params: tuple[Value, ...] = ()
 
     @property
     def stages(self) -> list[Stage]:
@@ -214,7 +218,8 @@ def _runs(snapshots: Sequence[Snapshot], project: str) -> tuple[Run, ...]:
         key = tuple(map(id, snapshot.stages))
         if key != before[0]:
             before = key, [(_run_id(group), group) for group in _groups(snapshot.stages, project)]
-        for run_id, group in before[1]:
+        groups = before[1] or _unlocked(snapshot, project)
+        for run_id, group in groups:
             if run_id not in seen:
                 seen[run_id] = _Seen(_run(run_id, group, snapshot), order)
             seen[run_id].commits.append(snapshot.commit.sha)
@@ -262,6 +267,25 @@ def _brought(history: History) -> dict[str, ExperimentRef]:
 def _run_id(group: _Group) -> str:
     digests = sorted({stage.lock for stage in group.stages if stage.lock})
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()[:12]
+
+
+def _unlocked(snapshot: Snapshot, project: str) -> list[tuple[str, _Group]]:
+    """The run of a snapshot that has results and no lock entry, as DVCLive without a pipeline leaves it.
+
+    Its id is the digest of its metrics and params: there is nothing else that it could be told by.
+    """
+    results = [value for value in snapshot.metrics if value.state is State.PRESENT]
+    if not results:
+        return []
+    rows = sorted(
+        repr((value.path, value.key, value.value))
+        for values in (results, snapshot.params)
+        for value in values
+        if value.state is State.PRESENT
+    )
+    own = [stage for stage in snapshot.stages if not stage.guard and not stage.orphan]
+    run_id = hashlib.sha256("\n".join(rows).encode()).hexdigest()[:12]
+    return [(run_id, _Group(name=project, file="dvc.yaml", item=False, own=own, params=snapshot.params))]
 
 
 def _groups(stages: Sequence[Stage], project: str) -> list[_Group]:
@@ -350,12 +374,31 @@ def _sorted_by_flow(
         stack.extend(sorted(set(waiting), key=lambda n: made[n].address, reverse=True))
 
 
+def advice(catalog: Catalog) -> str:
+    """What to do about a history without runs, in one sentence; empty when there is nothing to do."""
+    if not catalog.snapshots:
+        return "This repository has no commit yet."
+    seen = [snapshot for snapshot in catalog.snapshots if snapshot.stages or snapshot.metrics]
+    if not seen and not catalog.datasets:
+        return (
+            "No commit has a dvc.yaml, a dvc.lock or a .dvc file: this is no DVC repository yet. "
+            "`modelbook init` writes a project that runs."
+        )
+    if not catalog.runs:
+        what = "but none has run" if seen else "but no pipeline"
+        return f"There are DVC files, {what}: commit the dvc.lock that `dvc repro` writes, and its results."
+    head = next((item for item in catalog.snapshots if item.commit.sha == catalog.head), None)
+    if head and head not in seen:
+        return "HEAD has no pipeline: what is here comes from older commits and from other branches."
+    return ""
+
+
 def _folder_name(file: str, project: str) -> str:
     return file.rpartition("/")[0] or project
 
 
 def _run(run_id: str, group: _Group, snapshot: Snapshot) -> Run:
-    first = group.own[0]
+    first = group.own[0] if group.own else Stage(address="", file=group.file, group=group.name)
     commit = snapshot.commit
     experiment = first.experiment or group.name
     spec = next((spec for spec in snapshot.specs if spec.name == experiment), None)
@@ -420,7 +463,12 @@ def _environments(environments: Iterable[Environment], group: _Group) -> Iterato
 
 
 def _run_params(group: _Group) -> list[Value]:
-    """What the lock recorded, each (file, key) once; what upstream stages only repeat is left out."""
+    """What the lock recorded, each (file, key) once; what upstream stages only repeat is left out.
+
+    Without any lock entry, what the params files say.
+    """
+    if group.params:
+        return [value for value in group.params if value.state is State.PRESENT]
     found: dict[tuple[str, tuple[str, ...]], Value] = {}
     for stage in group.own:
         for value in stage.params:
@@ -520,7 +568,7 @@ def _experiments(
 
 def _experiment(name: str, spec: Spec | None, runs: Sequence[Run], current: set[str]) -> Experiment:
     newest = runs[0] if runs else None
-    file = spec.path if spec else newest.stages[-1].file if newest else ""
+    file = spec.path if spec else newest.stages[-1].file if newest and newest.stages else ""
     return Experiment(
         name=name,
         file=file,

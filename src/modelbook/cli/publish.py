@@ -6,13 +6,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from modelbook.cli import print_error, repo_option
+from modelbook.cli.source import catalog as catalog_of
+from modelbook.cli.source import project_option, pull_option, read, refs_option
 
 if TYPE_CHECKING:
+    from modelbook.history import Pulled, Repository
     from modelbook.site import Built
 
 out_option = click.option(
@@ -22,22 +25,28 @@ out_option = click.option(
     show_default=True,
     help="The folder to write; one that is not a site is left alone.",
 )
-refs_option = click.option(
-    "--refs",
-    default="all",
-    show_default=True,
-    help="all, HEAD, or names, patterns and kinds of refs, with commas between.",
-)
+
+
+class Wish(NamedTuple):
+    """What to build, and where to."""
+
+    repo: Path
+    out: Path
+    refs: str
+    project: str
+    pull: bool
 
 
 @click.command()
 @repo_option
 @out_option
 @refs_option
-def build(repo: Path, out: Path, refs: str) -> None:
+@project_option
+@pull_option
+def build(repo: Path, out: Path, refs: str, project: str, pull: bool) -> None:
     """Build the site of this history: every experiment, run, model and change, as pages."""
     began = time.monotonic()
-    made = _build(repo, out, refs)
+    made = _build(Wish(repo, out, refs, project, pull))
     _print_built(made, time.monotonic() - began)
     click.echo(f"Open {made.out / 'index.html'}")
 
@@ -46,31 +55,34 @@ def build(repo: Path, out: Path, refs: str) -> None:
 @repo_option
 @out_option
 @refs_option
+@project_option
+@pull_option
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 for any free one."
 )
-def preview(repo: Path, out: Path, refs: str, port: int) -> None:
+def preview(repo: Path, out: Path, refs: str, project: str, pull: bool, port: int) -> None:
     """Build the site, serve it on this machine, and build it again when files change."""
     from modelbook.site.preview import Server, watch
 
+    wish = Wish(repo, out, refs, project, pull)
     began = time.monotonic()
-    _print_built(_build(repo, out, refs), time.monotonic() - began)
+    _print_built(_build(wish), time.monotonic() - began)
     with Server(out, port) as server:
         click.echo(f"Open {server.url} (Ctrl-C ends)")
         try:
             for _ in watch(_root(repo), out):
-                _rebuild(repo, out, refs, server.reload)
+                _rebuild(wish, server.reload)
         except KeyboardInterrupt:
             click.echo("\nDone.")
 
 
-def _rebuild(repo: Path, out: Path, refs: str, then: Callable[[], None]) -> None:
+def _rebuild(wish: Wish, then: Callable[[], None]) -> None:
     """Build again; what goes wrong is said, and the site stays as it was."""
     from modelbook.errors import ModelbookError
 
     began = time.monotonic()
     try:
-        made = _build(repo, out, refs)
+        made = _build(wish)
     except ModelbookError as error:
         print_error(error)
         return
@@ -84,26 +96,43 @@ def _root(repo: Path) -> Path:
     return next((folder for folder in (found, *found.parents) if (folder / ".git").exists()), found)
 
 
-def _build(repo: Path, out: Path, refs: str) -> Built:
-    from modelbook import catalog, history, site
+def _build(wish: Wish) -> Built:
+    from modelbook import history, site
+    from modelbook.catalog import advice
 
-    site.check(out)
-    repository = history.Repository(repo)
-
-    def read(blob: str) -> bytes | None:
-        try:
-            return repository.blob(blob)
-        except history.Unreadable:
-            return None
-
-    own = _root(repo) / "site_templates"
-    project = own if own.is_dir() and own.resolve() != site.default_folder().resolve() else None
+    site.check(wish.out)
+    repository = history.Repository(wish.repo)
+    own = _root(wish.repo) / "site_templates"
+    templates = own if own.is_dir() and own.resolve() != site.default_folder().resolve() else None
     with _progress() as report:
         report("Reading the history", 0, 0)
-        found = history.read(
-            repository, refs, progress=lambda done, total: report("Reading the history", done, total)
+        found, pulled = read(
+            repository,
+            wish.refs,
+            pull=wish.pull,
+            progress=lambda done, total: report("Reading the history", done, total),
         )
-        return site.build(catalog.build(found), out, read=read, project=project, progress=report)
+        catalog = catalog_of(found, wish.project)
+        content = _reader(repository, pulled)
+        made = site.build(catalog, wish.out, read=content, project=templates, progress=report)
+    if said := advice(catalog):
+        click.echo(said, err=True)
+    return made
+
+
+def _reader(repository: Repository, pulled: Pulled | None) -> Callable[[str], bytes | None]:
+    """Content by blob id; what DVC brought has its hash in the place of one."""
+    from modelbook.history import PULLED, Unreadable
+
+    def content(blob: str) -> bytes | None:
+        if blob.startswith(PULLED):
+            return pulled(blob.removeprefix(PULLED)) if pulled else None
+        try:
+            return repository.blob(blob)
+        except Unreadable:
+            return None
+
+    return content
 
 
 def _print_built(made: Built, seconds: float) -> None:

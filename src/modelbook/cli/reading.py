@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelbook.cli import repo_option
+from modelbook.cli.source import project_option, pull_option, refs_option
 
 if TYPE_CHECKING:
     from modelbook.catalog import Ranking
-    from modelbook.history import History
+    from modelbook.history import History, Repository
     from modelbook.records import Catalog, Commit, Graph, MetricInfo, Model, Run, Snapshot, Value
 
 _RUN_ID = re.compile(r"[0-9a-f]{4,12}")
@@ -27,25 +28,21 @@ _COLUMN_WIDTH = 16
 _PIPE_WIDTH = 200
 _NARROW = ("run", "name", "commit", "date")
 
-refs_option = click.option(
-    "--refs",
-    default="all",
-    show_default=True,
-    help="all, HEAD, or names, patterns and kinds of refs, with commas between.",
-)
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON, alone on standard output.")
 
 
 @click.command()
 @repo_option
 @refs_option
+@project_option
+@pull_option
 @json_option
 @click.option(
     "--csv", "as_csv", is_flag=True, help="CSV: a row for each run, a column for each metric and param."
 )
-def runs(repo: Path, refs: str, as_json: bool, as_csv: bool) -> None:
+def runs(repo: Path, refs: str, project: str, pull: bool, as_json: bool, as_csv: bool) -> None:
     """List every run of the history, newest first."""
-    catalog = _catalog(repo, refs)
+    catalog = _catalog(repo, refs, project, pull=pull)
     if as_json:
         _print_json([_run_json(run) for run in catalog.runs])
     elif as_csv:
@@ -57,21 +54,22 @@ def runs(repo: Path, refs: str, as_json: bool, as_csv: bool) -> None:
 @click.command()
 @click.argument("revision", default="HEAD", metavar="[REV]")
 @repo_option
+@pull_option
 @json_option
-def show(revision: str, repo: Path, as_json: bool) -> None:
+def show(revision: str, repo: Path, pull: bool, as_json: bool) -> None:
     """Show everything at one revision, or one run.
 
     REV is a commit, branch or tag, the name of an experiment ref, a run's id, or `workspace`; HEAD if left
     out.
     """
     from modelbook.errors import UnknownRevision
-    from modelbook.history import Repository, read_one
+    from modelbook.history import Repository
 
     repository = Repository(repo)
     try:
-        found: Snapshot | Run = read_one(repository, revision)
+        found: Snapshot | Run = _one(repository, revision, pull=pull)
     except UnknownRevision:
-        found = _run_of(repository, revision)
+        found = _run_of(repository, revision, pull=pull)
     if as_json:
         _print_json(_snapshot_json(found))
     else:
@@ -81,10 +79,11 @@ def show(revision: str, repo: Path, as_json: bool) -> None:
 @click.command()
 @repo_option
 @refs_option
+@project_option
 @json_option
-def models(repo: Path, refs: str, as_json: bool) -> None:
+def models(repo: Path, refs: str, project: str, as_json: bool) -> None:
     """List the registered models with their versions and environments."""
-    catalog = _catalog(repo, refs)
+    catalog = _catalog(repo, refs, project)
     if as_json:
         _print_json([_model_json(model) for model in catalog.models])
     else:
@@ -95,16 +94,19 @@ def models(repo: Path, refs: str, as_json: bool) -> None:
 @click.argument("metric")
 @repo_option
 @refs_option
+@project_option
 @json_option
 @click.option(
     "-n", "--n", "count", type=click.IntRange(min=1), default=10, show_default=True, help="How many."
 )
 @click.option("--direction", type=click.Choice(["maximize", "minimize"]), help="In place of the known one.")
-def best(metric: str, repo: Path, refs: str, as_json: bool, count: int, direction: str | None) -> None:
+def best(
+    metric: str, repo: Path, refs: str, project: str, as_json: bool, count: int, direction: str | None
+) -> None:
     """Rank the runs by METRIC, best first; ties share a rank, and runs without a value are counted."""
     from modelbook.catalog import best as rank_by
 
-    ranking = rank_by(_catalog(repo, refs), metric, direction=direction)
+    ranking = rank_by(_catalog(repo, refs, project), metric, direction=direction)
     if as_json:
         _print_json(_ranking_json(ranking, count))
     else:
@@ -115,18 +117,21 @@ def best(metric: str, repo: Path, refs: str, as_json: bool, count: int, directio
 @click.argument("node")
 @repo_option
 @refs_option
+@project_option
 @json_option
 @click.option("--up", is_flag=True, help="Only what it comes from.")
 @click.option("--down", is_flag=True, help="Only what comes of it.")
 @click.option("--depth", type=click.IntRange(min=0), help="How many steps; all if left out.")
-def lineage(node: str, repo: Path, refs: str, as_json: bool, up: bool, down: bool, depth: int | None) -> None:
+def lineage(
+    node: str, repo: Path, refs: str, project: str, as_json: bool, up: bool, down: bool, depth: int | None
+) -> None:
     """Trace where NODE comes from and what comes of it.
 
     NODE is a path, a stage, a run's id, MODEL@VERSION or MODEL/ENVIRONMENT.
     """
     from modelbook import lineage as graphs
 
-    graph, start = graphs.trace(_catalog(repo, refs), node)
+    graph, start = graphs.trace(_catalog(repo, refs, project), node)
     if start is not None:
         both = up == down
         graph = graphs.neighbourhood(
@@ -141,36 +146,54 @@ def lineage(node: str, repo: Path, refs: str, as_json: bool, up: bool, down: boo
 # -- reading
 
 
-def _read(repository: Any, refs: str) -> History:
+def _read(repository: Repository, refs: str, *, pull: bool) -> History:
     """The history, with a progress bar on standard error when a person is waiting."""
-    from modelbook import history
+    from modelbook.cli import source
 
     if not sys.stderr.isatty():
-        return history.read(repository, refs)
+        return source.read(repository, refs, pull=pull)[0]
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("Reading history", total=None)
-        return history.read(
-            repository,
-            refs,
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
-        )
+
+        def report(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        return source.read(repository, refs, pull=pull, progress=report)[0]
 
 
-def _catalog(repository: Any, refs: str) -> Catalog:
-    from modelbook import catalog
+def _catalog(repo: Repository | Path, refs: str, project: str = "", *, pull: bool = False) -> Catalog:
+    from modelbook.cli import source
+    from modelbook.history import Repository
 
-    return catalog.build(_read(repository, refs))
+    repository = Repository(repo) if isinstance(repo, Path) else repo
+    return source.catalog(_read(repository, refs, pull=pull), project)
 
 
-def _run_of(repository: Any, name: str) -> Run:
+def _one(repository: Repository, revision: str, *, pull: bool) -> Snapshot:
+    """One revision, with `pull` the results that DVC has of it, too."""
+    from modelbook.history import read_one
+
+    found = read_one(repository, revision)
+    if not pull or repository.root is None:
+        return found
+    from modelbook import pull as dvc
+
+    store = dvc.bring(repository.root, dvc.wanted([found]))
+    for problem in store.problems:
+        click.echo(f"not pulled: {problem}", err=True)
+    return read_one(repository, revision, pulled=store.get)
+
+
+def _run_of(repository: Repository, name: str, *, pull: bool) -> Run:
     """The run whose id is, or starts with, a name that Git does not know."""
     from modelbook.errors import UnknownRevision
 
     if _RUN_ID.fullmatch(name):
-        found = [run for run in _catalog(repository, "all").runs if run.id.startswith(name)]
+        runs = _catalog(repository, "all", pull=pull).runs
+        found = [run for run in runs if run.id.startswith(name)]
         if len(found) == 1:
             return found[0]
     raise UnknownRevision(name)
@@ -385,7 +408,9 @@ def _shown(value: Value | None, info: MetricInfo | None = None) -> str:
 def _print_runs(catalog: Catalog) -> None:
     console = _console()
     if not catalog.runs:
-        console.print("No runs: no commit has a dvc.lock with results.")
+        from modelbook.catalog import advice
+
+        console.print(f"No runs. {_escape(advice(catalog))}")
         return
     infos = {info.name: info for info in catalog.metrics}
     room = max(1, (console.width - _FIXED_WIDTH) // _COLUMN_WIDTH)

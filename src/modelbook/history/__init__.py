@@ -10,13 +10,14 @@ from pathlib import Path
 import msgspec
 
 from modelbook.errors import UnknownRevision
+from modelbook.history.brought import PULLED, Pulled
 from modelbook.history.files import Unreadable
 from modelbook.history.plots import plot_rows
 from modelbook.history.repository import Repository, shallow_problem, workspace_commit
 from modelbook.history.snapshots import Reader
 from modelbook.records import WORKSPACE, ExperimentRef, Problem, Record, Snapshot, Tag
 
-__all__ = ["History", "Repository", "Unreadable", "plot_rows", "read", "read_one"]
+__all__ = ["PULLED", "History", "Pulled", "Repository", "Unreadable", "plot_rows", "read", "read_one"]
 
 
 class History(Record, frozen=True, kw_only=True):
@@ -43,19 +44,21 @@ def read(
     refs: str = "all",
     *,
     progress: Callable[[int, int], None] | None = None,
+    pulled: Pulled | None = None,
 ) -> History:
     """Read the history of a repository.
 
     Args:
         refs: see `Repository.commits`.
         progress: called with (commits read, commits in all) now and then.
+        pulled: content by DVC's hash, for files that are not in Git; see `PULLED`.
 
     Raises:
         NotARepository: the path is in no Git repository.
         UnknownRevision: `refs` names one that is not there.
     """
     repo = repository if isinstance(repository, Repository) else Repository(repository)
-    reader = Reader(repo.blob, repo.name)
+    reader = Reader(repo.blob, repo.name, pulled)
     with _collector_paused():
         snapshots = _snapshots(repo, reader, refs, progress or _silent)
     head = repo.head
@@ -71,7 +74,7 @@ def read(
     )
 
 
-def read_one(repository: Repository | Path | str, revision: str) -> Snapshot:
+def read_one(repository: Repository | Path | str, revision: str, *, pulled: Pulled | None = None) -> Snapshot:
     """Read one revision: any that Git knows, the short name of a ref, or `workspace`.
 
     Raises:
@@ -79,11 +82,11 @@ def read_one(repository: Repository | Path | str, revision: str) -> Snapshot:
         UnknownRevision: there is no such revision; `workspace` in a bare repository.
     """
     repo = repository if isinstance(repository, Repository) else Repository(repository)
-    reader = Reader(repo.blob, repo.name)
+    reader = Reader(repo.blob, repo.name, pulled)
     if revision != WORKSPACE:
         commit = repo.commit(repo.resolve(revision))
         return reader.read(repo.tree(commit.sha), commit)
-    at_head = read_one(repo, repo.head) if repo.head else None
+    at_head = read_one(repo, repo.head, pulled=pulled) if repo.head else None
     found = _workspace(repo, reader, at_head)
     if found is not None:
         return found

@@ -111,6 +111,11 @@ class Repository:
         return self._git.is_bare or not workdir or not (Path(workdir) / ".git").exists()
 
     @property
+    def root(self) -> Path | None:
+        """The top of the working tree; None in a bare repository."""
+        return None if self.bare else Path(self._git.workdir)
+
+    @property
     def head(self) -> str:
         """The commit HEAD stands at, or an empty string before the first commit."""
         try:

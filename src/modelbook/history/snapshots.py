@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from modelbook._paths import parents
 from modelbook.history import dvcfiles, files, plots, wishes
+from modelbook.history.brought import PULLED, Brought, Pulled
 from modelbook.history.dvcfiles import Definition, LockedOut, StageDef, Tracked
 from modelbook.history.files import Unreadable
 from modelbook.history.joined import Blobs, Joined, address_of
@@ -103,10 +104,18 @@ class _Parts:
 class Reader:
     """Reads snapshots, sharing between them whatever is the same."""
 
-    def __init__(self, blob: Callable[[str], bytes], name: str) -> None:
-        """Args: blob: the content of a blob by its id. name: of a project that does not say its own."""
+    def __init__(self, blob: Callable[[str], bytes], name: str, pulled: Pulled | None = None) -> None:
+        """Start with nothing known.
+
+        Args:
+            blob: the content of a blob by its id.
+            name: of a project that does not say its own.
+            pulled: what was brought of the files that are not in Git.
+        """
         self._name = name
         self._memo = Memo(blob)
+        self._brought = Brought(pulled) if pulled else None
+        self._pulled_memo = Memo(self._brought.read) if self._brought else self._memo
         self._chunks: dict[str, Any] = {}
         self._shared: dict[Any, Any] = {}
         self._joined: dict[tuple[str, int, int, bool], Joined] = {}
@@ -159,7 +168,8 @@ class Reader:
         """The plain content of a data file."""
         suffix = path.rpartition(".")[2].lower()
         kind = suffix if suffix in ("json", "jsonl", "ndjson", "toml", "py") else "yaml"
-        return self._memo.get(kind, blob, lambda content: files.parse(content, path, self._chunks))
+        memo = self._pulled_memo if blob.startswith(PULLED) else self._memo
+        return memo.get(kind, blob, lambda content: files.parse(content, path, self._chunks))
 
     def _mapping(self, path: str, blob: str) -> dict[Any, Any]:
         value = self.data(path, blob)
@@ -332,7 +342,7 @@ class Reader:
         stage = parts.metrics[path]
         found = self._find(tree, path)
         if found.entry is None:
-            yield _absent(path, stage, parts.outs, found.reason)
+            yield from self._elsewhere(path, stage, parts.outs, found.reason)
         elif found.entry.kind == "tree":
             for inner, blob in tree.below(found.path):
                 yield from self._values(path + inner[len(found.path) :], blob, stage)
@@ -340,6 +350,17 @@ class Reader:
             yield from self._values(path, found.entry.id, stage)
             self._check_unchanged(path, found.entry.id, parts)
             self._check_lines(path, found.entry.id, parts)
+
+    def _elsewhere(
+        self, path: str, stage: str | None, outs: dict[str, LockedOut], reason: str
+    ) -> Iterator[Value]:
+        """The values of a file that is not in Git: those brought from DVC, else why there are none."""
+        brought = self._brought.files(path, outs) if self._brought and not reason else []
+        if not brought:
+            yield _absent(path, stage, outs, reason)
+        for inner, md5, size in brought:
+            for value in self._values(inner, PULLED + md5, stage):
+                yield replace(value, blob=None, md5=md5, size=size)
 
     def _values(self, path: str, blob: str, stage: str | None) -> tuple[Value, ...]:
         return self._once(("values", path, blob, stage), lambda: self._parse_values(path, blob, stage))
@@ -395,7 +416,9 @@ class Reader:
         keys = parts.params[path]
         entry, real, reason = self._find(tree, path)
         if entry is None:
-            yield _absent(path, next(iter(keys.values()), None) if keys else None, parts.outs, reason)
+            yield from self._elsewhere(
+                path, next(iter(keys.values()), None) if keys else None, parts.outs, reason
+            )
         elif entry.kind == "tree":
             for inner, blob in tree.below(real):
                 yield from self._values(path + inner[len(real) :], blob, None)
@@ -434,6 +457,8 @@ class Reader:
             entry, real, _reason = self._find(tree, name)
             if entry is not None and entry.kind == "tree" and plot.files == ((name, None),):
                 yield from self._folder_of_plots(tree, name, real, plot)
+            elif entry is None and (inner := self._brought_plots(name, parts.outs)):
+                yield from (_inner(plot, path, PULLED + md5) for path, md5 in inner)
             else:
                 yield self._plot(tree, plot, parts.outs)
 
@@ -443,11 +468,13 @@ class Reader:
             if plots.is_plot_file(path):
                 yield self._once(("plot", plot, path, blob), lambda p=path, b=blob: _inner(plot, p, b))  # type: ignore[misc]
 
+    def _brought_plots(self, folder: str, outs: dict[str, LockedOut]) -> list[tuple[str, str]]:
+        """(path, hash) of the plots in a folder that was brought from DVC; none for a single file."""
+        brought = self._brought.files(folder, outs) if self._brought else []
+        return [(path, md5) for path, md5, _ in brought if path != folder and plots.is_plot_file(path)]
+
     def _plot(self, tree: Tree, plot: Plot, outs: dict[str, LockedOut]) -> Plot:
-        found = tuple(
-            (path, entry.id if (entry := self._find(tree, path).entry) and entry.kind == "blob" else None)
-            for path, _blob in plot.files
-        )
+        found = tuple((path, self._plot_blob(tree, path, outs)) for path, _blob in plot.files)
         missing = next((path for path, blob in found if blob is None), None)
         if missing is None:
             return self._once(("plot", plot, found), lambda: replace(plot, files=found))
@@ -455,6 +482,13 @@ class Reader:
         return replace(
             plot, files=found, state=absent.state, md5=absent.md5, size=absent.size, reason=absent.reason
         )
+
+    def _plot_blob(self, tree: Tree, path: str, outs: dict[str, LockedOut]) -> str | None:
+        entry = self._find(tree, path).entry
+        if entry is not None:
+            return entry.id if entry.kind == "blob" else None
+        brought = self._brought.files(path, outs) if self._brought else []
+        return next((PULLED + md5 for inner, md5, _size in brought if inner == path), None)
 
     # -- what the project says
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from modelbook.catalog import advice
 from modelbook.pages import changes, models, text
 from modelbook.pages.cells import ARROWS, TONES, Cell, cell, direction
 from modelbook.pages.drawings import spark
@@ -54,6 +55,7 @@ class HomePage:
     head: Link | None
     head_date: str
     repository: str | None
+    advice: str
 
 
 def page(index: Index, rows: tuple[changes.Row, ...]) -> HomePage:
@@ -71,6 +73,7 @@ def page(index: Index, rows: tuple[changes.Row, ...]) -> HomePage:
         head=index.commit_link(head.sha) if head else None,
         head_date=text.day(head.date) if head else "",
         repository=text.web(catalog.project.url),
+        advice=advice(catalog),
     )
 
 

@@ -1,0 +1,105 @@
+"""One folder of a monorepo: a Catalog with what belongs to that folder, and nothing else. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from modelbook._paths import inside
+from modelbook.errors import ModelbookError
+from modelbook.records import Artifact, Catalog, Dataset, Model, Plot, Problem, Run, Snapshot, Value
+
+T = TypeVar("T", Artifact, Problem, Value)
+
+
+class NothingThere(ModelbookError):
+    """A folder that no commit has any DVC file in."""
+
+    def __init__(self, folder: str, catalog: Catalog) -> None:
+        known = sorted({run.stages[-1].file.rpartition("/")[0] or "." for run in catalog.runs if run.stages})
+        some = ", ".join(known[:6]) + (f" and {len(known) - 6} more" if len(known) > 6 else "")
+        super().__init__(
+            f"no commit has anything of DVC's in the folder {folder!r}",
+            hint=f"runs are in {some}" if known else "paths are relative to the repository's root",
+        )
+
+
+def limited(catalog: Catalog, folder: str) -> Catalog:
+    """What belongs to a folder: its runs with all they came from, their experiments, and its models and data.
+
+    A run keeps its id: what it is made of does not depend on what is looked at.
+
+    Args:
+        folder: relative to the Git root; empty or `.` for all.
+
+    Raises:
+        NothingThere: no commit has anything in it.
+    """
+    folder = folder.replace("\\", "/").removeprefix("./").strip("/")
+    if folder in ("", "."):
+        return catalog
+    runs = tuple(run for run in catalog.runs if run.stages and inside(run.stages[-1].file, folder))
+    ids = {run.id for run in runs}
+    names = {run.experiment for run in runs}
+    used = {dataset.path for run in runs for dataset in run.datasets}
+    metrics = {value.name for run in runs for value in run.metrics}
+    datasets = tuple(item for item in catalog.datasets if item.path in used or _is_in(item, folder))
+    if not runs and not datasets:
+        raise NothingThere(folder, catalog)
+    return replace(
+        catalog,
+        project=replace(catalog.project, name=f"{catalog.project.name}: {folder}"),
+        snapshots=tuple(_snapshot(snapshot, folder, used) for snapshot in catalog.snapshots),
+        runs=runs,
+        experiments=tuple(
+            replace(
+                item,
+                runs=tuple(run for run in item.runs if run in ids),
+                current=tuple(run for run in item.current if run in ids),
+            )
+            for item in catalog.experiments
+            if item.name in names or inside(item.file, folder)
+        ),
+        models=tuple(model for model in catalog.models if _model_is_in(model, folder, runs)),
+        datasets=datasets,
+        metrics=tuple(info for info in catalog.metrics if info.name in metrics),
+        problems=_in(catalog.problems, folder),
+    )
+
+
+def _snapshot(snapshot: Snapshot, folder: str, used: set[str]) -> Snapshot:
+    return replace(
+        snapshot,
+        stages=tuple(stage for stage in snapshot.stages if inside(stage.file, folder)),
+        params=_in(snapshot.params, folder),
+        metrics=_in(snapshot.metrics, folder),
+        plots=tuple(plot for plot in snapshot.plots if _plot_is_in(plot, folder)),
+        artifacts=_in(snapshot.artifacts, folder),
+        datasets=tuple(item for item in snapshot.datasets if item.path in used or _is_in(item, folder)),
+        models=tuple(info for info in snapshot.models if inside(info.file, folder)),
+        problems=_in(snapshot.problems, folder),
+    )
+
+
+def _in(items: Iterable[T], folder: str) -> tuple[T, ...]:
+    """Those whose path lies in the folder; a problem of the whole repository is everyone's."""
+    return tuple(item for item in items if not item.path or inside(item.path, folder))
+
+
+def _is_in(item: Dataset, folder: str) -> bool:
+    return inside(item.path, folder) or (item.file.endswith(".dvc") and inside(item.file, folder))
+
+
+def _plot_is_in(plot: Plot, folder: str) -> bool:
+    return any(inside(path, folder) for path, _blob in plot.files)
+
+
+def _model_is_in(model: Model, folder: str, runs: Iterable[Run]) -> bool:
+    if model.name.startswith(f"{folder}:") or model.name.startswith(f"{folder}/"):
+        return True
+    if model.info.artifact and inside(model.info.artifact, folder):
+        return True
+    ids = {run.id for run in runs}
+    return any(version.run in ids for version in model.versions)
