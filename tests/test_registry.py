@@ -274,6 +274,17 @@ def test_a_deprecated_model_stays_and_says_so(tmp_path: Path) -> None:
     assert version.reason == "no run is in the commit that is tagged"
 
 
+def test_the_folder_in_a_name_tells_the_run(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path, bare=True)
+    stages = "stages: {train: {cmd: x}}\n"
+    files = {f"{name}/dvc.yaml": stages for name in "ab"}
+    files |= {f"{name}/dvc.lock": lock(entry("train", cmd=name)) for name in "ab"}
+    repo.annotate("b=m@v1.0.0", repo.commit(files))
+    found = built(tmp_path)
+    (version,) = model(found, "b:m").versions
+    assert version.run == next(run.id for run in found.runs if run.name == "b")
+
+
 def test_models_of_a_monorepo_and_of_artifacts_yaml(tmp_path: Path) -> None:
     repo = GitRepo(tmp_path, bare=True)
     one = repo.commit(

@@ -12,6 +12,7 @@ from modelbook.records import Dataset, State
 
 MOST_USERS = 12
 MOST_PROBLEMS = 500
+MOST_OPEN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class DatasetView:
 
     id: str
     name: str
+    size: str
     description: str
     facts: tuple[tuple[str, Link], ...]
     users: tuple[Link, ...]
@@ -33,9 +35,10 @@ class DatasetView:
 
 @dataclass(frozen=True, slots=True)
 class DatasetsPage:
-    """`datasets/`."""
+    """`datasets/`; `folded` when they are too many to lie open."""
 
     datasets: tuple[DatasetView, ...]
+    folded: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,8 @@ class ProblemsPage:
 
 def datasets(index: Index) -> DatasetsPage:
     """All datasets."""
-    return DatasetsPage(tuple(_dataset(index, item) for item in index.catalog.datasets))
+    found = tuple(_dataset(index, item) for item in index.catalog.datasets)
+    return DatasetsPage(found, len(found) > MOST_OPEN)
 
 
 def _dataset(index: Index, item: Dataset) -> DatasetView:
@@ -65,6 +69,7 @@ def _dataset(index: Index, item: Dataset) -> DatasetView:
     return DatasetView(
         id=text.slug(item.name),
         name=text.line(item.name),
+        size=text.size(item.size),
         description=item.description,
         facts=_facts(item),
         users=tuple(index.experiment_link(name) for name in users[:MOST_USERS]),

@@ -14,6 +14,9 @@ from modelbook.pages.drawings import history
 from modelbook.pages.index import Entry, Index, Link, best, is_seed, number, seed_groups, spread
 from modelbook.records import Experiment, MetricInfo, Run, Spec, Value
 
+MOST_GROUPS = 12
+"""With more pipelines than that, those with one experiment share a table."""
+
 MOST_RUNS = 100
 """More runs of one experiment are left to the runs table, which can hold any number."""
 
@@ -31,6 +34,7 @@ class Row:
     runs: str
     date: str
     lead: bool
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,20 @@ def listing(index: Index) -> ExperimentsPage:
                 rows=_rows(index, members, info),
             )
         )
-    return ExperimentsPage(tuple(groups))
+    return ExperimentsPage(_merged(groups) if len(groups) > MOST_GROUPS else tuple(groups))
+
+
+def _merged(groups: Iterable[Group]) -> tuple[Group, ...]:
+    """Many pipelines: those with more experiments as they are, those with just one together in one table."""
+    listed = list(groups)
+    rows = tuple(
+        replace(row, id=group.id, lead=False, best=replace(row.best, badge=group.metric))
+        for group in listed
+        if len(group.rows) == 1
+        for row in group.rows
+    )
+    alone = Group("pipelines", "Pipelines with one experiment", "", "", "", rows)
+    return (*(group for group in listed if len(group.rows) > 1), *([alone] if rows else []))
 
 
 def _rows(index: Index, members: Iterable[Experiment], info: MetricInfo | None) -> tuple[Row, ...]:

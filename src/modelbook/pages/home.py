@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from modelbook.catalog import advice
 from modelbook.pages import changes, models, text
-from modelbook.pages.cells import ARROWS, TONES, Cell, cell, direction
+from modelbook.pages.cells import ARROWS, TONES, Cell, Column, Table, cell, direction, link_cell
 from modelbook.pages.drawings import spark
 from modelbook.pages.experiments import current, spread_text
 from modelbook.pages.index import Index, Link, best, better, number
@@ -41,15 +41,30 @@ class Leader:
     runs: str
 
 
+MOST_LEADERS = 8
+"""Pipelines that get a card of their own, those that ran last; more stand in a table."""
+
+MOST_MODELS = 8
+"""Models on the front page; all of them are one click away."""
+
+
 @dataclass(frozen=True, slots=True)
 class HomePage:
-    """The front page."""
+    """The front page.
+
+    Attributes:
+        more_leaders: the pipelines without a card, as a table; no rows when each has one.
+        more_models: how many models are not here.
+        advice: what to do when there is little to see, or empty.
+    """
 
     name: str
     description: str
     stats: tuple[tuple[str, Link], ...]
     leaders: tuple[Leader, ...]
+    more_leaders: Table
     models: tuple[models.Tile, ...]
+    more_models: int
     changes: tuple[changes.Row, ...]
     problems: str
     head: Link | None
@@ -62,12 +77,15 @@ def page(index: Index, rows: tuple[changes.Row, ...]) -> HomePage:
     """The front page, with the newest of the changes that `rows` lists."""
     catalog = index.catalog
     head = index.commit(catalog.head)
+    cards, rest = _leaders(index)
     return HomePage(
         name=text.line(catalog.project.name),
         description=catalog.project.description,
         stats=_stats(index),
-        leaders=tuple(leader for info in index.pipelines if (leader := _leader(index, info))),
-        models=tuple(models.tile(index, model) for model in catalog.models[:12]),
+        leaders=cards,
+        more_leaders=_table(rest),
+        models=tuple(models.tile(index, model) for model in catalog.models[:MOST_MODELS]),
+        more_models=max(0, len(catalog.models) - MOST_MODELS),
         changes=tuple(row for row in rows if row.changed)[:10],
         problems=text.plural(len(catalog.problems), "problem") if catalog.problems else "",
         head=index.commit_link(head.sha) if head else None,
@@ -89,6 +107,38 @@ def _stats(index: Index) -> tuple[tuple[str, Link], ...]:
     return tuple(
         (name if count == 1 else f"{name}s", Link(f"{count:,}", href)) for name, count, href in counts
     )
+
+
+def _leaders(index: Index) -> tuple[tuple[Leader, ...], tuple[Leader, ...]]:
+    """The pipelines with a card, and the rest; the declared ones first, then those that ran last."""
+    declared = len(index.catalog.project.pipelines)
+    order = {run.pipeline: place for place, run in reversed(list(enumerate(index.catalog.runs)))}
+    last = len(order)
+    guessed = sorted(index.pipelines[declared:], key=lambda info: (order.get(info.name, last), info.name))
+    if len(index.pipelines) <= MOST_LEADERS:
+        guessed = list(index.pipelines[declared:])
+    found = [
+        leader
+        for info in (*index.pipelines[:declared], *guessed)
+        if (leader := _leader(index, info)) is not None
+    ]
+    return tuple(found[:MOST_LEADERS]), tuple(found[MOST_LEADERS:])
+
+
+def _table(leaders: tuple[Leader, ...]) -> Table:
+    names = ("pipeline", "metric", "best", "run", "runs")
+    columns = tuple(Column(name, number=name == "best") for name in names)
+    rows = (
+        (
+            link_cell(item.pipeline),
+            Cell(item.metric, title=item.metric_note),
+            item.value,
+            link_cell(item.run),
+            Cell(item.runs),
+        )
+        for item in sorted(leaders, key=lambda item: item.pipeline.text)
+    )
+    return Table(columns, tuple(rows), "The other pipelines")
 
 
 def _leader(index: Index, pipeline: PipelineInfo) -> Leader | None:

@@ -132,7 +132,10 @@ def _value(index: Index, run: Run | None, info: MetricInfo | None) -> Cell:
 
 
 def _headline(index: Index, model: Model) -> MetricInfo | None:
-    return index.headlines.get(model.info.pipeline)
+    """The metric of its pipeline; of a model that only dvc.yaml or tags know, that of its run."""
+    version = lead(model)
+    run = index.runs.get(version.run) if version else None
+    return index.headlines.get(model.info.pipeline or (run.pipeline if run else ""))
 
 
 def _change(
@@ -203,6 +206,9 @@ def _facts(
         ("owner", Link(info.owner)),
         ("pipeline", Link(info.pipeline, f"experiments/index.html#{text.slug(info.pipeline or 'pipeline')}")),
         *_artifact(info.artifact, run),
+        ("type", Link(info.type if info.type != "model" else "")),
+        ("labels", Link(", ".join(info.labels))),
+        ("declared in", Link(info.file)),
     ]
     if version:
         state = _state(version)
@@ -242,7 +248,7 @@ def _versions(index: Index, model: Model) -> Table:
                 *(cell(run.metric(info.name) if run else None, info) for info in infos),
                 link_cell(index.run_link(item.run))
                 if run
-                else Cell(item.run, "unreadable", item.reason or ""),
+                else Cell(item.run or "unknown", "unreadable", item.reason or ""),
                 Cell(text.day(item.date) or DASH, title=item.date),
                 Cell(text.line(item.author) or DASH),
             )

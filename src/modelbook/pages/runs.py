@@ -146,6 +146,8 @@ def _overview(index: Index, run: Run) -> tuple[Entry, ...]:
     spent = sum(item.seconds or 0.0 for item in run.environments)
     rows = (
         ("experiment", index.experiment_link(run.experiment)),
+        ("named by DVC", Link(run.label)),
+        ("based on", index.commit_link(run.baseline) if run.baseline else Link("")),
         ("pipeline", Link(run.pipeline, f"experiments/index.html#{text.slug(run.pipeline or 'pipeline')}")),
         ("first commit", index.commit_link(run.commit)),
         ("date", Link(text.day(run.date), title=run.date)),

@@ -129,7 +129,7 @@ def _tagged(
     here = held.get(item.commit, [])
     path = at.get(item.commit) or ("" if "${" in info.artifact else info.artifact)
     makers = [run for run in here if path and _makes(run, path)]
-    only = makers or ([] if path else here)
+    only = makers or ([] if path else [run for run in here if _near(run, info.name)])
     run = only[0].id if len(only) == 1 else ""
     return ModelVersion(
         version=item.version,
@@ -141,6 +141,12 @@ def _tagged(
         deprecated=entry.deprecated,
         reason=None if run else _unknown(path, here, only),
     )
+
+
+def _near(run: Run, model: str) -> bool:
+    """Whether a run is of the folder that a model's name starts with, if it starts with one."""
+    folder, colon, _name = model.partition(":")
+    return not colon or any(inside(stage.file, folder) for stage in run.stages[-1:])
 
 
 def _makes(run: Run, path: str) -> bool:
