@@ -106,7 +106,7 @@ def test_no_cell_is_blank(made: dict[str, pages.Page]) -> None:
 @pytest.mark.parametrize(
     ("name", "state", "words"),
     [
-        ("unpulled", "not_pulled", "dvc fetch"),
+        ("unpulled", "not_pulled", "dvc pull"),
         ("unreadable", "unreadable", "line 3"),
         ("never", "never", "no run has made it"),
     ],

@@ -420,6 +420,13 @@ def test_a_bare_clone(source: Path, tmp_path: Path) -> None:
     assert found.problems == ()
 
 
+def test_a_clone_that_was_never_checked_out(source: Path, tmp_path: Path) -> None:
+    git("clone", "-q", "--no-checkout", str(source), "clone", cwd=tmp_path)
+    found = catalog.build(history.read(tmp_path / "clone"))
+    assert found.head == found.snapshots[0].commit.sha
+    assert len(found.runs) == len(found.snapshots) == 3
+
+
 def test_a_clone_without_blobs(source: Path, tmp_path: Path) -> None:
     """A partial clone has no older content at hand: each file says so, and the rest is read."""
     (source / ".git" / "config").open("a").write("[uploadpack]\n\tallowFilter = true\n")

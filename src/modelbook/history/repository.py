@@ -220,7 +220,7 @@ class Repository:
 
     def workspace(self) -> WorkTree | None:
         """The files as they stand in the working tree; None in a bare repository or when nothing changed."""
-        if self.bare:
+        if self.bare or self._never_checked_out():
             return None
         root = Path(self._git.workdir)
         changed: dict[str, str | None] = {}
@@ -230,6 +230,11 @@ class Repository:
             changed[path] = self._hash(root / path)
         head = self.head
         return WorkTree(changed, self.tree(head) if head else None) if changed else None
+
+    def _never_checked_out(self) -> bool:
+        """Whether this is a `git clone --no-checkout`: no file is there, and none was deleted."""
+        files = Path(self._git.workdir).iterdir()
+        return not len(self._git.index) and all(path.name == ".git" for path in files)
 
     def _hash(self, path: Path) -> str | None:
         """The blob id that a file of the working tree would have; None when it is no regular file."""
