@@ -232,7 +232,7 @@ class Repository:
         return WorkTree(changed, self.tree(head) if head else None) if changed else None
 
     def _never_checked_out(self) -> bool:
-        """Whether this is a `git clone --no-checkout`: no file is there, and none was deleted."""
+        """Whether this is a `git clone --no-checkout`: no file is there, and yet none was deleted."""
         files = Path(self._git.workdir).iterdir()
         return not len(self._git.index) and all(path.name == ".git" for path in files)
 

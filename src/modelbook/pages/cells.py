@@ -107,8 +107,8 @@ def reason(found: Value) -> str:
     """Why a value is not there, and what would bring it."""
     size = f" ({text.size(found.size)})" if found.size is not None else ""
     says = {
-        State.NOT_PULLED: f"{found.path}{size} lies in DVC's cache or remote; `dvc pull` at that commit brings it, "
-        "`--pull` reads it",
+        State.NOT_PULLED: f"{found.path}{size} lies in DVC's cache or remote; "
+        "`dvc pull` at that commit brings it, `--pull` reads it",
         State.UNREADABLE: f"{found.path} could not be read",
         State.NEVER: f"declared in {found.path}, but no run has made it yet",
     }[found.state]
