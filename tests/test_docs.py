@@ -58,7 +58,7 @@ def anchors(path: Path) -> set[str]:
 
 def command(name: str) -> click.Command | None:
     """The command of that name."""
-    return cli.get_command(click.Context(cli), name)
+    return cli.get_command(click.Context(cli, **cli.context_settings), name)
 
 
 def unknown_words(name: str, words: list[str]) -> list[str]:
@@ -126,7 +126,7 @@ def test_every_command_is_described() -> None:
     described = set(
         re.findall(r"<!-- options: (\S+) -->", (ROOT / "docs" / "cli.md").read_text(encoding="utf-8"))
     )
-    context = click.Context(cli)
+    context = click.Context(cli, **cli.context_settings)
     visible = {
         name
         for name in cli.list_commands(context)

@@ -56,7 +56,7 @@ def field_table(model: str) -> str:
 
 def option_table(command: str) -> str:
     """How a command is called, and its options as a Markdown table."""
-    group = click.Context(cli, info_name="modelbook")
+    group = click.Context(cli, info_name="modelbook", **cli.context_settings)
     found = cli.get_command(group, command)
     if found is None:
         raise LookupError(command)
