@@ -399,12 +399,8 @@ def _place(param: list[Any]) -> tuple[Any, Any]:
 def _dependencies(wdir: str, entries: Any) -> Iterator[Dependency]:
     for entry in _list(entries):
         if isinstance(entry, dict) and entry.get("path") is not None:
-            yield Dependency(
-                path=join(wdir, entry["path"]),
-                md5=_hash(entry),
-                size=_count(entry.get("size")),
-                nfiles=_count(entry.get("nfiles")),
-            )
+            md5, size, nfiles = _content(entry)
+            yield Dependency(path=join(wdir, entry["path"]), md5=md5, size=size, nfiles=nfiles)
 
 
 def _lock_params(wdir: str, files: Any) -> Iterator[Value]:
@@ -414,6 +410,23 @@ def _lock_params(wdir: str, files: Any) -> Iterator[Value]:
             for key, leaf in leaves(value):
                 parts = (key_name(dotted), *key)
                 yield Value(name=".".join(parts), key=parts, value=leaf, path=where)
+
+
+def _content(entry: Mapping[Any, Any]) -> tuple[str | None, int | None, int | None]:
+    """(hash, size, number of files); of a folder whose files are listed one by one, as DVC sums them up.
+
+    DVC lists them for a remote that keeps versions itself; the hash is then that of the list.
+    """
+    listed = [item for item in _list(entry.get("files")) if isinstance(item, dict) and "relpath" in item]
+    if not listed or _hash(entry) is not None:
+        return _hash(entry), _count(entry.get("size")), _count(entry.get("nfiles"))
+    rows = sorted(({"md5": str(i.get("md5")), "relpath": str(i["relpath"])} for i in listed), key=_relpath)
+    digest = hashlib.md5(json.dumps(rows, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
+    return f"{digest}.dir", sum(_count(item.get("size")) or 0 for item in listed), len(listed)
+
+
+def _relpath(row: Mapping[str, str]) -> str:
+    return row["relpath"]
 
 
 def _hash(entry: Mapping[Any, Any]) -> str | None:
@@ -434,21 +447,26 @@ def tracked(folder: str, data: Mapping[Any, Any]) -> tuple[Tracked, ...]:
     """The outputs of a `.dvc` file, and where `dvc import`, `import-url` and the like took them from."""
     wdir = join(folder, data.get("wdir") or ".")
     source, revision = _source(_list(data.get("deps")))
-    return tuple(
-        Tracked(
-            path=join(wdir, entry["path"]),
-            md5=_hash(entry),
-            size=_count(entry.get("size")),
-            nfiles=_count(entry.get("nfiles")),
-            source=source,
-            revision=revision,
-            description=text(entry.get("desc") or data.get("desc")),
-            metric=bool(entry.get("metric")),
-            cached=entry.get("cache") is not False,
+    found = []
+    for entry in _list(data.get("outs")):
+        if not isinstance(entry, dict) or entry.get("path") is None:
+            continue
+        md5, size, nfiles = _content(entry)
+        about = text(entry.get("desc") or data.get("desc"))
+        found.append(
+            Tracked(
+                path=join(wdir, entry["path"]),
+                md5=md5,
+                size=size,
+                nfiles=nfiles,
+                source=source,
+                revision=revision,
+                description=about,
+                metric=bool(entry.get("metric")),
+                cached=entry.get("cache") is not False,
+            )
         )
-        for entry in _list(data.get("outs"))
-        if isinstance(entry, dict) and entry.get("path") is not None
-    )
+    return tuple(found)
 
 
 def old_stage(path: str, data: Mapping[Any, Any]) -> tuple[StageDef, dict[str, Any] | None]:

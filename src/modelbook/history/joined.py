@@ -64,11 +64,13 @@ def _place(path: str) -> tuple[str, str]:
 
 
 def _outs(stage: StageDef, locked: Locked | None) -> tuple[tuple[OutDef, LockedOut | None], ...]:
-    """Each output as declared with what the lock has of it; those of the lock where none is declared."""
+    """Each output as declared with what the lock has of it; then those that only the lock has.
+
+    A definition may have been edited since the run: what the run made, it made.
+    """
     known = {out.path: out for out in locked.outs} if locked else {}
-    if stage.outs:
-        return tuple((out, known.get(out.path)) for out in stage.outs)
-    return tuple((OutDef(path=path), lock) for path, lock in known.items())
+    declared = tuple((out, known.pop(out.path, None)) for out in stage.outs)
+    return (*declared, *((OutDef(path=path), lock) for path, lock in known.items()))
 
 
 def address_of(file: str, stage: StageDef) -> str:

@@ -18,7 +18,10 @@ _KEY = re.compile(r"([A-Za-z0-9_/.][A-Za-z0-9_/.@+-]{0,400}):(?: (.*))?$")
 _INT = re.compile(r"-?(?:0|[1-9][0-9]{0,17})$")
 _FLOAT = re.compile(r"-?[0-9]{1,30}\.[0-9]{1,30}(?:e[+-]?[0-9]{1,3})?$")
 _HASH = re.compile(r"(?=.*[abcdf])[0-9a-f]{32}(?:\.dir)?$")
-_WORD = re.compile(r"[A-Za-z_/$(]")
+_MARKED = re.compile(r"(?!-?0[xXoObB])-?[0-9][0-9A-Za-z_.-]*[0-9A-Za-z]$")
+_LETTER = re.compile(r"[A-DF-Za-df-z]")
+_QUOTED = re.compile(r"'[^']*'$|\"[^\"\\]*\"$")
+_WORD = re.compile(r"[A-Za-z_/$(]|\./")
 _CHUNK = re.compile(r"\n(?=[A-Za-z0-9_/.])")
 _SPECIAL = frozenset({"true", "True", "TRUE", "false", "False", "FALSE", "null", "Null", "NULL"})
 
@@ -180,8 +183,10 @@ def _scalar(text: str, before: str) -> Any:
         return int(text)
     elif _FLOAT.match(text):
         return float(text)
-    elif _HASH.match(text):
-        return text
+    elif _HASH.match(text) or (_MARKED.match(text) and _LETTER.search(text)):
+        return text  # digits with a letter that no number has: a hash, an id, a file's name
+    elif before and _QUOTED.match(text):
+        return text[1:-1]
     return _ask(before + text)
 
 
