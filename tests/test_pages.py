@@ -16,7 +16,7 @@ import sample
 from modelbook import pages
 from modelbook.pages import changes, commits, experiments, home, models, runs, text
 from modelbook.pages.cells import Cell, recreate
-from modelbook.pages.drawings import drawings
+from modelbook.pages.drawings import Album, drawings
 from modelbook.pages.index import Index, Link, best, seed_groups, spread
 from modelbook.records import (
     Catalog,
@@ -555,7 +555,7 @@ def test_an_image_is_shown_only_when_it_is_one() -> None:
         id="0", name="x", experiment="x", commit="c", commits=("c",),
         plots=tuple(Plot(name=key, template="image", files=((f"{key}.png", key),)) for key in blobs),
     )  # fmt: skip
-    shown = {item.title: item for item in drawings(run, blobs.get)}
+    shown = {item.title: item for item in drawings(run, blobs.get, Album())}
     assert shown["png"].image == ("assets/plots/png.png", "png")
     assert shown["svg"].image is None
     assert "too large" in shown["big"].reason

@@ -3,7 +3,8 @@
 A run is found in a snapshot by its stages. The foreach or matrix stages of one dvc.yaml that share an item
 are one run, named by the item; with them go the stages upstream of them by paths. The stages that are in no
 such run are one run for the folder of their dvc.yaml. A run's id is the SHA-256 of the sorted digests of its
-stages' lock entries, so equal runs on many commits are one.
+stages' lock entries, so equal runs on many commits are one. Metrics that no run claims, as DVCLive logs them
+without a pipeline, are a run of their own for their folder, known by the content of their files.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import difflib
 import hashlib
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -194,11 +196,14 @@ class _Group:
     item: bool
     own: list[Stage]
     upstream: list[Stage] = field(default_factory=list)
-    params: tuple[Value, ...] = ()
 
     @property
     def stages(self) -> list[Stage]:
         return [*self.own, *self.upstream]
+
+
+_Found = tuple[str, Callable[[], Run]]
+"""The id of a run, and how to make it if no older commit has it."""
 
 
 @dataclass
@@ -218,10 +223,9 @@ def _runs(snapshots: Sequence[Snapshot], project: str) -> tuple[Run, ...]:
         key = tuple(map(id, snapshot.stages))
         if key != before[0]:
             before = key, [(_run_id(group), group) for group in _groups(snapshot.stages, project)]
-        groups = before[1] or _unlocked(snapshot, project)
-        for run_id, group in groups:
+        for run_id, make in (*_executed(before[1], snapshot), *_logged(before[1], snapshot, project)):
             if run_id not in seen:
-                seen[run_id] = _Seen(_run(run_id, group, snapshot), order)
+                seen[run_id] = _Seen(make(), order)
             seen[run_id].commits.append(snapshot.commit.sha)
             seen[run_id].refs.extend(snapshot.commit.refs)
     newest = sorted(seen.values(), key=lambda found: (-found.order, found.run.name, found.run.id))
@@ -229,6 +233,12 @@ def _runs(snapshots: Sequence[Snapshot], project: str) -> tuple[Run, ...]:
         msgspec.structs.replace(found.run, commits=tuple(found.commits), refs=tuple(sorted(set(found.refs))))
         for found in newest
     )
+
+
+def _executed(groups: Iterable[tuple[str, _Group]], snapshot: Snapshot) -> Iterator[_Found]:
+    """The runs that a snapshot's locks hold."""
+    for run_id, group in groups:
+        yield run_id, partial(_run, run_id, group, snapshot)
 
 
 def _labelled(runs: tuple[Run, ...], history: History) -> tuple[Run, ...]:
@@ -265,27 +275,11 @@ def _brought(history: History) -> dict[str, ExperimentRef]:
 
 
 def _run_id(group: _Group) -> str:
-    digests = sorted({stage.lock for stage in group.stages if stage.lock})
-    return hashlib.sha256("\n".join(digests).encode()).hexdigest()[:12]
+    return _digest(stage.lock for stage in group.stages if stage.lock)
 
 
-def _unlocked(snapshot: Snapshot, project: str) -> list[tuple[str, _Group]]:
-    """The run of a snapshot that has results and no lock entry, as DVCLive without a pipeline leaves it.
-
-    Its id is the digest of its metrics and params: there is nothing else that it could be told by.
-    """
-    results = [value for value in snapshot.metrics if value.state is State.PRESENT]
-    if not results:
-        return []
-    rows = sorted(
-        repr((value.path, value.key, value.value))
-        for values in (results, snapshot.params)
-        for value in values
-        if value.state is State.PRESENT
-    )
-    own = [stage for stage in snapshot.stages if not stage.guard and not stage.orphan]
-    run_id = hashlib.sha256("\n".join(rows).encode()).hexdigest()[:12]
-    return [(run_id, _Group(name=project, file="dvc.yaml", item=False, own=own, params=snapshot.params))]
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(set(parts))).encode()).hexdigest()[:12]
 
 
 def _groups(stages: Sequence[Stage], project: str) -> list[_Group]:
@@ -439,6 +433,61 @@ def _run(run_id: str, group: _Group, snapshot: Snapshot) -> Run:
     )
 
 
+# -- runs that only logged
+
+
+def _logged(groups: Sequence[tuple[str, _Group]], snapshot: Snapshot, project: str) -> Iterator[_Found]:
+    """A run for each folder with metrics that no stage made."""
+    loose = [value for value in snapshot.metrics if value.stage is None and value.blob]
+    if not loose:
+        return
+    outs = Owners((out.path, None) for _id, group in groups for stage in group.stages for out in stage.outs)
+    taken = [group.file.rpartition("/")[0] for _id, group in groups if not group.item]
+    free = [
+        value
+        for value in loose
+        if not outs.around(value.path) and not any(inside(value.path, folder) for folder in taken)
+    ]
+    folders = {_logged_in(value.path) for value in free}
+    if len(folders) == 1 and not groups:
+        folders = {""}  # nothing else is known of this commit, so this is what its project did
+    for folder in sorted(folders):
+        mine = [value for value in free if inside(value.path, folder)]
+        inner = any(inside(folder, other) for other in folders - {folder})
+        if not inner and any(isinstance(value.value, int | float) for value in mine):
+            run_id = _digest(f"{value.path} {value.blob}" for value in mine)
+            yield run_id, partial(_logged_run, run_id, folder, mine, snapshot, project)
+
+
+def _logged_in(path: str) -> str:
+    """The folder that a metrics file speaks for: DVCLive keeps its own inside of that."""
+    folder = path.rpartition("/")[0]
+    above, _slash, name = folder.rpartition("/")
+    return above if name == "dvclive" else folder
+
+
+def _logged_run(run_id: str, folder: str, metrics: Iterable[Value], snapshot: Snapshot, project: str) -> Run:
+    name = folder or project
+    group = _Group(name=name, file=f"{folder}/dvc.yaml".lstrip("/"), item=False, own=[])
+    return Run(
+        id=run_id,
+        name=name,
+        experiment=name,
+        commit=snapshot.commit.sha,
+        commits=(),
+        pipeline=name,
+        date=snapshot.commit.date,
+        author=snapshot.commit.author,
+        params=_named((value for value in snapshot.params if inside(value.path, folder)), group),
+        metrics=_named(metrics, group),
+        plots=tuple(
+            plot
+            for plot in snapshot.plots
+            if plot.stage is None and any(inside(path, folder) for path, _blob in plot.files[:1])
+        ),
+    )
+
+
 def _overlap(one: str, other: str) -> bool:
     return inside(one, other) or inside(other, one)
 
@@ -467,8 +516,6 @@ def _run_params(group: _Group) -> list[Value]:
 
     Without any lock entry, what the params files say.
     """
-    if group.params:
-        return [value for value in group.params if value.state is State.PRESENT]
     found: dict[tuple[str, tuple[str, ...]], Value] = {}
     for stage in group.own:
         for value in stage.params:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelbook.pages import changes, commits, data, experiments, home, models, rundata, runs, text
+from modelbook.pages.drawings import Album
 from modelbook.pages.index import Index, commit_href, experiment_href, model_href, run_href
-from modelbook.records import WORKSPACE, Catalog
+from modelbook.records import WORKSPACE, Catalog, Run
 
 Read = Callable[[str], bytes | None]
 """Git blob id -> its content, or None when it cannot be read."""
@@ -64,7 +65,9 @@ def compose(catalog: Catalog, read: Read) -> Iterator[Page]:
     yield from _sections(index, rows)
     yield from _experiments(index)
     yield from _models(index)
-    yield from (_run(index, run, read) for run in catalog.runs)
+    album = Album()
+    newest = sorted(catalog.runs, key=lambda run: run.id not in index.current)  # HEAD's come first to images
+    yield from (_run(index, run, read, album) for run in newest)
     yield from (_commit(index, history, sha) for sha in index.snapshots)
 
 
@@ -124,8 +127,8 @@ def _models(index: Index) -> Iterator[Page]:
             )
 
 
-def _run(index: Index, run: Any, read: Read) -> Page:
-    context = runs.page(index, run, read)
+def _run(index: Index, run: Run, read: Read, album: Album) -> Page:
+    context = runs.page(index, run, read, album)
     title = f"Run {text.plain(run.name) or run.id}"
     files = tuple(drawing.image for drawing in context.plots if drawing.image)
     return Page(run_href(run.id), title, "run", context, bulk="run", files=files)

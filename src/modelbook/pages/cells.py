@@ -147,8 +147,10 @@ def receipt(index: Index, run: Run, found: Value) -> Receipt:
 
 def recreate(run: Run, stage: Stage | None = None) -> str:
     """The shell commands that make a run (or one of its stages) again in a clean clone."""
-    target = stage.address if stage else (run.stages[-1].address if run.stages else "")
+    target = stage.address if stage else run.stages[-1].address if run.stages else ""
     steps = [f"git checkout {run.commit[:12]}"] if _is_sha(run.commit) else []
+    if not run.stages:
+        return "\n".join(steps)
     return "\n".join([*steps, f"dvc repro {_shell(target)}".rstrip()])
 
 

@@ -18,6 +18,9 @@ MOST_BYTES = 4_000_000
 MOST_IMAGE_BYTES = 2_000_000
 """A larger image is named, not shown."""
 
+ROOM_FOR_IMAGES = 100_000_000
+"""Bytes of all images of a site together: what a free static host takes, with room for the pages."""
+
 MOST_NODES = 80
 """Boxes in the drawing of one run's lineage."""
 
@@ -28,6 +31,24 @@ _MAGIC = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpg", b"GIF8": "gif"}
 
 Read = Callable[[str], bytes | None]
 """Git blob id -> its content, or None when it cannot be read."""
+
+
+class Album:
+    """The images a site takes along: each content once, until the room is used up."""
+
+    def __init__(self, room: int = ROOM_FOR_IMAGES) -> None:
+        self._room = room
+        self._taken: set[str] = set()
+
+    def full(self, blob: str) -> bool:
+        """Whether there is no room left for an image that is not in yet."""
+        return self._room <= 0 and blob not in self._taken
+
+    def take(self, blob: str, size: int) -> None:
+        """Count an image in."""
+        if blob not in self._taken:
+            self._taken.add(blob)
+            self._room -= size
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,40 +216,43 @@ def _links(index: Index, root: str) -> Callable[[Node], str | None]:
     return href
 
 
-def drawings(run: Run, read: Read) -> tuple[Drawing, ...]:
-    """Every plot of a run."""
+def drawings(run: Run, read: Read, album: Album) -> tuple[Drawing, ...]:
+    """Every plot of a run; an image only while the album has room."""
     made: dict[str, Drawing] = {}
     for plot in run.plots:
         key = text.slug(plot.name)
         key = key if f"plot-{key}" not in made else f"{key}-{len(made)}"
-        drawn = _drawing(plot, f"plot-{key}", read)
+        drawn = _drawing(run, plot, f"plot-{key}", read, album)
         made[drawn.id] = drawn
     return tuple(made.values())
 
 
-def _drawing(plot: Plot, key: str, read: Read) -> Drawing:
+def _drawing(run: Run, plot: Plot, key: str, read: Read, album: Album) -> Drawing:
     title = text.line(plot.title or plot.name)
     source = ", ".join(dict.fromkeys(text.line(path) for path, _ in plot.files))
     if plot.state is not State.PRESENT:
         reason = text.line(plot.reason or str(plot.state).replace("_", " "))
         return Drawing(key, title, source=source, state=str(plot.state), reason=reason)
     if plot.template == "image":
-        return _image(plot, key, title, source, read)
+        return _image(run, plot, key, title, source, read, album)
     return _chart(plot, key, title, source, read)
 
 
-def _image(plot: Plot, key: str, title: str, source: str, read: Read) -> Drawing:
+def _image(run: Run, plot: Plot, key: str, title: str, source: str, read: Read, album: Album) -> Drawing:
     path, blob = plot.files[0] if plot.files else ("", None)
+    if blob is not None and album.full(blob):
+        reason = f"left out, as this site has its share of images: git show {run.commit[:12]}:{path}"
+        return Drawing(key, title, source=source, state="not_shown", reason=text.line(reason))
     data = (read(blob) or b"") if blob else b""
     kind = _image_kind(data)
-    if not kind or len(data) > MOST_IMAGE_BYTES or blob is None:
-        reason = (
-            f"{path} is too large to show"
-            if len(data) > MOST_IMAGE_BYTES
-            else f"{path} is no PNG, JPEG, GIF or WebP image"
-        )
-        return Drawing(key, title, source=source, state="unreadable", reason=text.line(reason))
-    return Drawing(key, title, image=(f"assets/plots/{text.slug(blob)}.{kind}", blob), source=source)
+    if len(data) > MOST_IMAGE_BYTES:
+        reason = f"{path} is {text.size(len(data))}, too large to show"
+    elif not kind or blob is None:
+        reason = f"{path} is no PNG, JPEG, GIF or WebP image"
+    else:
+        album.take(blob, len(data))
+        return Drawing(key, title, image=(f"assets/plots/{text.slug(blob)}.{kind}", blob), source=source)
+    return Drawing(key, title, source=source, state="unreadable", reason=text.line(reason))
 
 
 def _image_kind(data: bytes) -> str | None:

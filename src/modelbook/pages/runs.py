@@ -18,7 +18,7 @@ from modelbook.pages.cells import (
     recreate,
     runs_table,
 )
-from modelbook.pages.drawings import Drawing, drawings, run_lineage
+from modelbook.pages.drawings import Album, Drawing, drawings, run_lineage
 from modelbook.pages.index import Entry, Index, Link, model_href, models_of
 from modelbook.records import Artifact, Environment, Run, State
 
@@ -108,7 +108,7 @@ def _wide(index: Index, runs: Sequence[Run]) -> tuple[tuple[Column, ...], tuple[
     return columns, rows
 
 
-def page(index: Index, run: Run, read: Read) -> RunPage:
+def page(index: Index, run: Run, read: Read, album: Album) -> RunPage:
     """One run."""
     info = index.headlines.get(run.pipeline)
     metrics = facts(index, run, by_weight(index, run), "m")
@@ -127,7 +127,7 @@ def page(index: Index, run: Run, read: Read) -> RunPage:
         metrics=metrics[:MOST_METRICS],
         more_metrics=metrics[MOST_METRICS:],
         params=facts(index, run, run.params, "p"),
-        plots=drawings(run, read),
+        plots=drawings(run, read, album),
         artifacts=_artifacts(run.artifacts),
         not_in_git=any(item.cached and item.state is State.PRESENT for item in run.artifacts),
         stages=_stages(run),

@@ -1,0 +1,216 @@
+"""What real public repositories taught, each as a small history of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from gitrepo import GitRepo, entry, lock
+from modelbook import catalog, history, pages
+from modelbook.history import yaml12
+from modelbook.pages import drawings
+from modelbook.records import Catalog
+
+A, B = "a" * 32, "b" * 32
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def built(repo: GitRepo) -> Catalog:
+    return catalog.build(history.read(repo.path))
+
+
+def composed(repo: GitRepo) -> dict[str, pages.Page]:
+    opened = history.Repository(repo.path)
+    return {page.path: page for page in pages.compose(built(repo), opened.blob)}
+
+
+# -- a dvc.yaml that was edited after the run
+
+
+def test_an_output_whose_declaration_was_moved_is_shown_as_the_run_made_it(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path, bare=True)
+    repo.commit(
+        {
+            "dvc.yaml": "stages:\n  report:\n    cmd: run\n    outs: [reports/new/report.html, kept.csv]\n",
+            "dvc.lock": lock(entry("report", outs={"reports/report.html": A, "kept.csv": B})),
+        }
+    )
+    outs = {out.path: (out.md5, str(out.state)) for out in built(repo).runs[0].artifacts}
+    assert outs == {
+        "reports/new/report.html": (None, "never"),
+        "reports/report.html": (A, "present"),
+        "kept.csv": (B, "present"),
+    }
+
+
+# -- remotes that keep versions themselves
+
+
+def listed(*files: tuple[str, str, int]) -> str:
+    lines = [
+        f"  - relpath: {path}\n    md5: {md5}\n    size: {size}\n    cloud:\n      s3:\n"
+        f"        etag: 08{number}eae4e7c9a785031001\n        version_id: '171219993606272{number}'\n"
+        for number, (path, md5, size) in enumerate(files)
+    ]
+    return "outs:\n- hash: md5\n  path: images\n  files:\n" + "".join(lines)
+
+
+def test_a_folder_listed_file_by_file_is_summed_up_as_dvc_does(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path, bare=True)
+    repo.commit({"data/images.dvc": listed(("b.png", B, 20), ("-4L-Z1.png", A, 3))})
+    dataset = built(repo).datasets[0]
+    rows = json.dumps([{"md5": A, "relpath": "-4L-Z1.png"}, {"md5": B, "relpath": "b.png"}])
+    assert dataset.md5 == hashlib.md5(rows.encode()).hexdigest() + ".dir"
+    assert (dataset.path, dataset.size, dataset.nfiles) == ("data/images", 23, 2)
+
+
+def test_long_lists_of_files_need_no_slow_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = listed(("-4L-Z1.png", A, 3), ("9Oabc_x-1.jpg", B, 4))
+    wanted = yaml12.load_exactly(text)
+    monkeypatch.setattr(yaml12, "load_exactly", lambda text: pytest.fail(f"asked ruamel for {text!r}"))
+    assert yaml12.load(text) == wanted
+
+
+NEARLY = [
+    "1e5",
+    "1E5",
+    "0x1f",
+    "0o17",
+    "0b11",
+    "-0x1f",
+    "1_000",
+    "12e",
+    "1e",
+    "2001-12-14",
+    "08ab",
+    "-4L",
+    "1.e5",
+    "./a",
+    "-.inf",
+    ".5",
+    "1.5.2",
+    "3rd",
+    "1:30",
+]
+QUOTED = ["'it''s'", "''", "'a'", '"a b"', '"a\\tb"', "'a' # said"]
+
+
+@pytest.mark.parametrize("scalar", [*NEARLY, *QUOTED])
+def test_scalars_that_nearly_are_numbers_mean_what_they_mean_to_dvc(scalar: str) -> None:
+    text = f"k: {scalar}\n"
+    assert repr(yaml12.load(text)) == repr(yaml12.load_exactly(text))
+
+
+# -- DVCLive without a pipeline
+
+
+LIVE = """
+metrics: [dvclive/metrics.json]
+params: [dvclive/params.yaml]
+plots:
+- dvclive/plots/metrics: {x: step}
+"""
+
+
+def live(accuracy: float, depth: int) -> dict[str, str]:
+    return {
+        "dvc.yaml": LIVE,
+        "dvclive/metrics.json": json.dumps({"F1 score": accuracy}),
+        "dvclive/params.yaml": f"depth: {depth}\n",
+        "dvclive/plots/metrics/F1 score.tsv": f"step\tF1 score\n0\t0.1\n1\t{accuracy}\n",
+    }
+
+
+def test_what_dvclive_logged_without_a_pipeline_is_a_run_for_each_result(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path, bare=True)
+    first = repo.commit(live(0.5, 3), "try")
+    repo.commit({"README.md": "hello"}, "say")
+    repo.commit(live(0.6, 4), "better")
+    made = built(repo)
+    assert [(run.commit, run.name, len(run.commits)) for run in made.runs] == [
+        (made.head, made.project.name, 1),
+        (first, made.project.name, 2),
+    ]
+    newest = made.runs[0]
+    assert [(value.name, value.value) for value in newest.metrics] == [("F1 score", 0.6)]
+    assert [(value.name, value.value) for value in newest.params] == [("depth", 4)]
+    assert [plot.name for plot in newest.plots] == ["dvclive/plots/metrics/F1 score.tsv"]
+    assert made.experiments[0].current == (newest.id,)
+
+
+def test_a_logged_run_does_not_claim_that_a_command_makes_it_again(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path, bare=True)
+    sha = repo.commit(live(0.5, 3))
+    page = next(page for path, page in composed(repo).items() if path.startswith("runs/") and page.bulk)
+    assert page.context.command == f"git checkout {sha[:12]}"
+    assert page.context.headline.name == "F1 score"
+
+
+def test_an_experiment_ref_with_results_and_no_lock_is_a_run(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path, bare=True)
+    base = repo.commit({"dvc.yaml": "stages: {}\n"})
+    sha = repo.commit(live(0.7, 2), parents=[base], ref=f"refs/exps/{base[:2]}/{base[2:]}/lone-wolf")
+    assert [(run.commit, run.refs) for run in built(repo).runs] == [(sha, ("exps/lone-wolf",))]
+
+
+def test_a_notebook_beside_a_pipeline_and_each_of_several_loggers_is_a_run_of_its_own(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path, bare=True)
+    item = "stages:\n  fit:\n    foreach: [a]\n    do:\n      cmd: run\n      outs: [out/${item}]\n"
+    repo.commit(
+        {
+            "dvc.yaml": item,
+            "dvc.lock": lock(entry("fit@a", outs={"out/a": A})),
+            "one/dvclive/metrics.json": '{"loss": 1}',
+            "two/dvclive/metrics.json": '{"loss": 2}',
+        }
+    )
+    assert sorted(run.name for run in built(repo).runs) == ["a", "one", "two"]
+
+
+def test_metrics_of_a_pipeline_are_no_second_run(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path, bare=True)
+    repo.commit(
+        {
+            "dvc.yaml": f"{LIVE}stages:\n  train:\n    cmd: run\n    outs: [model.pkl]\n",
+            "dvc.lock": lock(entry("train", outs={"model.pkl": A})),
+            "dvclive/metrics.json": '{"loss": 1}',
+            "dvclive/params.yaml": "depth: 3\n",
+        }
+    )
+    runs = built(repo).runs
+    assert [len(run.stages) for run in runs] == [1]
+    assert [value.name for value in runs[0].metrics] == ["loss"]
+
+
+def test_a_file_called_metrics_without_a_number_is_no_run(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path, bare=True)
+    repo.commit({"web/metrics.json": '{"title": "Metrics"}'})
+    assert built(repo).runs == ()
+
+
+# -- hundreds of runs with images of their own
+
+
+def test_images_are_left_out_by_name_once_the_site_has_its_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawings.Album.__init__, "__defaults__", (10,))
+    repo = GitRepo(tmp_path, bare=True)
+    text = "plots:\n- image.png\nmetrics:\n- metrics.json\n"
+    for number in range(3):
+        image = PNG + bytes([number // 2]) * 8
+        repo.commit({"dvc.yaml": text, "metrics.json": json.dumps({"loss": number}), "image.png": image})
+    shown = {page.context.id: page.context.plots[0] for page in composed(repo).values() if page.bulk == "run"}
+    newest, *older = [shown[run.id] for run in built(repo).runs]
+    assert newest.image is not None
+    assert [(item.image, item.state) for item in older] == [(None, "not_shown")] * 2
+    assert "git show" in older[0].reason
+
+
+def test_an_image_that_is_already_in_costs_nothing_more() -> None:
+    album = drawings.Album(10)
+    album.take("a", 10)
+    assert (album.full("a"), album.full("b")) == (False, True)
