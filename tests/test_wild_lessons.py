@@ -104,6 +104,20 @@ def test_scalars_that_nearly_are_numbers_mean_what_they_mean_to_dvc(scalar: str)
     assert repr(yaml12.load(text)) == repr(yaml12.load_exactly(text))
 
 
+# -- values that only placeholders use
+
+
+def test_a_file_of_variables_is_a_file_of_params(tmp_path: Path) -> None:
+    text = "vars:\n- ../configs/all.yaml\nstages:\n  fit:\n    cmd: fit --depth ${depth}\n"
+    repo = GitRepo(tmp_path, bare=True)
+    repo.commit({"pipelines/dvc.yaml": text, "configs/all.yaml": "depth: 3\n"})
+    shown = history.read_one(repo.path, "HEAD")
+    assert [(value.path, value.name, value.value) for value in shown.params] == [
+        ("configs/all.yaml", "depth", 3)
+    ]
+    assert shown.stages[0].cmd == "fit --depth 3"
+
+
 # -- DVCLive without a pipeline
 
 

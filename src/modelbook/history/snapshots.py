@@ -215,6 +215,9 @@ class Reader:
             return None
         used = self._once(("vars", unit.definition.id), lambda: _variables_used(data))
         found = {path: self._find(tree, dvcfiles.join(unit.folder, path)).entry for path in used}
+        for path, entry in found.items():
+            if entry is not None and entry.kind == "blob":  # a command made from its values depends on them
+                parts.want_params(dvcfiles.join(unit.folder, path), (), None)
         key = ("definition", file, unit.definition.id, tuple(found.values()))
         definition = self._once(key, lambda: self._define(unit.folder, data, found))
         parts.problems.extend(Problem(path=file, reason=reason) for reason in definition.problems)
