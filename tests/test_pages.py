@@ -162,7 +162,7 @@ def test_a_run_of_many_commits_and_datasets_stays_short() -> None:
     data = tuple(Dataset(path=f"d{at}", name=f"d{at}") for at in range(runs.MOST_DATASETS + 2))
     held = tuple(sample.digest(f"c{at}") for at in range(runs.MOST_COMMITS + runs.MOST_FOLDED + 7))
     run = msgspec.structs.replace(run_of("gbm"), datasets=data, commits=held)
-    page = runs.page(Index(catalog), run, sample.BLOBS.get)
+    page = runs.page(Index(catalog), run, sample.BLOBS.get, Album())
     facts = dict(page.overview)
     assert len(page.overview) == len(facts)
     assert isinstance(named := facts["datasets"], tuple)

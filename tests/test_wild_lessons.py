@@ -199,6 +199,17 @@ def test_metrics_of_a_pipeline_are_no_second_run(tmp_path: Path) -> None:
     assert [value.name for value in runs[0].metrics] == ["loss"]
 
 
+def test_results_of_stages_whose_lock_was_never_committed_are_a_run(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path, bare=True)
+    text = "stages:\n  train:\n    cmd: run\n    metrics:\n    - out/metrics.json: {cache: false}\n"
+    repo.commit({"dvc.yaml": text, "out/metrics.json": '{"auc": 0.9}'})
+    (run,) = built(repo).runs
+    assert ([stage.address for stage in run.stages], [value.value for value in run.metrics]) == (
+        ["train"],
+        [0.9],
+    )
+
+
 def test_a_file_called_metrics_without_a_number_is_no_run(tmp_path: Path) -> None:
     repo = GitRepo(tmp_path, bare=True)
     repo.commit({"web/metrics.json": '{"title": "Metrics"}'})

@@ -186,10 +186,7 @@ def _metrics_hint(names: Sequence[str]) -> str:
 
 @dataclass
 class _Group:
-    """The stages of one run in one snapshot. `own` are those that make it this run and not another.
-
-    `params` are those of a run that no lock entry has.
-    """
+    """The stages of one run in one snapshot. `own` are those that make it this run and not another."""
 
     name: str
     file: str
@@ -437,8 +434,10 @@ def _run(run_id: str, group: _Group, snapshot: Snapshot) -> Run:
 
 
 def _logged(groups: Sequence[tuple[str, _Group]], snapshot: Snapshot, project: str) -> Iterator[_Found]:
-    """A run for each folder with metrics that no stage made."""
-    loose = [value for value in snapshot.metrics if value.stage is None and value.blob]
+    """A run for each folder with metrics that no stage made, or only stages without a lock entry."""
+    open_ = [stage for stage in snapshot.stages if not (stage.lock or stage.guard or stage.orphan)]
+    nobody = {None, *(stage.address for stage in open_)}
+    loose = [value for value in snapshot.metrics if value.blob and value.stage in nobody]
     if not loose:
         return
     outs = Owners((out.path, None) for _id, group in groups for stage in group.stages for out in stage.outs)
@@ -456,7 +455,8 @@ def _logged(groups: Sequence[tuple[str, _Group]], snapshot: Snapshot, project: s
         inner = any(inside(folder, other) for other in folders - {folder})
         if not inner and any(isinstance(value.value, int | float) for value in mine):
             run_id = _digest(f"{value.path} {value.blob}" for value in mine)
-            yield run_id, partial(_logged_run, run_id, folder, mine, snapshot, project)
+            stages = () if groups else tuple(stage for stage in open_ if inside(stage.file, folder))
+            yield run_id, partial(_logged_run, run_id, folder, mine, stages, snapshot, project)
 
 
 def _logged_in(path: str) -> str:
@@ -466,9 +466,17 @@ def _logged_in(path: str) -> str:
     return above if name == "dvclive" else folder
 
 
-def _logged_run(run_id: str, folder: str, metrics: Iterable[Value], snapshot: Snapshot, project: str) -> Run:
+def _logged_run(
+    run_id: str,
+    folder: str,
+    metrics: Sequence[Value],
+    stages: tuple[Stage, ...],
+    snapshot: Snapshot,
+    project: str,
+) -> Run:
     name = folder or project
     group = _Group(name=name, file=f"{folder}/dvc.yaml".lstrip("/"), item=False, own=[])
+    owners = {None, *(stage.address for stage in stages)}
     return Run(
         id=run_id,
         name=name,
@@ -478,12 +486,13 @@ def _logged_run(run_id: str, folder: str, metrics: Iterable[Value], snapshot: Sn
         pipeline=name,
         date=snapshot.commit.date,
         author=snapshot.commit.author,
+        stages=stages,
         params=_named((value for value in snapshot.params if inside(value.path, folder)), group),
         metrics=_named(metrics, group),
         plots=tuple(
             plot
             for plot in snapshot.plots
-            if plot.stage is None and any(inside(path, folder) for path, _blob in plot.files[:1])
+            if plot.stage in owners and any(inside(path, folder) for path, _blob in plot.files[:1])
         ),
     )
 

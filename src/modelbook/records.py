@@ -376,7 +376,8 @@ class Run(Record, frozen=True, kw_only=True):
         commits: every commit that holds it, oldest first; refs: every ref whose tip holds it.
         commit: the oldest of them, where its values were read; date and author are that commit's.
         stages: in the order they ran (dependencies first), shared upstream stages included; none when only
-            what was logged is known, as DVCLive logs without a pipeline. The id is then that of its metrics.
+            what was logged is known, as DVCLive logs without a pipeline. With no lock entry at all the id is
+            that of its metrics.
         label: the name DVC gave the experiment ref that brought it (`lucky-fox`), or empty.
         baseline: the commit that experiment started from.
     """

@@ -200,7 +200,7 @@ def _stages(run: Run) -> Table:
             Cell(text.cut(text.line(stage.cmd), 300), title=text.line(stage.cmd)),
             Cell(str(len(stage.deps)), title="\n".join(item.path for item in stage.deps), number=True),
             Cell(str(len(stage.outs)), title="\n".join(item.path for item in stage.outs), number=True),
-            Cell((stage.lock or "never run")[:12], title=stage.lock or ""),
+            Cell((stage.lock or "none")[:12], title=stage.lock or ""),
         )
         for stage in run.stages
     ]
