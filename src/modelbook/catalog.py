@@ -487,7 +487,7 @@ def _logged_run(
         date=snapshot.commit.date,
         author=snapshot.commit.author,
         stages=stages,
-        params=_named((value for value in snapshot.params if inside(value.path, folder)), group),
+        params=_named((v for v in snapshot.params if v.blob and inside(v.path, folder)), group),
         metrics=_named(metrics, group),
         plots=tuple(
             plot
