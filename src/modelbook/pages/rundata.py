@@ -32,12 +32,20 @@ def _names_of(index: Index, runs: Sequence[Run]) -> list[Column]:
     return [
         {"key": "run", "kind": "link", "values": [run.name for run in runs], "hrefs": hrefs, "pinned": True},
         {
+            "key": "commit",
+            "kind": "link",
+            "values": [run.commit[:7] for run in runs],
+            "hrefs": [commit_href(run.commit) if run.commit in index.snapshots else "" for run in runs],
+        },
+        {"key": "date", "kind": "date", "values": [run.date or None for run in runs]},
+        {
             **_indexed("experiment", runs, lambda run: run.experiment),
             "hrefs": [
                 experiment_href(run.experiment) if run.experiment in index.experiments else "" for run in runs
             ],
         },
-        _indexed("pipeline", runs, lambda run: run.pipeline),
+        _indexed("pipeline", runs, lambda run: run.pipeline)
+        | ({} if len({run.pipeline for run in runs}) > 1 else {"hidden": True}),
     ]
 
 
@@ -45,14 +53,7 @@ def _about(index: Index, runs: Sequence[Run]) -> list[Column]:
     hrefs = [run_href(run.id) for run in runs]
     return [
         {"key": "tag", "label": "tags", "kind": "tag", "values": [list(run.tags) for run in runs]},
-        {"key": "date", "kind": "date", "values": [run.date or None for run in runs]},
         _indexed("author", runs, lambda run: run.author),
-        {
-            "key": "commit",
-            "kind": "link",
-            "values": [run.commit[:7] for run in runs],
-            "hrefs": [commit_href(run.commit) if run.commit in index.snapshots else "" for run in runs],
-        },
         {"key": "branch", "label": "refs", "kind": "tag", "values": [list(run.refs) for run in runs]},
         _indexed("current", runs, lambda run: "yes" if run.id in index.current else "no")
         | {"description": "whether HEAD holds it", "hidden": True},
