@@ -59,7 +59,7 @@ class Site:
         page.on("pageerror", lambda error: self.faults.append(f"{path}: {error}"))
         page.on("dialog", lambda dialog: self._dialog(path, dialog))
         page.on("request", lambda request: self._request(path, request))
-        page.on("requestfailed", lambda request: self.faults.append(f"{path}: failed {request.url}"))
+        page.on("requestfailed", lambda request: self._failed(path, request))
         page.goto(self.base + path, wait_until="load")
         return page
 
@@ -70,6 +70,11 @@ class Site:
     def _dialog(self, path: str, dialog: Dialog) -> None:
         self.faults.append(f"{path}: a script of a hostile name ran: {dialog.message}")
         dialog.dismiss()
+
+    def _failed(self, path: str, request: Request) -> None:
+        """A request under way when its page is closed is aborted: that is no fault of the site's."""
+        if request.failure != "net::ERR_ABORTED":
+            self.faults.append(f"{path}: failed {request.url}: {request.failure}")
 
     def _request(self, path: str, request: Request) -> None:
         if not request.url.startswith((self.base, "data:", "blob:")):
