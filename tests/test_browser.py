@@ -206,6 +206,7 @@ def test_hostile_names_are_shown_not_obeyed(opened: Site) -> None:
     assert page.evaluate("document.querySelectorAll('script:not([src])').length") < 12
     page.keyboard.press("/")
     page.locator(".mb-search input").fill("script")
+    page.locator(".mb-search li").first.wait_for()
     assert (
         sample.SCRIPT.strip("|").replace("<", "‹").replace(">", "›")
         in page.locator(".mb-search").inner_text()

@@ -46,9 +46,10 @@
     var list = element("ul", { "aria-label": "Results" });
     var note = element("p", { role: "status" });
     var dialog = element("dialog", { class: "mb-search", "aria-label": "Search" }, input, list, note);
-    var entries = [];
+    var entries = null;
 
     function show() {
+      if (!entries) { note.hidden = false; note.textContent = "Loading…"; return; }
       var found = find(entries, input.value);
       list.replaceChildren.apply(list, found.map(item));
       note.textContent = found.length ? "" : "Nothing found. Single runs are found in the runs table.";
