@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def head(repo: GitRepo) -> Snapshot:
     return history.read_one(repo.path, "main")
 
 
-def values(found: tuple[Value, ...]) -> dict[str, object]:
+def values(found: Iterable[Value]) -> dict[str, object]:
     return {f"{value.path}:{value.name}": value.value for value in found}
 
 

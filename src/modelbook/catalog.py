@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -26,7 +26,6 @@ from modelbook.errors import ModelbookError
 from modelbook.records import (
     Catalog,
     Dataset,
-    Environment,
     Experiment,
     ExperimentRef,
     MetricInfo,
@@ -100,10 +99,14 @@ class Ranking(Record, frozen=True, kw_only=True):
     missing: tuple[tuple[Run, str], ...] = ()
 
 
-def build(history: History) -> Catalog:
-    """Everything a history says, each run once. Deterministic: the same history gives the same value."""
+def build(history: History, found: tuple[Run, ...] | None = None) -> Catalog:
+    """Everything a history says, each run once. Deterministic: the same history gives the same value.
+
+    Args:
+        found: what `find_runs` gave for this history, if it was asked already.
+    """
     project = _project(history)
-    runs = _labelled(_runs(history.snapshots, project.name), history)
+    runs = _labelled(find_runs(history) if found is None else found, history)
     registered = registry.models(project, history.snapshots, history.head, history.tags, runs)
     metrics = _metric_infos(project, runs)
     head = next((s for s in history.snapshots if s.commit.sha == history.head), None)
@@ -184,15 +187,51 @@ def _metrics_hint(names: Sequence[str]) -> str:
 # -- runs
 
 
-@dataclass
-class _Group:
-    """The stages of one run in one snapshot. `own` are those that make it this run and not another."""
+@dataclass(frozen=True)
+class _Plan:
+    """Which stages of a snapshot make one run, by their numbers: the same wherever the same stages stand.
+
+    Attributes:
+        own: those that make it this run and not another. upstream: those they need. Both in
+            the order they ran.
+        logged: (run, stage) that telemetry of it may name. reads: whether a path overlaps what it reads.
+    """
 
     name: str
     file: str
     item: bool
+    own: tuple[int, ...]
+    upstream: tuple[int, ...]
+    own_addresses: frozenset[str]
+    addresses: frozenset[str]
+    outs: Owners[str]
+    deps: frozenset[str]
+    logged: frozenset[tuple[str | None, str]]
+    reads: dict[str, bool] = field(default_factory=dict)
+
+    def overlaps(self, path: str) -> bool:
+        """Whether a stage reads the path, something in it, or a folder around it."""
+        found = self.reads.get(path)
+        if found is None:
+            found = self.reads[path] = any(inside(path, dep) or inside(dep, path) for dep in self.deps)
+        return found
+
+    def holds(self, path: str, stage: str | None) -> bool:
+        """Whether a value is this run's: its stage made it, or (for a folder's run) it lies there."""
+        if stage is not None:
+            return stage in self.addresses
+        if self.outs.around(path):
+            return True
+        return not self.item and inside(path, self.file.rpartition("/")[0])
+
+
+@dataclass
+class _Group:
+    """The stages of one run in one snapshot."""
+
+    plan: _Plan
     own: list[Stage]
-    upstream: list[Stage] = field(default_factory=list)
+    upstream: list[Stage]
 
     @property
     def stages(self) -> list[Stage]:
@@ -213,16 +252,33 @@ class _Seen:
     refs: list[str] = field(default_factory=list)
 
 
-def _runs(snapshots: Sequence[Snapshot], project: str) -> tuple[Run, ...]:
+@dataclass(frozen=True)
+class Known:
+    """Runs that an earlier reading of the same history found.
+
+    Attributes:
+        project: the name of the project they were named with. held: commit -> ids of the runs it holds, for
+            every commit that was read. runs: by id, each as its oldest commit had it then.
+    """
+
+    project: str
+    held: Mapping[str, Sequence[str]]
+    runs: Mapping[str, Run]
+
+
+def find_runs(history: History, known: Known | None = None) -> tuple[Run, ...]:
+    """Every run of a history once, newest first, as the commits alone tell it: without labels.
+
+    Args:
+        known: runs of these commits that need not be found again; the value is the same without.
+    """
     seen: dict[str, _Seen] = {}
-    before: tuple[tuple[int, ...], list[tuple[str, _Group]]] = ((), [])
+    snapshots, project = history.snapshots, project_name(history)
+    finder = _Finder(project, known if known and known.project == project else None)
     for order, snapshot in enumerate(reversed(snapshots)):
-        key = tuple(map(id, snapshot.stages))
-        if key != before[0]:
-            before = key, [(_run_id(group), group) for group in _groups(snapshot.stages, project)]
-        for run_id, make in (*_executed(before[1], snapshot), *_logged(before[1], snapshot, project)):
+        for run_id in finder.held(snapshot):
             if run_id not in seen:
-                seen[run_id] = _Seen(make(), order)
+                seen[run_id] = _Seen(finder.run(run_id, snapshot), order)
             seen[run_id].commits.append(snapshot.commit.sha)
             seen[run_id].refs.extend(snapshot.commit.refs)
     newest = sorted(seen.values(), key=lambda found: (-found.order, found.run.name, found.run.id))
@@ -232,10 +288,81 @@ def _runs(snapshots: Sequence[Snapshot], project: str) -> tuple[Run, ...]:
     )
 
 
-def _executed(groups: Iterable[tuple[str, _Group]], snapshot: Snapshot) -> Iterator[_Found]:
-    """The runs that a snapshot's locks hold."""
-    for run_id, group in groups:
-        yield run_id, partial(_run, run_id, group, snapshot)
+class _Finder:
+    """Finds the runs of snapshots, working out once what many snapshots have in common.
+
+    What it remembers goes by the identity of stages and values; the snapshots must outlive it.
+    """
+
+    def __init__(self, project: str, known: Known | None) -> None:
+        self._project = project
+        self._known = known
+        self._groups: tuple[tuple[int, ...], list[tuple[str, _Group]]] = ((), [])
+        self._plans: dict[tuple[Any, ...], list[_Plan]] = {}
+        self._shapes: dict[int, tuple[Any, ...] | None] = {}
+        self._names = _Names()
+        self._at: Snapshot | None = None
+        self._found: list[_Found] = []
+
+    def held(self, snapshot: Snapshot) -> Sequence[str]:
+        """The ids of the runs that a snapshot holds."""
+        if self._known and snapshot.commit.sha in self._known.held:
+            return self._known.held[snapshot.commit.sha]
+        return [run_id for run_id, _make in self._all(snapshot)]
+
+    def run(self, run_id: str, snapshot: Snapshot) -> Run:
+        """The run of that id as a snapshot has it."""
+        run = self._known.runs.get(run_id) if self._known else None
+        if run is not None and run.commit == snapshot.commit.sha:
+            return run
+        return next(make for found, make in self._all(snapshot) if found == run_id)()
+
+    def _all(self, snapshot: Snapshot) -> Sequence[_Found]:
+        if self._at is not snapshot:
+            self._at = snapshot
+            self._found = [*self._executed(snapshot), *self._logged(snapshot)]
+        return self._found
+
+    def _executed(self, snapshot: Snapshot) -> Iterator[_Found]:
+        """The runs that a snapshot's locks hold."""
+        for run_id, group in self.groups(snapshot):
+            yield run_id, partial(_run, run_id, group, snapshot, self._names)
+
+    def _logged(self, snapshot: Snapshot) -> Iterator[_Found]:
+        """Those that only logged."""
+        for logged in _logged(self.groups(snapshot), snapshot, self._project):
+            yield logged.id, partial(_logged_run, logged, snapshot, self._names)
+
+    def groups(self, snapshot: Snapshot) -> list[tuple[str, _Group]]:
+        """(id, stages) of every run in a snapshot."""
+        key = tuple(map(id, snapshot.stages))
+        if key != self._groups[0]:
+            self._groups = key, list(self._find(snapshot.stages))
+        return self._groups[1]
+
+    def _find(self, stages: Sequence[Stage]) -> Iterator[tuple[str, _Group]]:
+        made = [stage for stage in stages if self._shape(stage) is not None]
+        key = tuple([self._shapes[id(stage)] for stage in made])
+        plans = self._plans.get(key)
+        if plans is None:
+            plans = self._plans[key] = _plans(made, self._project)
+        for plan in plans:
+            group = _Group(plan, [made[n] for n in plan.own], [made[n] for n in plan.upstream])
+            yield _run_id(group), group
+
+    def _shape(self, stage: Stage) -> tuple[Any, ...] | None:
+        """All of a stage that decides to which run it belongs; None when it is in none."""
+        try:
+            return self._shapes[id(stage)]
+        except KeyError:
+            made = stage.lock and not stage.guard and not stage.orphan
+            found = self._shapes[id(stage)] = _shape_of(stage) if made else None
+            return found
+
+
+def _shape_of(stage: Stage) -> tuple[Any, ...]:
+    names = (stage.address, stage.file, stage.group, stage.item, stage.run, stage.pipeline)
+    return (*names, tuple([dep.path for dep in stage.deps]), tuple([out.path for out in stage.outs]))
 
 
 def _labelled(runs: tuple[Run, ...], history: History) -> tuple[Run, ...]:
@@ -279,11 +406,8 @@ def _digest(parts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(set(parts))).encode()).hexdigest()[:12]
 
 
-def _groups(stages: Sequence[Stage], project: str) -> list[_Group]:
+def _plans(made: Sequence[Stage], project: str) -> list[_Plan]:
     """The runs of a snapshot, each with its stages in the order they ran."""
-    made = [stage for stage in stages if stage.lock and not stage.guard and not stage.orphan]
-    if not made:
-        return []
     owners = Owners((out.path, number) for number, stage in enumerate(made) for out in stage.outs)
     feeds = [
         [feeder for dep in stage.deps for feeder in owners.of(dep.path) if feeder != number]
@@ -298,14 +422,14 @@ def _groups(stages: Sequence[Stage], project: str) -> list[_Group]:
     for (file, name), own in items.items():
         above = _upstream(own, feeds)
         used.update(own, above)
-        groups.append(_group(name, file, own, above, made, feeds, item=True))
+        groups.append(_plan(name, file, own, above, made, feeds, item=True))
     rest: dict[str, list[int]] = {}
     for number, stage in enumerate(made):
         if number not in used:
             rest.setdefault(_home(stage), []).append(number)
     for file, own in rest.items():
         above = {number for number in _upstream(own, feeds) if made[number].item is None}
-        groups.append(_group(_folder_name(file, project), file, own, above, made, feeds, item=False))
+        groups.append(_plan(_folder_name(file, project), file, own, above, made, feeds, item=False))
     return groups
 
 
@@ -314,7 +438,7 @@ def _home(stage: Stage) -> str:
     return stage.file if stage.file.endswith("dvc.yaml") else "Dvcfile"
 
 
-def _group(
+def _plan(
     name: str,
     file: str,
     own: list[int],
@@ -323,14 +447,25 @@ def _group(
     feeds: Sequence[Sequence[int]],
     *,
     item: bool,
-) -> _Group:
+) -> _Plan:
     order = {number: place for place, number in enumerate(_sorted_by_flow({*own, *above}, made, feeds))}
-    return _Group(
+    stages = [made[number] for number in (*own, *above)]
+    return _Plan(
         name=name,
         file=file,
         item=item,
-        own=[made[number] for number in sorted(own, key=order.__getitem__)],
-        upstream=[made[number] for number in sorted(above, key=order.__getitem__)],
+        own=tuple(sorted(own, key=order.__getitem__)),
+        upstream=tuple(sorted(above, key=order.__getitem__)),
+        own_addresses=frozenset(made[number].address for number in own),
+        addresses=frozenset(stage.address for stage in stages),
+        outs=Owners((out.path, stage.address) for stage in stages for out in stage.outs),
+        deps=frozenset(dep.path for stage in stages for dep in stage.deps),
+        logged=frozenset(
+            (run, short)
+            for stage in stages
+            for run in (stage.run, stage.item, stage.pipeline, name)
+            for short in (stage.group, stage.group.removeprefix(f"{stage.pipeline}-"))
+        ),
     )
 
 
@@ -388,44 +523,40 @@ def _folder_name(file: str, project: str) -> str:
     return file.rpartition("/")[0] or project
 
 
-def _run(run_id: str, group: _Group, snapshot: Snapshot) -> Run:
-    first = group.own[0] if group.own else Stage(address="", file=group.file, group=group.name)
+def _run(run_id: str, group: _Group, snapshot: Snapshot, names: _Names) -> Run:
+    plan = group.plan
+    first = group.own[0]
     commit = snapshot.commit
-    experiment = first.experiment or group.name
+    experiment = first.experiment or plan.name
     spec = next((spec for spec in snapshot.specs if spec.name == experiment), None)
     stages = (*group.upstream, *group.own)
-    addresses = {stage.address for stage in stages}
-    outs = Owners((out.path, stage.address) for stage in stages for out in stage.outs)
-    metrics = [
-        value for value in snapshot.metrics if _belongs(value.path, value.stage, addresses, outs, group)
-    ]
     return Run(
         id=run_id,
-        name=group.name,
+        name=plan.name,
         experiment=experiment,
         commit=commit.sha,
         commits=(),
         pipeline=first.pipeline
         or (spec.pipeline if spec else "")
-        or (first.group if group.item else group.name),
+        or (first.group if plan.item else plan.name),
         date=commit.date,
         author=commit.author,
         tags=spec.tags if spec else (),
         stages=stages,
-        params=_named(_run_params(group), group),
-        metrics=_named(metrics, group),
+        params=names.named(_run_params(group), plan),
+        metrics=names.named(
+            [value for value in snapshot.metrics if plan.holds(value.path, value.stage)], plan
+        ),
         plots=tuple(
             plot
             for plot in snapshot.plots
-            if any(_belongs(path, plot.stage, addresses, outs, group) for path, _blob in plot.files[:1])
+            if any(plan.holds(path, plot.stage) for path, _blob in plot.files[:1])
         ),
-        artifacts=tuple(out for stage in stages for out in stage.outs),
-        datasets=tuple(
-            dataset
-            for dataset in snapshot.datasets
-            if any(_overlap(dataset.path, dep.path) for stage in stages for dep in stage.deps)
+        artifacts=tuple([out for stage in stages for out in stage.outs]),
+        datasets=tuple(dataset for dataset in snapshot.datasets if plan.overlaps(dataset.path)),
+        environments=tuple(
+            found for found in snapshot.environments if (found.run, found.stage) in plan.logged
         ),
-        environments=tuple(_environments(snapshot.environments, group)),
         spec=spec,
     )
 
@@ -433,30 +564,41 @@ def _run(run_id: str, group: _Group, snapshot: Snapshot) -> Run:
 # -- runs that only logged
 
 
-def _logged(groups: Sequence[tuple[str, _Group]], snapshot: Snapshot, project: str) -> Iterator[_Found]:
+class _Logged(NamedTuple):
+    """A folder whose metrics no stage made."""
+
+    id: str
+    folder: str
+    metrics: tuple[Value, ...]
+    stages: tuple[Stage, ...]
+    name: str
+
+
+def _logged(groups: Sequence[tuple[str, _Group]], snapshot: Snapshot, project: str) -> Iterator[_Logged]:
     """A run for each folder with metrics that no stage made, or only stages without a lock entry."""
     open_ = [stage for stage in snapshot.stages if not (stage.lock or stage.guard or stage.orphan)]
     nobody = {None, *(stage.address for stage in open_)}
-    loose = [value for value in snapshot.metrics if value.blob and value.stage in nobody]
+    loose = [value for value in snapshot.metrics if value.stage in nobody and value.blob]
     if not loose:
         return
-    outs = Owners((out.path, None) for _id, group in groups for stage in group.stages for out in stage.outs)
-    taken = [group.file.rpartition("/")[0] for _id, group in groups if not group.item]
+    plans = [group.plan for _id, group in groups]
+    taken = [plan.file.rpartition("/")[0] for plan in plans if not plan.item]
     free = [
         value
         for value in loose
-        if not outs.around(value.path) and not any(inside(value.path, folder) for folder in taken)
+        if not any(plan.outs.around(value.path) for plan in plans)
+        and not any(inside(value.path, folder) for folder in taken)
     ]
     folders = {_logged_in(value.path) for value in free}
     if len(folders) == 1 and not groups:
         folders = {""}  # nothing else is known of this commit, so this is what its project did
     for folder in sorted(folders):
-        mine = [value for value in free if inside(value.path, folder)]
+        mine = tuple(value for value in free if inside(value.path, folder))
         inner = any(inside(folder, other) for other in folders - {folder})
         if not inner and any(isinstance(value.value, int | float) for value in mine):
             run_id = _digest(f"{value.path} {value.blob}" for value in mine)
             stages = () if groups else tuple(stage for stage in open_ if inside(stage.file, folder))
-            yield run_id, partial(_logged_run, run_id, folder, mine, stages, snapshot, project)
+            yield _Logged(run_id, folder, mine, stages, folder or project)
 
 
 def _logged_in(path: str) -> str:
@@ -466,19 +608,12 @@ def _logged_in(path: str) -> str:
     return above if name == "dvclive" else folder
 
 
-def _logged_run(
-    run_id: str,
-    folder: str,
-    metrics: Sequence[Value],
-    stages: tuple[Stage, ...],
-    snapshot: Snapshot,
-    project: str,
-) -> Run:
-    name = folder or project
-    group = _Group(name=name, file=f"{folder}/dvc.yaml".lstrip("/"), item=False, own=[])
-    owners = {None, *(stage.address for stage in stages)}
+def _logged_run(logged: _Logged, snapshot: Snapshot, names: _Names) -> Run:
+    name, folder = logged.name, logged.folder
+    plan = _plan(name, f"{folder}/dvc.yaml".lstrip("/"), [], set(), (), (), item=False)
+    owners = {None, *(stage.address for stage in logged.stages)}
     return Run(
-        id=run_id,
+        id=logged.id,
         name=name,
         experiment=name,
         commit=snapshot.commit.sha,
@@ -486,38 +621,15 @@ def _logged_run(
         pipeline=name,
         date=snapshot.commit.date,
         author=snapshot.commit.author,
-        stages=stages,
-        params=_named((v for v in snapshot.params if v.blob and inside(v.path, folder)), group),
-        metrics=_named(metrics, group),
+        stages=logged.stages,
+        params=names.named([v for v in snapshot.params if v.blob and inside(v.path, folder)], plan),
+        metrics=names.named(logged.metrics, plan),
         plots=tuple(
             plot
             for plot in snapshot.plots
             if plot.stage in owners and any(inside(path, folder) for path, _blob in plot.files[:1])
         ),
     )
-
-
-def _overlap(one: str, other: str) -> bool:
-    return inside(one, other) or inside(other, one)
-
-
-def _belongs(path: str, stage: str | None, addresses: set[str], outs: Owners[str], group: _Group) -> bool:
-    """Whether a value is a run's: its stage declares or made it, or (for a folder's run) it lies there."""
-    if stage is not None:
-        return stage in addresses
-    if outs.around(path):
-        return True
-    return not group.item and inside(path, group.file.rpartition("/")[0])
-
-
-def _environments(environments: Iterable[Environment], group: _Group) -> Iterator[Environment]:
-    wanted = {
-        (run, name)
-        for stage in group.stages
-        for run in (stage.run, stage.item, stage.pipeline, group.name)
-        for name in (stage.group, stage.group.removeprefix(f"{stage.pipeline}-"))
-    }
-    yield from (found for found in environments if (found.run, found.stage) in wanted)
 
 
 def _run_params(group: _Group) -> list[Value]:
@@ -529,6 +641,8 @@ def _run_params(group: _Group) -> list[Value]:
     for stage in group.own:
         for value in stage.params:
             found.setdefault((value.path, value.key), value)
+    if not group.upstream:
+        return list(found.values())
     mine = {value.name: value for value in found.values()}
     for stage in group.upstream:
         for value in stage.params:
@@ -537,22 +651,59 @@ def _run_params(group: _Group) -> list[Value]:
     return list(found.values())
 
 
-def _named(values: Iterable[Value], group: _Group) -> tuple[Value, ...]:
-    """Values with names that are unique in the run, sorted.
+class _Names:
+    """Gives the values of each run names that are unique in it, the same work for alike runs once."""
 
-    A name that two files give gets the file in front, whether or not the values differ, so that it means
-    the same in every run. Only the files of upstream stages leave the plain name to the run's own file.
-    """
-    own = {stage.address for stage in group.own}
-    by_name: dict[str, list[Value]] = {}
-    for value in values:
-        by_name.setdefault(value.name, []).append(value)
-    named: list[Value] = []
+    def __init__(self) -> None:
+        self._places: dict[int, int] = {}
+        self._known_places: dict[tuple[str, str, str | None], int] = {}
+        self._orders: dict[tuple[Any, ...], list[tuple[int, str]]] = {}
+        self._renamed: dict[tuple[int, str], Value] = {}
+
+    def named(self, values: Sequence[Value], plan: _Plan) -> tuple[Value, ...]:
+        """The values, sorted.
+
+        A name that two files give gets the file in front, whether or not the values differ, so that it means
+        the same in every run. Only the files of upstream stages leave the plain name to the run's own file.
+        """
+        known = self._places
+        try:
+            places = tuple([known[id(value)] for value in values])
+        except KeyError:
+            places = tuple([self._place(value) for value in values])
+        key = (plan.name if plan.item else None, plan.own_addresses, places)
+        order = self._orders.get(key)
+        if order is None:
+            order = self._orders[key] = _order([_place(value) for value in values], plan)
+        return tuple([self._as(values[number], name) if name else values[number] for number, name in order])
+
+    def _place(self, value: Value) -> int:
+        found = self._known_places.setdefault(_place(value), len(self._known_places))
+        self._places[id(value)] = found
+        return found
+
+    def _as(self, value: Value, name: str) -> Value:
+        found = self._renamed.get((id(value), name))
+        if found is None:
+            found = self._renamed[id(value), name] = msgspec.structs.replace(value, name=name)
+        return found
+
+
+def _place(value: Value) -> tuple[str, str, str | None]:
+    return value.name, value.path, value.stage
+
+
+def _order(places: Sequence[tuple[str, str, str | None]], plan: _Plan) -> list[tuple[int, str]]:
+    """The numbers of values in the order of their names, each with its new name if it needs one."""
+    by_name: dict[str, list[int]] = {}
+    for number, (name, _path, _stage) in enumerate(places):
+        by_name.setdefault(name, []).append(number)
+    found: list[tuple[int, str]] = []
     for same in by_name.values():
-        mine = [value for value in same if value.stage in own]
+        mine = [number for number in same if places[number][2] in plan.own_addresses]
         keep = same[0] if len(same) == 1 else mine[0] if len(mine) == 1 else None
-        named.extend(value if value is keep else _prefixed(value, group) for value in same)
-    return tuple(sorted(named, key=lambda value: (value.name, value.path)))
+        found.extend((number, "" if number == keep else _prefixed(places[number], plan)) for number in same)
+    return sorted(found, key=lambda row: (row[1] or places[row[0]][0], places[row[0]][1]))
 
 
 def _equal(one: Value, other: Value) -> bool:
@@ -563,10 +714,11 @@ def _equal(one: Value, other: Value) -> bool:
     )
 
 
-def _prefixed(value: Value, group: _Group) -> Value:
-    parts = value.path.split("/")
-    short = parts[parts.index(group.name) + 1 :] if group.item and group.name in parts[:-1] else parts
-    return msgspec.structs.replace(value, name=f"{'/'.join(short)}:{value.name}")
+def _prefixed(place: tuple[str, str, str | None], plan: _Plan) -> str:
+    name, path, _stage = place
+    parts = path.split("/")
+    short = parts[parts.index(plan.name) + 1 :] if plan.item and plan.name in parts[:-1] else parts
+    return f"{'/'.join(short)}:{name}"
 
 
 # -- metrics
@@ -598,6 +750,11 @@ def _metric_info(name: str, declared: Mapping[str, MetricInfo]) -> MetricInfo:
 
 
 # -- project, experiments, models, datasets
+
+
+def project_name(history: History) -> str:
+    """The name of the project, which runs without a folder or an item are named with."""
+    return _project(history).name
 
 
 def _project(history: History) -> Project:

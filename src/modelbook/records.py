@@ -8,8 +8,9 @@ where it stands. Paths are relative to the Git root, with forward slashes.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, Generic, TypeVar, overload
 
 import msgspec
 
@@ -31,8 +32,48 @@ class State(StrEnum):
     NEVER = "never"
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of all facts."""
+T = TypeVar("T")
+
+
+class Later(Sequence[T], Generic[T]):
+    """A tuple that is made when someone first looks into it, and equals the tuple it stands for."""
+
+    __slots__ = ("_found", "_make")
+
+    def __init__(self, make: Callable[[], tuple[T, ...]]) -> None:
+        self._make: Callable[[], tuple[T, ...]] | None = make
+        self._found: tuple[T, ...] = ()
+
+    def _all(self) -> tuple[T, ...]:
+        if self._make is not None:
+            self._found, self._make = self._make(), None
+        return self._found
+
+    @overload
+    def __getitem__(self, at: int) -> T: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[T, ...]: ...
+    def __getitem__(self, at: int | slice) -> T | tuple[T, ...]:
+        return self._all()[at]
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._all())
+
+    def __eq__(self, other: object) -> bool:
+        return self._all() == (other._all() if isinstance(other, Later) else other)
+
+    def __hash__(self) -> int:
+        return hash(self._all())
+
+    def __repr__(self) -> str:
+        return repr(self._all())
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Base of all facts. They hold no cycles, so the cycle collector need not look through all of them."""
 
 
 class Commit(Record, frozen=True, kw_only=True):
@@ -348,7 +389,7 @@ class Snapshot(Record, frozen=True, kw_only=True):
 
     Attributes:
         params: the values of the params files themselves, as DVC's `params show` reads them; what a run was
-            made with is in its stages.
+            made with is in its stages. Of a history they are a `Later`: most who read it never ask.
         models: what the `artifacts:` of dvc.yaml files and GTO's artifacts.yaml declare, of every type.
     """
 
@@ -356,7 +397,7 @@ class Snapshot(Record, frozen=True, kw_only=True):
     project: Project | None = None
     specs: tuple[Spec, ...] = ()
     stages: tuple[Stage, ...] = ()
-    params: tuple[Value, ...] = ()
+    params: Sequence[Value] = ()
     metrics: tuple[Value, ...] = ()
     plots: tuple[Plot, ...] = ()
     artifacts: tuple[Artifact, ...] = ()

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from modelbook._paths import inside
 from modelbook.errors import ModelbookError
-from modelbook.records import Artifact, Catalog, Dataset, Model, Plot, Problem, Run, Snapshot, Value
+from modelbook.records import Artifact, Catalog, Dataset, Later, Model, Plot, Problem, Run, Snapshot, Value
 
 T = TypeVar("T", Artifact, Problem, Value)
 
@@ -73,7 +73,7 @@ def _snapshot(snapshot: Snapshot, folder: str, used: set[str]) -> Snapshot:
     return replace(
         snapshot,
         stages=tuple(stage for stage in snapshot.stages if inside(stage.file, folder)),
-        params=_in(snapshot.params, folder),
+        params=Later(lambda: _in(snapshot.params, folder)),
         metrics=_in(snapshot.metrics, folder),
         plots=tuple(plot for plot in snapshot.plots if _plot_is_in(plot, folder)),
         artifacts=_in(snapshot.artifacts, folder),

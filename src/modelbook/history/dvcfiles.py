@@ -6,18 +6,21 @@ import hashlib
 import itertools
 import json
 import posixpath
+import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar
 
 import msgspec
 
-from modelbook.history import files, template
+from modelbook.history import files, template, yaml12
 from modelbook.history.files import Unreadable, leaves, plain
 from modelbook.history.files import name as key_name
 from modelbook.records import Dependency, ModelInfo, Record, Value
 
 DEFAULT_PARAMS = "params.yaml"
 _CANONICAL = "schema: '2.0'\nstages:\n  "
+_ENTRY = re.compile(r"\n  (?=[A-Za-z0-9_/.])")
 _OUTS = {"outs": "out", "metrics": "metric", "plots": "plot"}
 
 
@@ -71,6 +74,9 @@ class LockedOut(Record, frozen=True, kw_only=True):
     nfiles: int | None = None
 
 
+P = TypeVar("P", Dependency, LockedOut)
+
+
 class Locked(Record, frozen=True, kw_only=True):
     """A stage's lock entry; `digest` is the SHA-256 of its canonical form."""
 
@@ -97,7 +103,12 @@ class Tracked(Record, frozen=True, kw_only=True):
 
 def join(folder: str, path: Any) -> str:
     """A path below a folder, normal, with forward slashes; it may start with `../` if it leads outside."""
-    found = posixpath.normpath(posixpath.join(folder, str(path).replace("\\", "/")))
+    return _join(folder, str(path))
+
+
+@lru_cache(1 << 16)
+def _join(folder: str, path: str) -> str:
+    found = posixpath.normpath(posixpath.join(folder, path.replace("\\", "/")))
     return "" if found == "." else found
 
 
@@ -338,25 +349,44 @@ def parse_lock(data: bytes, chunks: dict[str, Any]) -> dict[str, Any]:
     """Stage name -> raw entry of a dvc.lock; entries whose text was met before are the same objects.
 
     Args:
-        chunks: what earlier entries meant by their text; read and added to.
+        chunks: what earlier entries meant by their text; read and added to, and of use for locks alone.
 
     Raises:
         Unreadable: it is not a mapping of stages.
     """
     content = files.text(data)
-    if content.startswith(_CANONICAL):
-        body = content[len(_CANONICAL) - 2 :].rstrip("\n")
-        if body.count("\n") == body.count("\n  "):
-            try:
-                return lock_entries(
-                    {
-                        "stages": files.parse(body[2:].replace("\n  ", "\n").encode(), "dvc.lock", chunks),
-                        "schema": 2,
-                    }
-                )
-            except Unreadable:
-                pass  # the whole file gives the reason with its own line numbers
-    return lock_entries(files.mapping(data, "dvc.lock", chunks))
+    if content.startswith(_CANONICAL) and "<<<<<<< " not in content:
+        found = _canonical_entries(content[len(_CANONICAL) :].rstrip("\n"), chunks)
+        if found is not None:
+            return found
+    return lock_entries(files.mapping(data, "dvc.lock"))
+
+
+def _canonical_entries(body: str, chunks: dict[str, Any]) -> dict[str, Any] | None:
+    """The entries of a lock as DVC lays it out; None when they must be read as one with the whole file."""
+    whole: dict[Any, Any] = {}
+    count = 0
+    for chunk in _ENTRY.split(body):
+        part = chunks.get(chunk)
+        if part is None:
+            part = chunks[chunk] = _canonical_entry(chunk, chunks)
+        if not part:
+            return None
+        count += len(part)
+        whole.update(part)
+    if count != len(whole) or any(not isinstance(name, str) for name in whole):
+        return None
+    return whole
+
+
+def _canonical_entry(chunk: str, chunks: dict[str, Any]) -> dict[Any, Any]:
+    """One entry, moved out to the left; empty when that would change what it means."""
+    if chunk.count("\n") != chunk.count("\n    "):
+        return {}
+    try:
+        return yaml12.load_part(chunk.replace("\n  ", "\n") + "\n", chunks)
+    except Exception:  # whatever is wrong, the whole file gives the reason with its own line numbers
+        return {}
 
 
 def lock_entries(data: Mapping[Any, Any]) -> dict[str, Any]:
@@ -369,12 +399,9 @@ def locked(wdir: str, raw: Any) -> Locked | None:
     """A lock entry as facts, its paths relative to the Git root; None when it is not a mapping."""
     if not isinstance(raw, dict):
         return None
-    deps = tuple(_dependencies(wdir, raw.get("deps")))
+    deps = tuple(_dependencies(wdir, raw.get("deps"), Dependency))
     params = tuple(_lock_params(wdir, raw.get("params")))
-    outs = tuple(
-        LockedOut(path=d.path, md5=d.md5, size=d.size, nfiles=d.nfiles)
-        for d in _dependencies(wdir, raw.get("outs"))
-    )
+    outs = tuple(_dependencies(wdir, raw.get("outs"), LockedOut))
     cmd = text(raw.get("cmd"))
     return Locked(cmd=cmd, deps=deps, params=params, outs=outs, digest=_digest(cmd, deps, params, outs))
 
@@ -388,19 +415,21 @@ def _digest(
         sorted(([value.path, list(value.key), value.value] for value in params), key=_place),
         sorted([out.path, out.md5 or ""] for out in outs),
     ]
-    spelled = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(spelled.encode()).hexdigest()
+    return hashlib.sha256(_spell(canonical).encode()).hexdigest()
+
+
+_spell = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def _place(param: list[Any]) -> tuple[Any, Any]:
     return param[0], param[1]
 
 
-def _dependencies(wdir: str, entries: Any) -> Iterator[Dependency]:
+def _dependencies(wdir: str, entries: Any, kind: type[P]) -> Iterator[P]:
     for entry in _list(entries):
         if isinstance(entry, dict) and entry.get("path") is not None:
             md5, size, nfiles = _content(entry)
-            yield Dependency(path=join(wdir, entry["path"]), md5=md5, size=size, nfiles=nfiles)
+            yield kind(path=join(wdir, entry["path"]), md5=md5, size=size, nfiles=nfiles)
 
 
 def _lock_params(wdir: str, files: Any) -> Iterator[Value]:

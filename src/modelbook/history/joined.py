@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from msgspec.structs import replace
@@ -10,32 +11,27 @@ from modelbook.history.dvcfiles import Locked, LockedOut, OutDef, StageDef
 from modelbook.history.repository import Tree
 from modelbook.records import Artifact, Dependency, Stage, State
 
+Folders = tuple[str, ...]
 
-class Blobs:
-    """Finds the blobs of many paths in one tree, asking each folder once."""
 
-    def __init__(self, tree: Tree, known: dict[tuple[str, str], str | None]) -> None:
-        """Args: known: (folder's id, name) -> blob id, shared by all trees and added to."""
-        self._tree = tree
-        self._known = known
-        self._folders: dict[str, str | None] = {}
-
-    def find(self, place: tuple[str, str]) -> str | None:
-        """The id of the blob at (folder, name), or None."""
-        folder, name = place
-        try:
-            here = self._folders[folder]
-        except KeyError:
-            entry = self._tree.find(folder)
-            here = self._folders[folder] = entry.id if entry and entry.kind == "tree" else None
+def stages_at(joined: Iterable[Joined], tree: Tree) -> Iterator[tuple[Stage, bool]]:
+    """(stage, whether it is an orphan) as each is in a tree: looked for again only where a folder changed."""
+    ids: dict[Folders, tuple[str | None, ...]] = {}
+    for one in joined:
+        here = ids.get(one.folders)
         if here is None:
-            return None
-        try:
-            return self._known[here, name]
-        except KeyError:
-            entry = self._tree.find(f"{folder}/{name}" if folder else name)
-            blob = self._known[here, name] = entry.id if entry and entry.kind == "blob" else None
-            return blob
+            here = ids[one.folders] = tuple([_folder(tree, folder) for folder in one.folders])
+        yield one.known.get(here) or one.at(tree, here), one.orphan
+
+
+def _folder(tree: Tree, path: str) -> str | None:
+    entry = tree.find(path)
+    return entry.id if entry and entry.kind == "tree" else None
+
+
+def _blob(tree: Tree, path: str) -> str | None:
+    entry = tree.find(path)
+    return entry.id if entry and entry.kind == "blob" else None
 
 
 class Joined:
@@ -45,10 +41,18 @@ class Joined:
         self._outs = _outs(stage, locked)
         self._stage = _stage(file, stage, locked, orphan=orphan)
         self._records: dict[tuple[str | None, ...], Stage] = {}
-        self.places = tuple(_place(out.path) for out, _lock in self._outs)
-        self.hashes = {lock.path: lock for _out, lock in self._outs if lock}
+        self.folders = tuple(dict.fromkeys(out.path.rpartition("/")[0] for out, _lock in self._outs))
+        self.known: dict[tuple[str | None, ...], Stage] = {}
+        self.orphan = orphan
+        self.hashes = {} if orphan else {lock.path: lock for _out, lock in self._outs if lock}
 
-    def record(self, blobs: tuple[str | None, ...]) -> Stage:
+    def at(self, tree: Tree, ids: tuple[str | None, ...]) -> Stage:
+        """The stage as it is in a tree, which is then `known`. Args: ids: of all `folders` in that tree."""
+        blobs = tuple([_blob(tree, out.path) for out, _lock in self._outs])
+        found = self.known[ids] = self._record(blobs)
+        return found
+
+    def _record(self, blobs: tuple[str | None, ...]) -> Stage:
         """The stage when its outputs have these blobs; the same object for the same blobs."""
         found = self._records.get(blobs)
         if found is None:
@@ -56,11 +60,6 @@ class Joined:
             outs = tuple(_artifact(out, lock, blob, self._stage.address) for (out, lock), blob in pairs)
             found = self._records[blobs] = replace(self._stage, outs=outs)
         return found
-
-
-def _place(path: str) -> tuple[str, str]:
-    folder, _slash, name = path.rpartition("/")
-    return folder, name
 
 
 def _outs(stage: StageDef, locked: Locked | None) -> tuple[tuple[OutDef, LockedOut | None], ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import fnmatch
+import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 import pygit2
-from pygit2.enums import FileMode, FileStatus, SortMode
+from msgspec.structs import replace
+from pygit2.enums import FileMode, FileStatus, ObjectType, SortMode
 
 from modelbook._paths import parents
 from modelbook.errors import NotARepository, UnknownRevision
@@ -79,6 +81,7 @@ class Repository:
 
     Attributes:
         name: of the `origin` remote, else of the folder.
+        incomplete: whether something was looked for that this clone does not have.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -95,9 +98,16 @@ class Repository:
             raise NotARepository(str(path))
         self._git = pygit2.Repository(found)
         self._entries: dict[str, dict[str, Entry]] = {}
+        self._pairs: dict[bytes, tuple[str, Entry]] = {}
         self._scans: dict[str, tuple[tuple[str, Entry], ...]] = {}
         self._outside: dict[str, Path] = {}
         self.name = _name(self._git, Path(path))
+        self.incomplete = False
+
+    @property
+    def place(self) -> str:
+        """The folder that Git keeps it in: what tells it from other repositories of this machine."""
+        return str(self._git.path)
 
     @property
     def shallow(self) -> bool:
@@ -170,12 +180,13 @@ class Repository:
         except (pygit2.GitError, KeyError, ValueError):
             return ""
 
-    def commits(self, refs: str = "all") -> list[Commit]:
+    def commits(self, refs: str = "all", known: Mapping[str, Commit] | None = None) -> list[Commit]:
         """Every commit that HEAD or a chosen ref reaches, newest first and never a parent before its child.
 
         Args:
             refs: `all`, `HEAD`, or a comma-separated list of ref names, patterns (`release/*`) and kinds
                 (`heads`, `tags`, `remotes`, `exps`, `pull`); HEAD is always among them.
+            known: commits that were read before, without refs.
 
         Raises:
             UnknownRevision: a name or pattern that no ref has.
@@ -184,7 +195,16 @@ class Repository:
         tips: dict[str, list[str]] = {}
         for ref, sha in chosen.items():
             tips.setdefault(sha, []).append(short_ref(ref))
-        return [_commit(commit, tuple(sorted(tips.get(str(commit.id), ())))) for commit in self._walk(tips)]
+        named = {sha: tuple(sorted(names)) for sha, names in tips.items()}
+        found = []
+        for commit in self._walk(tips):
+            sha = str(commit.id)
+            old = known.get(sha) if known else None
+            if old is None:
+                found.append(_commit(commit, named.get(sha, ())))
+            else:
+                found.append(replace(old, refs=named[sha]) if sha in named else old)
+        return found
 
     def _walk(self, tips: Iterable[str]) -> Iterator[pygit2.Commit]:
         starts = [sha for sha in dict.fromkeys([self.head, *tips]) if sha]
@@ -253,15 +273,24 @@ class Repository:
         Raises:
             Unreadable: it is not in this clone, or too large.
         """
-        found = self._git.get(blob_id)
-        if isinstance(found, pygit2.Blob):
-            if found.size > MAX_BYTES:
-                raise Unreadable(f"too large to read: {found.size:,} bytes")
-            return bytes(found.data)
-        return self._file(blob_id)
+        kind, content = self._object(blob_id)
+        if kind != ObjectType.BLOB:
+            return self._file(blob_id)
+        if len(content) > MAX_BYTES:
+            raise Unreadable(f"too large to read: {len(content):,} bytes")
+        return content
+
+    def _object(self, object_id: str) -> tuple[int, bytes]:
+        """(type, content) as Git stores it, which costs less than an object made of it; 0 for none."""
+        try:
+            kind, content = self._git.read(object_id)
+        except (KeyError, ValueError):
+            return 0, b""
+        return kind, content
 
     def _file(self, blob_id: str) -> bytes:
         path = self._outside.get(blob_id)
+        self.incomplete |= path is None
         try:
             if path is not None and path.lstat().st_size <= MAX_BYTES:
                 return path.read_bytes()
@@ -277,12 +306,26 @@ class Repository:
         """
         found = self._entries.get(tree_id)
         if found is None:
-            tree = self._git.get(tree_id)
-            if not isinstance(tree, pygit2.Tree):
+            kind, content = self._object(tree_id)
+            if kind != ObjectType.TREE:
+                self.incomplete = True
                 raise Unreadable("a folder's content is not in this clone")
-            found = {str(e.name): Entry(_KINDS.get(e.filemode, "blob"), str(e.id)) for e in tree}
-            self._entries[tree_id] = found
+            found = self._entries[tree_id] = dict(self._rows(content))
         return found
+
+    def _rows(self, content: bytes) -> Iterator[tuple[str, Entry]]:
+        """The entries of a tree: mode, space, name, zero byte, 20 bytes of id; equal ones are shared."""
+        at = 0
+        while at < len(content):
+            end = content.index(b"\0", at) + 21
+            row = content[at:end]
+            pair = self._pairs.get(row)
+            if pair is None:
+                mode, _space, name = row[:-21].partition(b" ")
+                kind = _KINDS.get(int(mode, 8), "blob")
+                pair = self._pairs[row] = (os.fsdecode(name), Entry(kind, row[-20:].hex()))
+            yield pair
+            at = end
 
     def scan(self, tree_id: str) -> tuple[tuple[str, Entry], ...]:
         """(path, entry) of every file below a tree that is known by its name, sorted by path."""
@@ -304,6 +347,7 @@ class GitTree:
     def __init__(self, repository: Repository, tree_id: str) -> None:
         self._repository = repository
         self._id = tree_id
+        self._folders: dict[str, dict[str, Entry] | None] = {}
 
     def tracked(self) -> tuple[tuple[str, Entry], ...]:
         return self._repository.scan(self._id)
@@ -311,16 +355,18 @@ class GitTree:
     def find(self, path: str) -> Entry | None:
         if not path:
             return Entry("tree", self._id)
-        here = self._id
-        head, _slash, rest = path.partition("/")
-        while True:
-            entry = self._repository.entries(here).get(head)
-            if entry is None or not rest:
-                return entry
-            if entry.kind != "tree":
-                return None
-            here = entry.id
-            head, _slash, rest = rest.partition("/")
+        if path[0] == "/":
+            return None
+        folder, _slash, name = path.rpartition("/")
+        try:
+            entries = self._folders[folder]
+        except KeyError:
+            entries = self._folders[folder] = self._open(folder)
+        return entries.get(name) if entries else None
+
+    def _open(self, folder: str) -> dict[str, Entry] | None:
+        entry = self.find(folder)
+        return self._repository.entries(entry.id) if entry and entry.kind == "tree" else None
 
     def below(self, folder: str) -> list[tuple[str, str]]:
         top = self.find(folder)

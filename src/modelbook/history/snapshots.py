@@ -15,7 +15,7 @@ from modelbook.history import dvcfiles, files, plots, wishes
 from modelbook.history.brought import PULLED, Brought, Pulled
 from modelbook.history.dvcfiles import Definition, LockedOut, StageDef, Tracked
 from modelbook.history.files import Unreadable
-from modelbook.history.joined import Blobs, Joined, address_of
+from modelbook.history.joined import Joined, address_of, stages_at
 from modelbook.history.links import Found, follow
 from modelbook.history.repository import Entry, Tree
 from modelbook.records import (
@@ -24,6 +24,7 @@ from modelbook.records import (
     Dataset,
     Dependency,
     Environment,
+    Later,
     ModelInfo,
     Plot,
     Problem,
@@ -79,6 +80,27 @@ class _Unit(NamedTuple):
     lock: Entry | None
 
 
+class _Layout(NamedTuple):
+    """What one dvc.yaml and one dvc.lock say together, whatever else is in the tree.
+
+    Attributes:
+        hashes: of the stages' outputs, as the lock has them.
+    """
+
+    joined: tuple[Joined, ...]
+    hashes: dict[str, LockedOut]
+
+
+class _Declared(NamedTuple):
+    """What a dvc.yaml says of params, metrics and plots, whatever its lock has."""
+
+    metrics: dict[str, str]
+    loose_metrics: tuple[str, ...]
+    params: dict[str, dict[str, str | None] | None]
+    stage_plots: dict[str, Plot]
+    plots: dict[str, Plot]
+
+
 @dataclass
 class _Parts:
     """What is being put together for one snapshot."""
@@ -94,11 +116,27 @@ class _Parts:
     defined: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
 
-    def want_params(self, path: str, keys: Iterable[str], stage: str | None) -> None:
+    def want_params(self, path: str, wanted: dict[str, str | None] | None) -> None:
         """Remember that a params file is used: some of its keys, or, without keys, all of it."""
-        known = self.params.get(path, {})
-        wanted = dict.fromkeys(keys, stage)
-        self.params[path] = None if known is None or not wanted else {**wanted, **known}
+        _want(self.params, path, wanted)
+
+    def declare(self, declared: _Declared) -> None:
+        """Remember what a dvc.yaml or a stage file says."""
+        self.metrics.update(declared.metrics)
+        for path in declared.loose_metrics:
+            self.metrics.setdefault(path, None)
+        for path, wanted in declared.params.items():
+            self.want_params(path, wanted)
+        for name, plot in declared.stage_plots.items():
+            self.plots.setdefault(name, plot)
+        self.plots.update(declared.plots)
+
+
+def _want(
+    params: dict[str, dict[str, str | None] | None], path: str, wanted: dict[str, str | None] | None
+) -> None:
+    known = params.get(path, {})
+    params[path] = None if known is None or not wanted else {**wanted, **known}
 
 
 class Reader:
@@ -118,8 +156,8 @@ class Reader:
         self._pulled_memo = Memo(self._brought.read) if self._brought else self._memo
         self._chunks: dict[str, Any] = {}
         self._shared: dict[Any, Any] = {}
+        self._entries: dict[str, Any] = {}
         self._joined: dict[tuple[str, int, int, bool], Joined] = {}
-        self._folders: dict[tuple[str, str], str | None] = {}
         self._rows: dict[int, tuple[tuple[files.Key, Any], ...]] = {}
         self._kept: list[Any] = []
 
@@ -144,9 +182,11 @@ class Reader:
                 parts.metrics.setdefault(path, None)
         project, specs = self._read_project(tree, parts)
         if tree.find(dvcfiles.DEFAULT_PARAMS):
-            parts.want_params(dvcfiles.DEFAULT_PARAMS, (), None)
-        metrics = tuple(value for path in sorted(parts.metrics) for value in self._metric(tree, path, parts))
-        params = tuple(value for path in sorted(parts.params) for value in self._params(tree, path, parts))
+            parts.want_params(dvcfiles.DEFAULT_PARAMS, None)
+        metrics = tuple(
+            [value for path in sorted(parts.metrics) for value in self._metric(tree, path, parts)]
+        )
+        params = Later(partial(self._all_params, tree, parts.params, parts.outs))
         return Snapshot(
             commit=commit,
             project=project,
@@ -191,19 +231,32 @@ class Reader:
         file = dvcfiles.join(unit.folder, "dvc.yaml")
         definition = self._definition(tree, unit, file, parts)
         entries = self._lock(unit, parts)
-        blobs = Blobs(tree, self._folders)
-        names = definition.names if definition else frozenset()
-        for stage in definition.stages if definition else ():
-            self._add(file, stage, entries.get(stage.name), blobs, parts)
-        for name, raw in entries.items():
-            if name not in names:
-                orphan = self._once(
-                    ("orphan", unit.folder, name), partial(StageDef, name=name, wdir=unit.folder)
-                )
-                self._add(file, orphan, raw, blobs, parts, orphan=definition is not None)
+        key = ("layout", file, id(definition), unit.lock.id if unit.lock else None)  # definitions are kept
+        layout = self._once(key, lambda: self._layout(file, unit.folder, definition, entries))
+        _add_stages(tree, layout, parts)
         if definition:
             parts.defined.add(unit.folder)
-            self._add_declared(file, unit.folder, definition, parts)
+            what = ("declared", file, id(definition))
+            parts.declare(self._once(what, lambda: _declared_in(file, unit.folder, definition)))
+            parts.models.extend(definition.models)
+
+    def _layout(
+        self, file: str, folder: str, definition: Definition | None, entries: dict[str, Any]
+    ) -> _Layout:
+        known, get = self._joined, entries.get
+        joined = [
+            known.get((file, id(stage), id(raw := get(stage.name)), False)) or self._join(file, stage, raw)
+            for stage in (definition.stages if definition else ())
+        ]
+        names = definition.names if definition else frozenset()
+        for name, raw in entries.items():
+            if name not in names:
+                orphan = self._once(("orphan", folder, name), partial(StageDef, name=name, wdir=folder))
+                joined.append(self._join(file, orphan, raw, orphan=definition is not None))
+        hashes: dict[str, LockedOut] = {}
+        for one in joined:
+            hashes.update(one.hashes)
+        return _Layout(tuple(joined), hashes)
 
     def _definition(self, tree: Tree, unit: _Unit, file: str, parts: _Parts) -> Definition | None:
         if unit.definition is None:
@@ -217,7 +270,7 @@ class Reader:
         found = {path: self._find(tree, dvcfiles.join(unit.folder, path)).entry for path in used}
         for path, entry in found.items():
             if entry is not None and entry.kind == "blob":  # a command made from its values depends on them
-                parts.want_params(dvcfiles.join(unit.folder, path), (), None)
+                parts.want_params(dvcfiles.join(unit.folder, path), None)
         key = ("definition", file, unit.definition.id, tuple(found.values()))
         definition = self._once(key, lambda: self._define(unit.folder, data, found))
         parts.problems.extend(Problem(path=file, reason=reason) for reason in definition.problems)
@@ -246,21 +299,15 @@ class Reader:
             return {}
 
     def _parse_lock(self, content: bytes) -> dict[str, Any]:
-        return dvcfiles.parse_lock(content, self._chunks)
+        return dvcfiles.parse_lock(content, self._entries)
 
-    def _add(
-        self, file: str, stage: StageDef, raw: Any, blobs: Blobs, parts: _Parts, *, orphan: bool = False
-    ) -> None:
+    def _join(self, file: str, stage: StageDef, raw: Any, *, orphan: bool = False) -> Joined:
         key = (file, id(stage), id(raw), orphan)
         joined = self._joined.get(key)
         if joined is None:
             self._kept.append((stage, raw))  # the key holds their ids, so they must live as long
             joined = self._joined[key] = Joined(file, stage, dvcfiles.locked(stage.wdir, raw), orphan=orphan)
-        record = joined.record(tuple([blobs.find(place) for place in joined.places]))
-        parts.stages.append(record)
-        if not orphan:
-            parts.artifacts.extend(record.outs)
-            parts.outs.update(joined.hashes)
+        return joined
 
     def _find(self, tree: Tree, path: str) -> Found:
         """What stands at a path, links inside the repository followed."""
@@ -290,19 +337,6 @@ class Reader:
         ]
         return sorted(pairs, key=lambda unit: unit.folder), others
 
-    def _add_declared(self, file: str, folder: str, definition: Definition, parts: _Parts) -> None:
-        """What a dvc.yaml says of params, metrics and plots, whatever its lock has."""
-        for stage in definition.stages:
-            _declare(file, stage, parts)
-        parts.models.extend(definition.models)
-        for path in definition.metrics:
-            parts.metrics.setdefault(path, None)
-        for path in definition.params:
-            parts.want_params(path, (), None)
-        for name, props in definition.plots:
-            plot = plots.declared(folder, name, props)
-            parts.plots[plot.name] = plot
-
     def _read_artifacts(self, path: str, entry: Entry, parts: _Parts) -> None:
         """GTO's artifacts.yaml, which counts at the root alone; a file of that name elsewhere is its own."""
         if path != "artifacts.yaml":
@@ -323,8 +357,9 @@ class Reader:
             data = self._mapping(path, entry.id)
             if data.get("cmd"):
                 stage, raw = self._once(("stage", path, entry.id), lambda: dvcfiles.old_stage(path, data))
-                self._add(path, stage, raw, Blobs(tree, self._folders), parts)
-                _declare(path, stage, parts)
+                joined = self._join(path, stage, raw)
+                _add_stages(tree, _Layout((joined,), joined.hashes), parts)
+                parts.declare(_declared(path, [stage]))
                 return
             outs = self._once(("dvc", path, entry.id), lambda: dvcfiles.tracked(folder, data))
         except Unreadable as error:
@@ -371,7 +406,7 @@ class Reader:
     def _parse_values(self, path: str, blob: str, stage: str | None) -> tuple[Value, ...]:
         try:
             data = self.data(path, blob)
-            found = self._leaves(data[-1] if isinstance(data, files.Lines) else data)
+            found = tuple(self._leaves(data[-1] if isinstance(data, files.Lines) else data))
         except Unreadable as error:
             return (_unreadable(path, stage, blob, str(error)),)
         return tuple(
@@ -415,13 +450,26 @@ class Reader:
             reason = f"it holds JSON Lines, which DVC does not read: the last of {len(data)} lines is shown"
             parts.problems.append(Problem(path=path, reason=reason))
 
-    def _params(self, tree: Tree, path: str, parts: _Parts) -> Iterator[Value]:
-        keys = parts.params[path]
+    def _all_params(
+        self,
+        tree: Tree,
+        wanted: dict[str, dict[str, str | None] | None],
+        outs: dict[str, LockedOut],
+    ) -> tuple[Value, ...]:
+        found: list[Value] = []
+        for path in sorted(wanted):
+            try:
+                found.extend(self._params(tree, path, wanted[path], outs))
+            except Unreadable as error:
+                found.append(_unreadable(path, None, None, str(error)))
+        return tuple(found)
+
+    def _params(
+        self, tree: Tree, path: str, keys: dict[str, str | None] | None, outs: dict[str, LockedOut]
+    ) -> Iterator[Value]:
         entry, real, reason = self._find(tree, path)
         if entry is None:
-            yield from self._elsewhere(
-                path, next(iter(keys.values()), None) if keys else None, parts.outs, reason
-            )
+            yield from self._elsewhere(path, next(iter(keys.values()), None) if keys else None, outs, reason)
         elif entry.kind == "tree":
             for inner, blob in tree.below(real):
                 yield from self._values(path + inner[len(real) :], blob, None)
@@ -550,17 +598,37 @@ class Reader:
                 parts.problems.append(Problem(path=path, reason=str(error)))
 
 
-def _declare(file: str, stage: StageDef, parts: _Parts) -> None:
-    """What a stage says of params, metrics and plots."""
-    address = address_of(file, stage)
-    for path, keys in stage.params:
-        parts.want_params(path, keys, address)
-    for out in stage.outs:
-        if out.kind == "metric":
-            parts.metrics[out.path] = address
-        elif out.kind == "plot":
-            plot = plots.declared("", out.path, out.props, address)
-            parts.plots.setdefault(plot.name, plot)
+def _add_stages(tree: Tree, layout: _Layout, parts: _Parts) -> None:
+    for record, orphan in stages_at(layout.joined, tree):
+        parts.stages.append(record)
+        if not orphan:
+            parts.artifacts += record.outs
+    parts.outs.update(layout.hashes)
+
+
+def _declared(file: str, stages: Iterable[StageDef]) -> _Declared:
+    """What stages say of params, metrics and plots, whatever their lock has."""
+    found = _Declared({}, (), {}, {}, {})
+    for stage in stages:
+        address = address_of(file, stage)
+        for path, keys in stage.params:
+            _want(found.params, path, dict.fromkeys(keys, address))
+        for out in stage.outs:
+            if out.kind == "metric":
+                found.metrics[out.path] = address
+            elif out.kind == "plot":
+                plot = plots.declared("", out.path, out.props, address)
+                found.stage_plots.setdefault(plot.name, plot)
+    return found
+
+
+def _declared_in(file: str, folder: str, definition: Definition) -> _Declared:
+    """The same of a whole dvc.yaml."""
+    found = _declared(file, definition.stages)
+    for path in definition.params:
+        _want(found.params, path, None)
+    top = [plots.declared(folder, name, props) for name, props in definition.plots]
+    return found._replace(loose_metrics=definition.metrics, plots={plot.name: plot for plot in top})
 
 
 def _is_loose_metric(path: str, defined: set[str]) -> bool:
@@ -660,7 +728,7 @@ def _inner(plot: Plot, path: str, blob: str) -> Plot:
 def _datasets(project: Project | None, parts: _Parts) -> tuple[Dataset, ...]:
     """What `.dvc` files track and what the project declares; a declared one takes the hash of its path."""
     found = {dataset.path: dataset for dataset in parts.datasets}
-    hashes = _hashes(parts)
+    hashes = _hashes(parts) if project and project.datasets else {}
     for dataset in project.datasets if project else ():
         old = found.get(dataset.path)
         known = hashes.get(dataset.path)

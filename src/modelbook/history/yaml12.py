@@ -8,12 +8,13 @@ text, or just the one scalar, to ruamel. So nothing can mean anything ruamel doe
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-_UNPLAIN = re.compile(r"[^\x20-\x7e\n]|(?:: +|- +|^ *|[\[{,] *)[&*]", re.MULTILINE)
+_ANCHOR = re.compile(r"(?:: +|- +|^ *|[\[{,] *)[&*]", re.MULTILINE)
 _KEY = re.compile(r"([A-Za-z0-9_/.][A-Za-z0-9_/.@+-]{0,400}):(?: (.*))?$")
 _INT = re.compile(r"-?(?:0|[1-9][0-9]{0,17})$")
 _FLOAT = re.compile(r"-?[0-9]{1,30}\.[0-9]{1,30}(?:e[+-]?[0-9]{1,3})?$")
@@ -23,10 +24,17 @@ _LETTER = re.compile(r"[A-DF-Za-df-z]")
 _QUOTED = re.compile(r"'[^']*'$|\"[^\"\\]*\"$")
 _WORD = re.compile(r"[A-Za-z_/$(]|\./")
 _CHUNK = re.compile(r"\n(?=[A-Za-z0-9_/.])")
+_ITEM = re.compile(r"\n(?=- )")
+_LONG = 40
+"""Parts of more lines are read entry by entry: versions of them share most entries."""
+
+_MEMO = 1 << 16
+"""How many different lines and scalars are remembered: versions of a file have most of them in common."""
+
 _SPECIAL = frozenset({"true", "True", "TRUE", "false", "False", "FALSE", "null", "Null", "NULL"})
 
-Line = tuple[int, int, str]
-"""(number, indentation, content) of a line that is neither blank nor a comment."""
+Line = tuple[int, int, str, bool]
+"""(number, indentation, content, whether it is a list item) of a line that is neither blank nor a comment."""
 
 
 class _NotPlain(Exception):
@@ -54,6 +62,21 @@ def load_exactly(text: str) -> Any:
     return YAML(typ="safe", pure=True).load(text)
 
 
+def load_part(text: str, known: dict[str, Any]) -> dict[Any, Any]:
+    """The value of one entry of a mapping: like `load`, of text that is known to be a part.
+
+    Args:
+        known: what earlier parts of such an entry meant, by their text; it is read and added to.
+
+    Raises:
+        YAMLError: it is not YAML, or no mapping that stands for itself.
+    """
+    try:
+        return _load_chunk(text, known, long=1)
+    except _NotPlain as error:
+        raise YAMLError("not plain") from error
+
+
 def _load_chunks(text: str, known: dict[str, Any]) -> Any:
     """Join what the top-level entries mean; a part that is no mapping of its own is not plain."""
     whole: dict[Any, Any] = {}
@@ -63,7 +86,7 @@ def _load_chunks(text: str, known: dict[str, Any]) -> Any:
     for chunk in parts:
         part = known.get(chunk)
         if part is None:
-            part = known[chunk] = _load_chunk(chunk[:-1] if chunk.endswith("\0") else f"{chunk}\n")
+            part = known[chunk] = _load_chunk(chunk[:-1] if chunk.endswith("\0") else f"{chunk}\n", known)
         whole.update(part)
         count += len(part)
     if count != len(whole) or not whole:
@@ -71,9 +94,15 @@ def _load_chunks(text: str, known: dict[str, Any]) -> Any:
     return whole
 
 
-def _load_chunk(chunk: str) -> dict[Any, Any]:
-    if _UNPLAIN.search(chunk):
+def _load_chunk(chunk: str, known: dict[str, Any], long: int = _LONG) -> dict[Any, Any]:
+    if not chunk.replace("\n", "").isprintable():
+        raise _NotPlain
+    if ("&" in chunk or "*" in chunk) and _ANCHOR.search(chunk):
         raise _NotPlain  # an anchor here may be used in another part
+    if chunk.count("\n") > long:
+        inner = _load_inner(chunk, known)
+        if inner is not None:
+            return inner
     lines = _lines(chunk)
     if not lines:
         return {}
@@ -90,17 +119,72 @@ def _load_chunk(chunk: str) -> dict[Any, Any]:
     return value
 
 
-def _lines(text: str) -> list[Line]:
+def _load_inner(chunk: str, known: dict[str, Any]) -> dict[Any, Any] | None:
+    """A long part such as `stages:`, entry by entry, so that versions share what they have in common.
+
+    What stands below a key means the same when it is moved to the left. None when it is not that simple.
+    """
+    head, _newline, body = chunk.partition("\n")
+    entry = _entry(head)
+    if entry is None or entry[1] or not body:
+        return None
+    depth = len(body) - len(body.lstrip(" "))
+    listed = body.startswith("- ", depth)
+    margin = "\n" + " " * depth
+    body = f"\n{body}"
+    if not (depth or listed) or body.rstrip("\n").count("\n") != body.count(margin) + body.count("\n\n"):
+        return None
+    body = body.replace(margin, "\n")[1:] if depth else body[1:]
+    try:
+        return {_scalar(entry[0], ""): _load_items(body, known) if listed else _load_chunks(body, known)}
+    except (_NotPlain, YAMLError):
+        return None
+
+
+def _load_items(text: str, known: dict[str, Any]) -> list[Any]:
+    """A list whose items stand at the left, item by item."""
     found = []
-    for number, line in enumerate(text.split("\n")):
-        content = line.lstrip(" ")
-        if content and content[0] != "#":
-            found.append((number, len(line) - len(content), content.rstrip(" ")))
+    for item in _ITEM.split(text.rstrip("\n")):
+        value = known.get(item)
+        if value is None:
+            value = known[item] = _load_item(item)
+        found.append(value[0])
     return found
 
 
+def _load_item(item: str) -> list[Any]:
+    lines = _lines(item)
+    if not lines[0][3]:
+        raise _NotPlain
+    value, at = _sequence(lines, 0, 0)
+    if at != len(lines) or len(value) != 1:
+        raise _NotPlain
+    return value
+
+
+def _lines(text: str) -> list[Line]:
+    return [(number, *row) for number, line in enumerate(text.split("\n")) if (row := _row(line)) is not None]
+
+
+@lru_cache(_MEMO)
+def _row(line: str) -> tuple[int, str, bool] | None:
+    content = line.lstrip(" ")
+    if not content or content[0] == "#":
+        return None
+    indent = len(line) - len(content)
+    content = content.rstrip(" ")
+    return indent, content, _is_item(content)
+
+
+@lru_cache(_MEMO)
+def _entry(content: str) -> tuple[str, str] | None:
+    """(key, what stands behind it) of a line of a mapping; None when it is none."""
+    match = _KEY.match(content)
+    return (match[1], (match[2] or "").strip(" ")) if match else None
+
+
 def _block(lines: list[Line], at: int, indent: int) -> tuple[Any, int]:
-    return (_sequence if _is_item(lines[at][2]) else _mapping)(lines, at, indent)
+    return (_sequence if lines[at][3] else _mapping)(lines, at, indent)
 
 
 def _is_item(content: str) -> bool:
@@ -109,16 +193,25 @@ def _is_item(content: str) -> bool:
 
 def _mapping(lines: list[Line], at: int, indent: int) -> tuple[dict[Any, Any], int]:
     found: dict[Any, Any] = {}
-    while at < len(lines) and lines[at][1] == indent and not _is_item(lines[at][2]):
-        match = _KEY.match(lines[at][2])
-        if match is None:
+    end = len(lines)
+    while at < end:
+        _number, depth, content, item = lines[at]
+        if depth != indent or item:
+            break
+        entry = _entry(content)
+        if entry is None:
             raise _NotPlain
-        key = _scalar(match[1], "")
+        key = _scalar(entry[0], "")
         if key in found:
             raise _NotPlain
-        rest = (match[2] or "").strip(" ")
-        found[key], at = _inline(lines, at, indent, rest, "k: ") if rest else _below(lines, at + 1, indent)
-    if at < len(lines) and lines[at][1] > indent:
+        if not entry[1]:
+            found[key], at = _below(lines, at + 1, indent)
+        elif at + 1 < end and lines[at + 1][1] > indent:
+            found[key], at = _inline(lines, at, indent, entry[1], "k: ")
+        else:
+            found[key] = _scalar(entry[1], "k: ")
+            at += 1
+    if at < end and lines[at][1] > indent:
         raise _NotPlain
     return found, at
 
@@ -126,24 +219,24 @@ def _mapping(lines: list[Line], at: int, indent: int) -> tuple[dict[Any, Any], i
 def _below(lines: list[Line], at: int, indent: int) -> tuple[Any, int]:
     """The value of a key that has nothing behind it."""
     if at < len(lines):
-        _number, depth, content = lines[at]
+        _number, depth, _content, item = lines[at]
         if depth > indent:
             return _block(lines, at, depth)
-        if depth == indent and _is_item(content):
+        if depth == indent and item:
             return _sequence(lines, at, depth)
     return None, at
 
 
 def _sequence(lines: list[Line], at: int, indent: int) -> tuple[list[Any], int]:
     found: list[Any] = []
-    while at < len(lines) and lines[at][1] == indent and _is_item(lines[at][2]):
-        number, _indent, content = lines[at]
+    while at < len(lines) and lines[at][1] == indent and lines[at][3]:
+        number, _indent, content, _item = lines[at]
         rest = content[1:].lstrip(" ")
         if not rest or _is_item(rest):
             raise _NotPlain
-        if _KEY.match(rest):
+        if _entry(rest):
             depth = indent + len(content) - len(rest)
-            lines[at] = (number, depth, rest)
+            lines[at] = (number, depth, rest, False)
             value, at = _mapping(lines, at, depth)
         else:
             value, at = _inline(lines, at, indent, rest, "- ")
@@ -175,6 +268,7 @@ def _is_text(text: str) -> bool:
     return ": " not in text and " #" not in text and not text.endswith(":")
 
 
+@lru_cache(_MEMO)
 def _scalar(text: str, before: str) -> Any:
     if _WORD.match(text):
         if text not in _SPECIAL and _is_text(text):
