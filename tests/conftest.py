@@ -45,6 +45,7 @@ def isolated(environ: dict[str, str], scratch: Path) -> dict[str, str]:
             "DVC_GLOBAL_CONFIG_DIR": str(scratch / "dvc-global"),
             "DVC_SYSTEM_CONFIG_DIR": str(scratch / "dvc-system"),
             "DVC_SITE_CACHE_DIR": str(scratch / "dvc-site-cache"),
+            "MODELBOOK_CACHE": str(scratch / "modelbook-cache"),
         }
     )
 

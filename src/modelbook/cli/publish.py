@@ -106,14 +106,14 @@ def _build(wish: Wish) -> Built:
     templates = own if own.is_dir() and own.resolve() != site.default_folder().resolve() else None
     with _progress() as report:
         report("Reading the history", 0, 0)
-        found, pulled = read(
+        found = read(
             repository,
             wish.refs,
             pull=wish.pull,
             progress=lambda done, total: report("Reading the history", done, total),
         )
         catalog = catalog_of(found, wish.project)
-        content = _reader(repository, pulled)
+        content = _reader(repository, found.pulled)
         made = site.build(catalog, wish.out, read=content, project=templates, progress=report)
     if said := advice(catalog):
         click.echo(said, err=True)

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelbook.cli import repo_option
-from modelbook.cli.source import project_option, pull_option, refs_option
+from modelbook.cli.source import cache_options, project_option, pull_option, refs_option
 
 if TYPE_CHECKING:
     from modelbook.catalog import Ranking
-    from modelbook.history import History, Repository
+    from modelbook.cli.source import Reading
+    from modelbook.history import Repository
     from modelbook.records import Catalog, Commit, Graph, MetricInfo, Model, Run, Snapshot, Value
 
 _RUN_ID = re.compile(r"[0-9a-f]{4,12}")
@@ -55,6 +56,7 @@ def runs(repo: Path, refs: str, project: str, pull: bool, as_json: bool, as_csv:
 @click.argument("revision", default="HEAD", metavar="[REV]")
 @repo_option
 @pull_option
+@cache_options
 @json_option
 def show(revision: str, repo: Path, pull: bool, as_json: bool) -> None:
     """Show everything at one revision, or one run.
@@ -146,12 +148,12 @@ def lineage(
 # -- reading
 
 
-def _read(repository: Repository, refs: str, *, pull: bool) -> History:
+def _read(repository: Repository, refs: str, *, pull: bool) -> Reading:
     """The history, with a progress bar on standard error when a person is waiting."""
     from modelbook.cli import source
 
     if not sys.stderr.isatty():
-        return source.read(repository, refs, pull=pull)[0]
+        return source.read(repository, refs, pull=pull)
     from rich.console import Console
     from rich.progress import Progress
 
@@ -161,7 +163,7 @@ def _read(repository: Repository, refs: str, *, pull: bool) -> History:
         def report(done: int, total: int) -> None:
             progress.update(task, completed=done, total=total)
 
-        return source.read(repository, refs, pull=pull, progress=report)[0]
+        return source.read(repository, refs, pull=pull, progress=report)
 
 
 def _catalog(repo: Repository | Path, refs: str, project: str = "", *, pull: bool = False) -> Catalog:

@@ -3,23 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
 if TYPE_CHECKING:
-    from modelbook.history import History, Pulled, Repository
-    from modelbook.records import Catalog
+    from modelbook.history import Cache, History, Pulled, Repository
+    from modelbook.records import Catalog, Run
 
 Progress = Callable[[int, int], None]
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-refs_option = click.option(
-    "--refs",
-    default="all",
-    show_default=True,
-    help="all, HEAD, or names, patterns and kinds of refs, with commas between.",
-)
+_NO_CACHE = "modelbook.no_cache"
+_CACHE_DIR = "modelbook.cache_dir"
+
+
+def _remember(name: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    def callback(context: click.Context, _parameter: click.Parameter, value: Any) -> Any:
+        context.meta[name] = value
+        return value
+
+    return callback
+
+
+def cache_options(command: _F) -> _F:
+    """Add `--no-cache` and `--cache-dir` to a command; what reads here knows of them without being told."""
+    no_cache = click.option(
+        "--no-cache",
+        is_flag=True,
+        expose_value=False,
+        callback=_remember(_NO_CACHE),
+        help="Read every commit again; leave the cache alone.",
+    )
+    folder = click.option(
+        "--cache-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        envvar="MODELBOOK_CACHE",
+        expose_value=False,
+        callback=_remember(_CACHE_DIR),
+        help="Where what was read is kept (default: $MODELBOOK_CACHE, or the user's cache folder).",
+    )
+    return no_cache(folder(command))
+
+
+def refs_option(command: _F) -> _F:
+    """Add `--refs` (parameter `refs`) and the cache's options to a command."""
+    option = click.option(
+        "--refs",
+        default="all",
+        show_default=True,
+        help="all, HEAD, or names, patterns and kinds of refs, with commas between.",
+    )
+    return option(cache_options(command))
+
+
 project_option = click.option(
     "--project",
     default="",
@@ -31,18 +69,54 @@ pull_option = click.option(
 )
 
 
-def read(
-    repository: Repository, refs: str, *, pull: bool, progress: Progress | None = None
-) -> tuple[History, Pulled | None]:
-    """The history, and with `pull` what DVC brought for it, by hash."""
-    from modelbook import history
+class Reading(NamedTuple):
+    """A history, its runs, and with `pull` what DVC brought for it, by hash."""
 
-    found = history.read(repository, refs, progress=progress)
+    history: History
+    runs: tuple[Run, ...]
+    pulled: Pulled | None = None
+
+
+def read(repository: Repository, refs: str, *, pull: bool, progress: Progress | None = None) -> Reading:
+    """The history, by way of the cache unless the command was told otherwise."""
+    from modelbook import catalog, history
+
+    cache = _cache(repository)
+    found = read_through(cache, repository, refs, progress)
+    for fault in cache.faults if cache else ():
+        click.echo(fault, err=True)
     if not pull:
-        return found, None
-    return _pulled(
-        repository, found, lambda get: history.read(repository, refs, progress=progress, pulled=get)
+        return found
+    made, pulled = _pulled(
+        repository, found.history, lambda get: history.read(repository, refs, progress=progress, pulled=get)
     )
+    return Reading(made, catalog.find_runs(made), pulled) if pulled else found._replace(history=made)
+
+
+def read_through(
+    cache: Cache | None, repository: Repository, refs: str = "all", progress: Progress | None = None
+) -> Reading:
+    """The history; what the cache has is not read again, and what it lacks is put in."""
+    from modelbook import catalog, history
+
+    with history.collector_paused():
+        stored = cache.load() if cache else None
+        found = history.read(repository, refs, progress=progress, stored=stored)
+        runs = catalog.find_runs(found, catalog.Known(stored.project, *stored.runs()) if stored else None)
+        if cache and not repository.incomplete:
+            project = catalog.project_name(found)
+            cache.save(stored, found.snapshots, runs, project, all_refs=refs == "all")
+    return Reading(found, runs)
+
+
+def _cache(repository: Repository) -> Cache | None:
+    from modelbook.history import Cache
+    from modelbook.history.cache import default_folder
+
+    meta = click.get_current_context().meta
+    if meta.get(_NO_CACHE):
+        return None
+    return Cache(meta.get(_CACHE_DIR) or default_folder(), repository.place, repository.name)
 
 
 def _pulled(
@@ -67,9 +141,9 @@ def _pulled(
     return replace(read, problems=(*read.problems, *problems)), store.get
 
 
-def catalog(found: History, project: str) -> Catalog:
+def catalog(found: Reading, project: str) -> Catalog:
     """The Catalog of a history, or of one folder of it."""
     from modelbook import catalog as waist
     from modelbook import subproject
 
-    return subproject.limited(waist.build(found), project)
+    return subproject.limited(waist.build(found.history, found.runs), project)

@@ -5,19 +5,33 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from modelbook.errors import UnknownRevision
 from modelbook.history.brought import PULLED, Pulled
+from modelbook.history.cache import Cache, Stored
 from modelbook.history.files import Unreadable
 from modelbook.history.plots import plot_rows
 from modelbook.history.repository import Repository, shallow_problem, workspace_commit
 from modelbook.history.snapshots import Reader
-from modelbook.records import WORKSPACE, ExperimentRef, Problem, Record, Snapshot, Tag
+from modelbook.records import WORKSPACE, Commit, ExperimentRef, Problem, Record, Snapshot, Tag, Value
 
-__all__ = ["PULLED", "History", "Pulled", "Repository", "Unreadable", "plot_rows", "read", "read_one"]
+__all__ = [
+    "PULLED",
+    "Cache",
+    "History",
+    "Pulled",
+    "Repository",
+    "Stored",
+    "Unreadable",
+    "collector_paused",
+    "plot_rows",
+    "read",
+    "read_one",
+]
 
 
 class History(Record, frozen=True, kw_only=True):
@@ -45,6 +59,7 @@ def read(
     *,
     progress: Callable[[int, int], None] | None = None,
     pulled: Pulled | None = None,
+    stored: Stored | None = None,
 ) -> History:
     """Read the history of a repository.
 
@@ -52,6 +67,7 @@ def read(
         refs: see `Repository.commits`.
         progress: called with (commits read, commits in all) now and then.
         pulled: content by DVC's hash, for files that are not in Git; see `PULLED`.
+        stored: what an earlier reading without `pulled` found; the value is the same without.
 
     Raises:
         NotARepository: the path is in no Git repository.
@@ -59,8 +75,8 @@ def read(
     """
     repo = repository if isinstance(repository, Repository) else Repository(repository)
     reader = Reader(repo.blob, repo.name, pulled)
-    with _collector_paused():
-        snapshots = _snapshots(repo, reader, refs, progress or _silent)
+    with collector_paused():
+        snapshots = _snapshots(repo, reader, refs, progress or _silent, stored)
     head = repo.head
     at_head = next((snapshot for snapshot in snapshots if snapshot.commit.sha == head), None)
     workspace = _workspace(repo, reader, at_head)
@@ -96,16 +112,27 @@ def read_one(repository: Repository | Path | str, revision: str, *, pulled: Pull
 
 
 def _snapshots(
-    repo: Repository, reader: Reader, refs: str, progress: Callable[[int, int], None]
+    repo: Repository,
+    reader: Reader,
+    refs: str,
+    progress: Callable[[int, int], None],
+    stored: Stored | None,
 ) -> list[Snapshot]:
-    commits = repo.commits(refs)
+    commits = repo.commits(refs, stored.commits if stored else None)
     found = []
     for number, commit in enumerate(commits):
         if number % 100 == 0:
             progress(number, len(commits))
-        found.append(reader.read(repo.tree(commit.sha), commit))
+        if stored and commit.sha in stored:
+            found.append(stored.snapshot(commit, partial(_params, repo, reader, commit)))
+        else:
+            found.append(reader.read(repo.tree(commit.sha), commit))
     progress(len(commits), len(commits))
     return found
+
+
+def _params(repo: Repository, reader: Reader, commit: Commit) -> tuple[Value, ...]:
+    return tuple(reader.read(repo.tree(commit.sha), commit).params)
 
 
 def _silent(done: int, total: int) -> None:
@@ -113,14 +140,15 @@ def _silent(done: int, total: int) -> None:
 
 
 @contextmanager
-def _collector_paused() -> Generator[None]:
-    """Hold the cycle collector back: all we make stays, and looking through it costs 40 % of the time."""
+def collector_paused() -> Generator[None]:
+    """Hold the cycle collector back: all we make stays, and looking through it costs much of the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was_on:
+            gc.freeze()
             gc.enable()
 
 

@@ -1,0 +1,459 @@
+"""What earlier readings found, on disk: the snapshots and runs of commits, so that only new commits are read.
+
+One file for each repository holds every commit once, by its id: a commit never changes, so what a parser
+makes of it changes only with the parser. The file says which parser wrote it (a digest of the parser's own
+source code), and another one's file is not read at all. Records that many commits share stand in it once, and
+the commits refer to them by number.
+
+A file is written beside its place and then put there in one step, so that a process sees the old file or the
+new one, whole, whatever other processes do and whenever they end. A checksum covers all of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import sys
+import tempfile
+import time
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import msgspec
+import ruamel.yaml
+
+from modelbook.records import (
+    WORKSPACE,
+    Artifact,
+    Commit,
+    Dataset,
+    Environment,
+    Later,
+    Plot,
+    Problem,
+    Project,
+    Record,
+    Run,
+    Snapshot,
+    Spec,
+    Stage,
+    Value,
+)
+
+MAX_FILE_BYTES = 256_000_000
+"""A repository whose cache would be larger is read anew each time."""
+
+MAX_FOLDER_BYTES = 1_000_000_000
+"""Above this, the files not used for the longest time are dropped."""
+
+MAX_AGE = 90 * 24 * 3600.0
+"""Seconds after which a file that nobody used is dropped."""
+
+_STRAY_AGE = 3600.0
+_REWRITE_SHARE = 50
+"""A file is written again when at least one commit in so many is new: so writing costs less than it saves."""
+
+_MAGIC = b"modelbook cache 1\n"
+_POOLED = (Stage, Value, Artifact, Plot, Dataset, Environment, Spec, Problem, Project)
+_PARSERS = ("history", "spec", "records.py", "catalog.py", "_paths.py")
+_SET_ASIDE = {"commit", "commits", "refs"}
+_LATER = {"params"}
+
+T = TypeVar("T", bound=Record)
+
+
+class _Bad(Exception):
+    """The file is not what was written."""
+
+
+def default_folder() -> Path:
+    """Where caches of this user belong on this platform."""
+    home = Path.home()
+    if sys.platform == "darwin":
+        return home / "Library" / "Caches" / "modelbook"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "modelbook" / "Cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "modelbook"
+
+
+@cache
+def parser_version() -> str:
+    """A digest of all that decides what bytes mean: our own source, the libraries that parse, the machine."""
+    package = Path(__file__).parent.parent
+    found = hashlib.sha256(f"{sys.version_info[:2]} {sys.byteorder}".encode())
+    found.update(f"{msgspec.__version__} {ruamel.yaml.__version__} {version('pydantic')}".encode())
+    for part in _PARSERS:
+        for path in sorted((package / part).rglob("*.py") if (package / part).is_dir() else [package / part]):
+            found.update(f"\0{path.name}\0".encode() + path.read_bytes())
+    return found.hexdigest()
+
+
+# -- rows: a record whose parts stand in pools
+
+
+class _Field(msgspec.Struct, frozen=True):
+    name: str
+    pool: type[Record] | None
+    many: bool
+
+
+def _field(cls: type[Record], name: str, kind: Any) -> _Field:
+    if name in _LATER and cls is Snapshot:
+        return _Field(name, None, many=False)
+    pool = next((arg for arg in (kind, *get_args(kind)) if arg in _POOLED), None)
+    if pool is None and any(arg in _POOLED for inner in get_args(kind) for arg in get_args(inner)):
+        raise TypeError(f"the cache cannot hold {cls.__name__}.{name}")
+    return _Field(name, pool, many=Ellipsis in get_args(kind) or _is_sequence(kind))
+
+
+def _is_sequence(kind: Any) -> bool:
+    return getattr(kind, "__origin__", None) is Sequence
+
+
+def _fields(cls: type[Record]) -> tuple[_Field, ...]:
+    aside = _SET_ASIDE - ({"commit"} if cls is Run else set()) | (_LATER if cls is Snapshot else set())
+    return tuple(_field(cls, f.name, f.type) for f in msgspec.structs.fields(cls) if f.name not in aside)
+
+
+def _row_type(cls: type[Record]) -> type[Any]:
+    """Like the record, with bytes (many numbers) or a number (one, -1 for none) in place of pooled parts."""
+    types = {f.name: f.type for f in msgspec.structs.fields(cls)}
+    columns = [(f.name, types[f.name] if f.pool is None else bytes if f.many else int) for f in _fields(cls)]
+    return msgspec.defstruct(f"{cls.__name__}Row", columns, array_like=True, gc=False)
+
+
+_FIELDS: dict[type[Record], tuple[_Field, ...]] = {cls: _fields(cls) for cls in (Snapshot, Run)}
+_POOLED_FIELDS = {
+    cls: [(field.name, field.pool, field.many) for field in fields if field.pool is not None]
+    for cls, fields in _FIELDS.items()
+}
+_SnapshotRow = _row_type(Snapshot)
+_RunRow = _row_type(Run)
+
+
+class _File(msgspec.Struct, array_like=True):
+    """The content of a cache file; `held` are the numbers of the runs that each snapshot holds."""
+
+    project: str
+    stages: list[Stage]
+    values: list[Value]
+    artifacts: list[Artifact]
+    plots: list[Plot]
+    datasets: list[Dataset]
+    environments: list[Environment]
+    specs: list[Spec]
+    problems: list[Problem]
+    projects: list[Project]
+    commits: list[Commit]
+    snapshots: list[_SnapshotRow]  # type: ignore[valid-type]
+    runs: list[_RunRow]  # type: ignore[valid-type]
+    held: list[bytes]
+
+
+class _Pool:
+    """Records by number, each object once."""
+
+    def __init__(self) -> None:
+        self.rows: list[Any] = []
+        self._numbers: dict[int, int] = {}
+
+    def number(self, record: Any) -> int:
+        found = self._numbers.get(id(record))
+        if found is None:
+            found = self._numbers[id(record)] = len(self.rows)
+            self.rows.append(record)
+        return found
+
+    def numbers(self, records: Iterable[Any]) -> bytes:
+        known = self._numbers
+        try:
+            return array("I", [known[id(record)] for record in records]).tobytes()
+        except KeyError:
+            return array("I", [self.number(record) for record in records]).tobytes()
+
+
+def _pack(cls: type[Record], row: type[Any], record: Any, pools: Mapping[type[Record], _Pool]) -> Any:
+    packed = []
+    for field in _FIELDS[cls]:
+        value = getattr(record, field.name)
+        if field.pool is None:
+            packed.append(value)
+        elif field.many:
+            packed.append(pools[field.pool].numbers(value))
+        else:
+            packed.append(-1 if value is None else pools[field.pool].number(value))
+    return row(*packed)
+
+
+class _Tuples:
+    """Numbers back to tuples of records, the same tuple for the same numbers."""
+
+    def __init__(self, pool: Sequence[Any]) -> None:
+        self._pool = pool
+        self._known: dict[bytes, tuple[Any, ...]] = {b"": ()}
+
+    def many(self, numbers: bytes) -> tuple[Any, ...]:
+        found = self._known.get(numbers)
+        if found is None:
+            places = memoryview(numbers).cast("I")
+            found = self._known[numbers] = tuple(map(self._pool.__getitem__, places))
+        return found
+
+    def one(self, number: int) -> Any:
+        return None if number < 0 else self._pool[number]
+
+
+class Stored:
+    """What a cache file holds.
+
+    Attributes:
+        project: the name of the project that its runs were named with.
+        commits: by sha, without their refs.
+    """
+
+    def __init__(self, content: _File) -> None:
+        self.project = content.project
+        shas = [commit.sha for commit in content.commits]
+        self.commits = dict(zip(shas, content.commits, strict=True))
+        self._rows = dict(zip(shas, content.snapshots, strict=True))
+        self._held = dict(zip(shas, content.held, strict=True))
+        self._runs = content.runs
+        values = [value for stage in content.stages for value in stage.params]
+        outs = [out for stage in content.stages for out in stage.outs]
+        self._pools = {
+            Stage: _Tuples(content.stages),
+            Value: _Tuples([*values, *content.values]),
+            Artifact: _Tuples([*outs, *content.artifacts]),
+            Plot: _Tuples(content.plots),
+            Dataset: _Tuples(content.datasets),
+            Environment: _Tuples(content.environments),
+            Spec: _Tuples(content.specs),
+            Problem: _Tuples(content.problems),
+            Project: _Tuples(content.projects),
+        }
+
+    def __contains__(self, sha: str) -> bool:
+        return sha in self._rows
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def snapshot(self, commit: Commit, params: Callable[[], tuple[Value, ...]]) -> Snapshot:
+        """The snapshot of a commit that is in it. Args: params: reads what is not stored, if asked for."""
+        return Snapshot(commit=commit, params=Later(params), **self._unpack(Snapshot, self._rows[commit.sha]))
+
+    def runs(self) -> tuple[dict[str, list[str]], dict[str, Run]]:
+        """(commit -> ids of the runs it holds, run by id as its oldest commit had it)."""
+        found = [Run(commits=(), **self._unpack(Run, row)) for row in self._runs]
+        ids = _Tuples([run.id for run in found])
+        held = {sha: list(ids.many(numbers)) for sha, numbers in self._held.items()}
+        return held, {run.id: run for run in found}
+
+    def _unpack(self, cls: type[Record], row: Any) -> dict[str, Any]:
+        found: dict[str, Any] = msgspec.structs.asdict(row)
+        for name, pool, many in _POOLED_FIELDS[cls]:
+            tuples = self._pools[pool]
+            found[name] = tuples.many(found[name]) if many else tuples.one(found[name])
+        return found
+
+
+def encode(snapshots: Iterable[Snapshot], runs: Iterable[Run], project: str) -> bytes:
+    """The content of a cache file.
+
+    Raises:
+        ValueError, OverflowError, TypeError: something in it cannot be written, such as a very large number.
+    """
+    kept = list(snapshots)
+    found = list(runs)
+    pools: dict[type[Record], _Pool] = {cls: _Pool() for cls in _POOLED}
+    for snapshot in kept:
+        pools[Stage].numbers(snapshot.stages)
+    stages = pools[Stage].rows
+    for stage in stages:  # their params and outs are numbered first, and are written with them
+        for value in stage.params:
+            _append(pools[Value], value)
+        for out in stage.outs:
+            _append(pools[Artifact], out)
+    values, outs = len(pools[Value].rows), len(pools[Artifact].rows)
+    rows = [_pack(Snapshot, _SnapshotRow, snapshot, pools) for snapshot in kept]
+    run_rows = [_pack(Run, _RunRow, run, pools) for run in found]
+    content = _File(
+        project=project,
+        stages=stages,
+        values=pools[Value].rows[values:],
+        artifacts=pools[Artifact].rows[outs:],
+        plots=pools[Plot].rows,
+        datasets=pools[Dataset].rows,
+        environments=pools[Environment].rows,
+        specs=pools[Spec].rows,
+        problems=pools[Problem].rows,
+        projects=pools[Project].rows,
+        commits=[msgspec.structs.replace(snapshot.commit, refs=()) for snapshot in kept],
+        snapshots=rows,
+        runs=run_rows,
+        held=_held(kept, found),
+    )
+    lean = {
+        "stages": msgspec.convert(content.stages, list[_lean(Stage)], from_attributes=True),  # type: ignore[misc]
+        "values": msgspec.convert(content.values, list[_lean(Value)], from_attributes=True),  # type: ignore[misc]
+    }
+    return msgspec.msgpack.encode([lean.get(n, getattr(content, n)) for n in _File.__struct_fields__])
+
+
+@cache
+def _lean(cls: type[Record]) -> type[Any]:
+    """Like the record, but written without the fields that have their defaults; read back as the record."""
+    fields = []
+    for f in msgspec.structs.fields(cls):
+        inner = next(
+            (arg for arg in get_args(f.type) if isinstance(arg, type) and issubclass(arg, Record)), None
+        )
+        kind = tuple[_lean(inner), ...] if inner else Any  # type: ignore[misc]
+        fields.append((f.name, kind) if f.required else (f.name, kind, f.default))
+    return msgspec.defstruct(f"Lean{cls.__name__}", fields, omit_defaults=True, kw_only=True, gc=False)
+
+
+def _append(pool: _Pool, record: Any) -> None:
+    """Number a record anew even if it was met before: the reader counts them stage by stage."""
+    pool._numbers.setdefault(id(record), len(pool.rows))
+    pool.rows.append(record)
+
+
+def _held(snapshots: Sequence[Snapshot], runs: Sequence[Run]) -> list[bytes]:
+    places = {snapshot.commit.sha: array("I") for snapshot in snapshots}
+    for number, run in enumerate(runs):
+        for sha in run.commits:
+            if sha in places:
+                places[sha].append(number)
+    return [places[snapshot.commit.sha].tobytes() for snapshot in snapshots]
+
+
+# -- the file
+
+
+class Cache:
+    """The cache of one repository.
+
+    Attributes:
+        faults: what went wrong, each one sentence; values are right all the same.
+    """
+
+    def __init__(self, folder: Path, place: str, name: str) -> None:
+        """Args: place: the repository's own folder; name: what it is called."""
+        slug = re.sub(r"[^A-Za-z0-9_.-]+", "-", name)[:40].strip(".-")
+        key = hashlib.sha256(f"{name}\0{place}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        self._folder = folder
+        self._path = folder / f"{slug or 'repository'}-{key}.cache"
+        self.faults: list[str] = []
+
+    def load(self) -> Stored | None:
+        """What is stored; None when there is nothing, or nothing that this parser wrote."""
+        try:
+            data = self._path.read_bytes()
+            os.utime(self._path)  # it is of use: see `prune`
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self.faults.append(f"the cache cannot be read: {error.strerror or error}")
+            return None
+        try:
+            return _decode(data)
+        except _Bad:
+            self.faults.append(f"the cache {self._path} was damaged; everything was read again")
+            return None
+
+    def save(
+        self,
+        old: Stored | None,
+        snapshots: Sequence[Snapshot],
+        runs: Sequence[Run],
+        project: str,
+        *,
+        all_refs: bool,
+    ) -> None:
+        """Store what was read, if enough of it is new to be worth it.
+
+        Args:
+            all_refs: whether the snapshots are all that the repository has; else what is already stored is
+                stored again with them.
+        """
+        kept = [snapshot for snapshot in snapshots if snapshot.commit.sha != WORKSPACE]
+        new = sum(old is None or snapshot.commit.sha not in old for snapshot in kept)
+        if not new or (old and new * _REWRITE_SHARE < len(kept)):
+            return
+        if old and not all_refs and not {snapshot.commit.sha for snapshot in kept} >= set(old):
+            return  # a part of the history: the file of all of it is worth more
+        try:
+            payload = encode(kept, [run for run in runs if run.commit != WORKSPACE], project)
+        except (ValueError, OverflowError, TypeError):
+            return  # a number too large for the format, a name that is no text: such histories are read anew
+        if len(payload) > MAX_FILE_BYTES:
+            return
+        try:
+            writer = parser_version().encode()
+            self._write(b"".join([_MAGIC, writer, b"\n", _checksum(writer, payload), payload]))
+        except OSError as error:
+            self.faults.append(f"the cache cannot be written: {error.strerror or error}")
+
+    def _write(self, data: bytes) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(
+            dir=self._folder, prefix=f"{self._path.stem}-", suffix=".new"
+        )
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+            Path(temporary).replace(self._path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        prune(self._folder, keep=self._path)
+
+
+def prune(folder: Path, *, keep: Path) -> None:
+    """Drop what ended processes left, what nobody used for long, and the oldest above the size limit."""
+    now = time.time()
+    left: list[tuple[float, int, Path]] = []
+    for path in [*folder.glob("*.cache"), *folder.glob("*.new")]:
+        with contextlib.suppress(OSError):
+            found = path.stat()
+            if now - found.st_mtime > (_STRAY_AGE if path.suffix == ".new" else MAX_AGE) and path != keep:
+                path.unlink()
+            elif path.suffix == ".cache":
+                left.append((found.st_mtime, found.st_size, path))
+    total = sum(size for _time, size, _path in left)
+    for _time, size, path in sorted(left):
+        if total <= MAX_FOLDER_BYTES:
+            return
+        if path != keep:
+            with contextlib.suppress(OSError):
+                path.unlink()
+                total -= size
+
+
+def _checksum(version: bytes, payload: bytes | memoryview) -> bytes:
+    found = hashlib.blake2b(version, digest_size=32)
+    found.update(payload)
+    return found.digest()
+
+
+def _decode(data: bytes) -> Stored | None:
+    head = len(_MAGIC) + 64 + 1
+    if not data.startswith(_MAGIC) or len(data) < head + 32:
+        raise _Bad
+    payload = memoryview(data)[head + 32 :]
+    writer = data[len(_MAGIC) : head - 1]
+    if data[head : head + 32] != _checksum(writer, payload):
+        raise _Bad
+    if writer != parser_version().encode():
+        return None
+    try:
+        return Stored(msgspec.msgpack.decode(payload, type=_File))
+    except (msgspec.DecodeError, ValueError) as error:
+        raise _Bad from error
