@@ -416,8 +416,7 @@ def test_many_commits_keep_the_list_short() -> None:
 
 
 def test_the_runs_table_has_every_run_and_every_name(made: dict[str, pages.Page]) -> None:
-    assert made["runs/index.html"].data is not None
-    name, value = made["runs/index.html"].data
+    name, value = made["runs/index.html"].data[0].name, made["runs/index.html"].data[0].value
     columns = {column["key"]: column for column in value["columns"]}
     assert name == "runs"
     assert value["rows"] == len(value["ids"]) == len(sample.RUNS)

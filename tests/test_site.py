@@ -418,3 +418,13 @@ def test_the_command_builds_any_repository(tmp_path: Path) -> None:
     refused = CliRunner().invoke(main, ["build", "--repo", str(repo.path), "--out", str(out)])
     assert refused.exit_code == 2
     assert "not a site that Modelbook built" in refused.output
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | HOSTILE, lambda inner: st.lists(inner)))
+def test_a_data_file_gives_back_what_was_put_in(value: object) -> None:
+    packed = escape.script_string(value)
+    assert not set(packed) & set("<>&\u2028\u2029\n\r")
+    assert packed[0] == packed[-1] == "'"
+    plain = re.sub(r"\\([\\'])", r"\1", packed[1:-1])  # as JavaScript reads such a string
+    assert not re.search(r"(?<!\\)(?:\\\\)*'", packed[1:-1])
+    assert json.loads(plain) == json.loads(escape.script_json(value))

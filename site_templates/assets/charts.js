@@ -8,7 +8,8 @@
      </figure>
 
    The JSON is what `Chart.plotly()` returns, with "<" escaped as \u003c. Instead of the script, the figure may
-   have data-figure="NAME" and data-figure-src="../data/x.js", a data file that calls Modelbook.data("NAME", ...).
+   have data-figure="NAME" and data-figure-src="../data/x.js", a data file that calls Modelbook.data("NAME", ...);
+   with data-figure-id="ID" the figure is that of the plot of this id in a run's data (see compare-data.js).
    The button shows the Plotly chart in place of the SVG, and the SVG again; without JavaScript it stays hidden.
    Needs core.js before it. */
 (function () {
@@ -78,7 +79,11 @@
   function figureData(figure, done) {
     var inline = figure.querySelector('script[type="application/json"]');
     if (!inline) {
-      Modelbook.load(figure.dataset.figure, figure.dataset.figureSrc, done);
+      Modelbook.load(figure.dataset.figure, figure.dataset.figureSrc, function (value, error) {
+        var id = figure.dataset.figureId;
+        var plot = id && value && value.plots.find(function (item) { return item.id === id; });
+        done(plot ? plot.figure : value, error);
+      });
       return;
     }
     try {

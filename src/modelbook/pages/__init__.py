@@ -12,13 +12,27 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from modelbook.pages import changes, commits, data, experiments, home, models, rundata, runs, text
+from modelbook.pages import changes, commits, data, experiments, home, models, rundata, runfacts, runs, text
 from modelbook.pages.drawings import Album
 from modelbook.pages.index import Index, commit_href, experiment_href, model_href, run_href
 from modelbook.records import WORKSPACE, Catalog, Run
 
 Read = Callable[[str], bytes | None]
 """Git blob id -> its content, or None when it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Plain data that a script of a page loads.
+
+    Attributes:
+        name: what it is asked for by.
+        path: of the script that holds it, from the site's root.
+    """
+
+    name: str
+    path: str
+    value: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +49,7 @@ class Page:
         search: what the search finds it by, besides the title; None for pages it does not list.
         kind: what the search says it is.
         files: (address from the site's root, Git blob id) of images the page shows.
-        data: (name, plain data) that a script of the page loads from `data_href(name)`.
+        data: what scripts of the page load; it is written with the page, and follows from it alone.
     """
 
     path: str
@@ -47,11 +61,11 @@ class Page:
     search: str | None = None
     kind: str = ""
     files: tuple[tuple[str, str], ...] = ()
-    data: tuple[str, Any] | None = None
+    data: tuple[Data, ...] = ()
 
 
 def data_href(name: str) -> str:
-    """Address of a page's data, from the site's root."""
+    """Address of data that is no single run's or commit's, from the site's root."""
     return f"assets/data/{name}.js"
 
 
@@ -82,7 +96,7 @@ def _sections(index: Index, rows: tuple[changes.Row, ...]) -> Iterator[Page]:
         ("problems", "Problems", data.problems(index), "files that could not be read"),
     )
     for name, title, context, words in contexts:
-        table = ("runs", rundata.columns(index)) if name == "runs" else None
+        table = (Data("runs", data_href("runs"), rundata.columns(index)),) if name == "runs" else ()
         yield Page(
             f"{name}/index.html", title, name, context, nav=title, search=words, kind="page", data=table
         )
@@ -131,7 +145,8 @@ def _run(index: Index, run: Run, read: Read, album: Album) -> Page:
     context = runs.page(index, run, read, album)
     title = f"Run {text.plain(run.name) or run.id}"
     files = tuple(drawing.image for drawing in context.plots if drawing.image)
-    return Page(run_href(run.id), title, "run", context, bulk="run", files=files)
+    data = Data(context.data_name, context.data, runfacts.facts(run, context.plots))
+    return Page(run_href(run.id), title, "run", context, bulk="run", files=files, data=(data,))
 
 
 def _commit(index: Index, history: changes.History, sha: str) -> Page:

@@ -131,16 +131,15 @@ def _values(prefix: str, kind: str, name: str, values: Sequence[Value | None]) -
         "label": name,
         "kind": kind,
         "values": [
-            _raw(value.value) if value is not None and value.state is State.PRESENT else None
+            raw(value.value) if value is not None and value.state is State.PRESENT else None
             for value in values
         ],
     }
     return column | ({"states": states} if states else {})
 
 
-def _raw(raw: Any) -> Any:
-    if isinstance(raw, float) and not math.isfinite(raw):
-        return "NaN" if math.isnan(raw) else "Infinity" if raw > 0 else "-Infinity"
-    if isinstance(raw, str):
-        return text.cut(raw, 500)
-    return raw
+def raw(value: Any) -> Any:
+    """A param or metric as JSON can hold it; the numbers it cannot are their names."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return text.cut(value, 500) if isinstance(value, str) else value

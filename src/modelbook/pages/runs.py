@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from modelbook.pages import text
+from modelbook.pages import runfacts, text
 from modelbook.pages.cells import (
     DASH,
     Cell,
@@ -61,7 +61,11 @@ class EnvironmentView:
 
 @dataclass(frozen=True, slots=True)
 class RunPage:
-    """`runs/ID/`."""
+    """`runs/ID/`.
+
+    Attributes:
+        data_name, data: what the run's facts are asked for by, and their address from the site's root.
+    """
 
     id: str
     name: str
@@ -73,6 +77,8 @@ class RunPage:
     more_metrics: tuple[Fact, ...]
     params: tuple[Fact, ...]
     plots: tuple[Drawing, ...]
+    data_name: str
+    data: str
     artifacts: Table
     not_in_git: bool
     stages: Table
@@ -127,7 +133,9 @@ def page(index: Index, run: Run, read: Read, album: Album) -> RunPage:
         metrics=metrics[:MOST_METRICS],
         more_metrics=metrics[MOST_METRICS:],
         params=facts(index, run, run.params, "p"),
-        plots=drawings(run, read, album),
+        plots=runfacts.interactive(drawings(run, read, album)),
+        data_name=runfacts.name_of(run.id),
+        data=runfacts.href(run.id),
         artifacts=_artifacts(run.artifacts),
         not_in_git=any(item.cached and item.state is State.PRESENT for item in run.artifacts),
         stages=_stages(run),

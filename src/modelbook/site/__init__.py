@@ -103,8 +103,7 @@ SHELLS = {"run": "runs/shell/index.html", "commit": "commits/shell/index.html"}
 def _write_docs(docs: Path, hand: Sequence[pages.Page], theme: Theme) -> None:
     for page in hand:
         _write(docs / _markdown(page.path), engine.front_matter(page.title) + theme.render(page, "md"))
-        if page.data:
-            _write(docs / pages.data_href(page.data[0]), data_script(*page.data))
+        _write_data(docs, page)
     for path in SHELLS.values():
         _write(docs / _markdown(path), engine.front_matter(engine.Shell.TITLE) + engine.Shell.MARKDOWN)
     for name, source in assets(theme.folders).items():
@@ -113,6 +112,11 @@ def _write_docs(docs: Path, hand: Sequence[pages.Page], theme: Theme) -> None:
         shutil.copyfile(source, target)
     shutil.copyfile(_plotly(), docs / PLOTLY)
     _write(docs / pages.data_href("search"), data_script("search", _search(hand)))
+
+
+def _write_data(site: Path, page: pages.Page) -> None:
+    for item in page.data:
+        _write(site / item.path, data_script(item.name, item.value))
 
 
 def _markdown(path: str) -> str:
@@ -126,10 +130,7 @@ def _write(path: Path, content: str) -> None:
 
 def data_script(name: str, value: object) -> str:
     """Data as a script, for `Modelbook.load` of core.js: a page opened from a file may not fetch."""
-    packed = escape.script_json(
-        str(escape.script_json(value))
-    )  # a string of JSON parses faster than a literal
-    return f"Modelbook.data({escape.script_json(name)},{packed});\n"
+    return f"Modelbook.data({escape.script_json(name)},{escape.script_string(value)});\n"
 
 
 def _search(hand: Iterable[pages.Page]) -> list[dict[str, str]]:
@@ -166,6 +167,7 @@ def _stamp(
     for page in bulk:
         content = theme.render(page, "html")
         _write(site / page.path, shells[page.bulk].stamp(str(escape_html(page.title)), content))
+        _write_data(site, page)
         _copy_images(site, page.files, read)
         count += 1
         if count % 50 == 0:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
+import msgspec
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
@@ -43,11 +44,28 @@ def _reference(found: re.Match[str]) -> str:
     return f"&#{ord(found[0])};"
 
 
+_UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
 def script_json(value: Any) -> Markup:
     """Data for a `<script>`: JSON that can neither end the element nor open another."""
-    shown = json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    safe = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-    return Markup("".join(safe.get(char, char) for char in shown))  # noqa: S704 - escaped here
+    shown = _json(value)
+    for char, safe in _UNSAFE.items():
+        shown = shown.replace(char, safe)
+    return Markup(shown)  # noqa: S704 - escaped here
+
+
+def script_string(value: Any) -> str:
+    """The JSON of `value` as a string of JavaScript, which browsers parse faster than the literal."""
+    return "'" + str(script_json(value)).replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _json(value: Any) -> str:
+    """JSON in which a number that is none is null; the fast way first, as run after run takes it."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except (UnicodeEncodeError, OverflowError, TypeError, ValueError):
+        return json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def _finite(value: Any) -> Any:
