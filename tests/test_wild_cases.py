@@ -275,6 +275,7 @@ CASES = [
             "results": "real/deep",
             "params.yaml": "real/params.yaml",
         },
+        problems={"proj/dvc.yaml": "real/pipeline.yaml is read in its place"},
         stages=("proj/dvc.yaml:train",),
     ),
     Case(
@@ -528,3 +529,55 @@ def test_one_folder_of_a_monorepo(tmp_path: Path) -> None:
     assert wrong.exit_code == 2
     assert "nope" in wrong.stderr
     assert "a, ab" in wrong.stderr
+
+
+def test_a_folder_with_a_project_of_its_own(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path / "repo", bare=True)
+    own = """name: churn
+pipelines: {train: {metric: acc}}
+metrics: {acc: {direction: minimize}}
+datasets: {customers: {path: ../data/raw}}
+models: {clf: {pipeline: train, artifact: m.pkl}}
+"""
+    first = repo.commit({"a/dvc.yaml": STAGE, "a/m.json": '{"acc": 1}', "mlproject.yaml": "name: all\n"})
+    sha = repo.commit(
+        {
+            "a/mlproject.yaml": own,
+            "a/experiments/one.yaml": "pipeline: train\n",
+            "a/runs/environment/a/train.json": '{"python": "3.12"}',
+            "a/dvc.lock": lock(entry("train", cmd="a", deps={"../data/raw": A}, outs={"m.pkl": B})),
+            "b/dvc.yaml": STAGE,
+            "b/m.json": '{"f1": 1}',
+        }
+    )
+    repo.annotate("a=clf@v1.0.0", sha)
+    repo.annotate("b=clf@v1.0.0", sha)
+    part = subproject.limited(catalog.build(history.read(history.Repository(repo.path, "./a/"))), "a")
+    assert (part.project.name, part.project.file) == ("churn", "a/mlproject.yaml")
+    assert [(item.name, item.path, item.md5) for item in part.datasets] == [("customers", "data/raw", A)]
+    assert [(info.name, info.direction) for info in part.metrics] == [("acc", "minimize")]
+    (model,) = part.models
+    assert (model.name, model.info.artifact, [one.tag for one in model.versions]) == (
+        "clf",
+        "a/m.pkl",
+        ["a=clf@v1.0.0"],
+    )
+    assert model.versions[0].run == part.runs[0].id
+    assert [spec.path for spec in part.snapshots[0].specs] == ["a/experiments/one.yaml"]
+    assert [log.python for log in part.runs[0].environments] == ["3.12"]
+    older = history.read_one(history.Repository(repo.path, "a"), first)
+    assert older.project is not None
+    assert older.project.name == "all"
+    shown = modelbook("show", "--project", "a", "--json", "--repo", str(repo.path))
+    assert {value["path"] for value in json.loads(shown.stdout)["metrics"]} == {"a/m.json"}
+
+
+def test_show_says_that_a_bare_repository_cannot_pull(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path / "repo", bare=True)
+    text = "stages: {train: {cmd: x, metrics: [m.json]}}\n"
+    repo.commit({"dvc.yaml": text, "dvc.lock": lock(entry("train", outs={"m.json": A}))})
+    shown = modelbook("show", "--pull", "--json", "--repo", str(repo.path))
+    assert "needs a working tree" in shown.stderr
+    assert ["needs a working tree" in item["reason"] for item in json.loads(shown.stdout)["problems"]] == [
+        True
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
@@ -14,6 +15,12 @@ def parents(path: str) -> Iterator[str]:
     while path:
         yield path
         path = path.rpartition("/")[0]
+
+
+def normal_folder(text: str) -> str:
+    """A folder as people type it (`./a/`, `a\\b`) as a path below the root, which is the empty one."""
+    path = posixpath.normpath(text.replace("\\", "/")).strip("/")
+    return "" if path == "." else path
 
 
 def inside(path: str, folder: str) -> bool:

@@ -339,11 +339,16 @@ class ModelInfo(Record, frozen=True, kw_only=True):
 
 
 class Project(Record, frozen=True, kw_only=True):
-    """What `mlproject.yaml` declares at a commit; all defaults where there is none."""
+    """What `mlproject.yaml` declares at a commit; all defaults where there is none.
+
+    Attributes:
+        file: the mlproject.yaml, which may be one of a folder of a monorepo; empty where there is none.
+    """
 
     name: str
     description: str = ""
     url: str = ""
+    file: str = ""
     metrics: tuple[MetricInfo, ...] = ()
     pipelines: tuple[PipelineInfo, ...] = ()
     datasets: tuple[Dataset, ...] = ()

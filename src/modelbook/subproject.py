@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from modelbook._paths import inside
+from modelbook._paths import inside, normal_folder
 from modelbook.errors import ModelbookError
 from modelbook.records import Artifact, Catalog, Dataset, Later, Model, Plot, Problem, Run, Snapshot, Value
 
@@ -37,20 +37,23 @@ def limited(catalog: Catalog, folder: str) -> Catalog:
     Raises:
         NothingThere: no commit has anything in it.
     """
-    folder = folder.replace("\\", "/").removeprefix("./").strip("/")
-    if folder in ("", "."):
+    folder = normal_folder(folder)
+    if not folder:
         return catalog
+    own = inside(catalog.project.file, folder)
     runs = tuple(run for run in catalog.runs if run.stages and inside(run.stages[-1].file, folder))
     ids = {run.id for run in runs}
     names = {run.experiment for run in runs}
     used = {dataset.path for run in runs for dataset in run.datasets}
     metrics = {value.name for run in runs for value in run.metrics}
     datasets = tuple(item for item in catalog.datasets if item.path in used or _is_in(item, folder))
-    if not runs and not datasets:
+    if not (runs or datasets or own):
         raise NothingThere(folder, catalog)
     return replace(
         catalog,
-        project=replace(catalog.project, name=f"{catalog.project.name}: {folder}"),
+        project=catalog.project
+        if own
+        else replace(catalog.project, name=f"{catalog.project.name}: {folder}"),
         snapshots=tuple(_snapshot(snapshot, folder, used) for snapshot in catalog.snapshots),
         runs=runs,
         experiments=tuple(
@@ -67,6 +70,19 @@ def limited(catalog: Catalog, folder: str) -> Catalog:
         metrics=tuple(info for info in catalog.metrics if info.name in metrics),
         problems=_in(catalog.problems, folder),
     )
+
+
+def limited_snapshot(snapshot: Snapshot, folder: str) -> Snapshot:
+    """What belongs to a folder at one revision."""
+    folder = normal_folder(folder)
+    stages = [stage for stage in snapshot.stages if inside(stage.file, folder)]
+    read = [dep.path for stage in stages for dep in stage.deps]
+    used = {item.path for item in snapshot.datasets if any(_overlap(item.path, path) for path in read)}
+    return _snapshot(snapshot, folder, used) if folder else snapshot
+
+
+def _overlap(one: str, other: str) -> bool:
+    return inside(one, other) or inside(other, one)
 
 
 def _snapshot(snapshot: Snapshot, folder: str, used: set[str]) -> Snapshot:
@@ -89,7 +105,7 @@ def _in(items: Iterable[T], folder: str) -> tuple[T, ...]:
 
 
 def _is_in(item: Dataset, folder: str) -> bool:
-    return inside(item.path, folder) or (item.file.endswith(".dvc") and inside(item.file, folder))
+    return inside(item.path, folder) or inside(item.file, folder)
 
 
 def _plot_is_in(plot: Plot, folder: str) -> bool:
@@ -97,7 +113,11 @@ def _plot_is_in(plot: Plot, folder: str) -> bool:
 
 
 def _model_is_in(model: Model, folder: str, runs: Iterable[Run]) -> bool:
-    if model.name.startswith(f"{folder}:") or model.name.startswith(f"{folder}/"):
+    if (
+        inside(model.info.file, folder)
+        or model.name.startswith(f"{folder}:")
+        or model.name.startswith(f"{folder}/")
+    ):
         return True
     if model.info.artifact and inside(model.info.artifact, folder):
         return True

@@ -101,7 +101,7 @@ def _build(wish: Wish) -> Built:
     from modelbook.catalog import advice
 
     site.check(wish.out)
-    repository = history.Repository(wish.repo)
+    repository = history.Repository(wish.repo, wish.project)
     own = _root(wish.repo) / "site_templates"
     templates = own if own.is_dir() and own.resolve() != site.default_folder().resolve() else None
     with _progress() as report:

@@ -55,10 +55,11 @@ def runs(repo: Path, refs: str, project: str, pull: bool, as_json: bool, as_csv:
 @click.command()
 @click.argument("revision", default="HEAD", metavar="[REV]")
 @repo_option
+@project_option
 @pull_option
 @cache_options
 @json_option
-def show(revision: str, repo: Path, pull: bool, as_json: bool) -> None:
+def show(revision: str, repo: Path, project: str, pull: bool, as_json: bool) -> None:
     """Show everything at one revision, or one run.
 
     REV is a commit, branch or tag, the name of an experiment ref, a run's id, or `workspace`; HEAD if left
@@ -66,12 +67,13 @@ def show(revision: str, repo: Path, pull: bool, as_json: bool) -> None:
     """
     from modelbook.errors import UnknownRevision
     from modelbook.history import Repository
+    from modelbook.subproject import limited_snapshot
 
-    repository = Repository(repo)
+    repository = Repository(repo, project)
     try:
-        found: Snapshot | Run = _one(repository, revision, pull=pull)
+        found: Snapshot | Run = limited_snapshot(_one(repository, revision, pull=pull), project)
     except UnknownRevision:
-        found = _run_of(repository, revision, pull=pull)
+        found = _run_of(repository, revision, project, pull=pull)
     if as_json:
         _print_json(_snapshot_json(found))
     else:
@@ -170,31 +172,31 @@ def _catalog(repo: Repository | Path, refs: str, project: str = "", *, pull: boo
     from modelbook.cli import source
     from modelbook.history import Repository
 
-    repository = Repository(repo) if isinstance(repo, Path) else repo
+    repository = Repository(repo, project) if isinstance(repo, Path) else repo
     return source.catalog(_read(repository, refs, pull=pull), project)
 
 
 def _one(repository: Repository, revision: str, *, pull: bool) -> Snapshot:
     """One revision, with `pull` the results that DVC has of it, too."""
+    from msgspec.structs import replace
+
+    from modelbook.cli import source
     from modelbook.history import read_one
 
     found = read_one(repository, revision)
-    if not pull or repository.root is None:
+    if not pull:
         return found
-    from modelbook import pull as dvc
-
-    store = dvc.bring(repository.root, dvc.wanted([found]))
-    for problem in store.problems:
-        click.echo(f"not pulled: {problem}", err=True)
-    return read_one(repository, revision, pulled=store.get)
+    get, problems = source.bring(repository, [found])
+    found = read_one(repository, revision, pulled=get) if get else found
+    return replace(found, problems=(*found.problems, *problems))
 
 
-def _run_of(repository: Repository, name: str, *, pull: bool) -> Run:
+def _run_of(repository: Repository, name: str, project: str, *, pull: bool) -> Run:
     """The run whose id is, or starts with, a name that Git does not know."""
     from modelbook.errors import UnknownRevision
 
     if _RUN_ID.fullmatch(name):
-        runs = _catalog(repository, "all", pull=pull).runs
+        runs = _catalog(repository, "all", project, pull=pull).runs
         found = [run for run in runs if run.id.startswith(name)]
         if len(found) == 1:
             return found[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -10,13 +10,14 @@ import click
 
 if TYPE_CHECKING:
     from modelbook.history import Cache, History, Pulled, Repository
-    from modelbook.records import Catalog, Run
+    from modelbook.records import Catalog, Problem, Run, Snapshot
 
 Progress = Callable[[int, int], None]
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _NO_CACHE = "modelbook.no_cache"
 _CACHE_DIR = "modelbook.cache_dir"
+_BARE = "a bare repository has no DVC cache and no remote to ask: it needs a working tree"
 
 
 def _remember(name: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
@@ -87,10 +88,12 @@ def read(repository: Repository, refs: str, *, pull: bool, progress: Progress | 
         click.echo(fault, err=True)
     if not pull:
         return found
-    made, pulled = _pulled(
-        repository, found.history, lambda get: history.read(repository, refs, progress=progress, pulled=get)
-    )
-    return Reading(made, catalog.find_runs(made), pulled) if pulled else found._replace(history=made)
+    from msgspec.structs import replace
+
+    get, problems = bring(repository, found.history.snapshots)
+    made = history.read(repository, refs, progress=progress, pulled=get) if get else found.history
+    made = replace(made, problems=(*made.problems, *problems))
+    return Reading(made, catalog.find_runs(made), get) if get else found._replace(history=made)
 
 
 def read_through(
@@ -119,26 +122,21 @@ def _cache(repository: Repository) -> Cache | None:
     return Cache(meta.get(_CACHE_DIR) or default_folder(), repository.place, repository.name)
 
 
-def _pulled(
-    repository: Repository, found: History, again: Callable[[Pulled], History]
-) -> tuple[History, Pulled | None]:
-    from msgspec.structs import replace
-
+def bring(repository: Repository, snapshots: Iterable[Snapshot]) -> tuple[Pulled | None, tuple[Problem, ...]]:
+    """What DVC brought, or None where there is nothing to read anew; and why something could not be."""
     from modelbook import pull as dvc
     from modelbook.records import Problem
 
-    wanted = dvc.wanted(found.snapshots)
+    wanted = dvc.wanted(snapshots)
     if not wanted:
-        return found, None
-    if repository.root is None:
-        reason = "--pull needs a working tree: a bare repository has no DVC cache and no remote to ask"
-        return replace(found, problems=(*found.problems, Problem(path="", reason=reason))), None
-    store = dvc.bring(repository.root, wanted)
-    for problem in store.problems:
-        click.echo(f"not pulled: {problem}", err=True)
-    problems = tuple(Problem(path="", reason=f"--pull: {problem}") for problem in store.problems)
-    read = again(store.get)
-    return replace(read, problems=(*read.problems, *problems)), store.get
+        return None, ()
+    root = repository.root
+    store = dvc.bring(root, wanted) if root else None
+    reasons = store.problems if store else [_BARE]
+    for reason in reasons:
+        click.echo(f"not pulled: {reason}", err=True)
+    problems = tuple(Problem(path="", reason=f"--pull: {reason}") for reason in reasons)
+    return store.get if store else None, problems
 
 
 def catalog(found: Reading, project: str) -> Catalog:

@@ -74,7 +74,7 @@ def read(
         UnknownRevision: `refs` names one that is not there.
     """
     repo = repository if isinstance(repository, Repository) else Repository(repository)
-    reader = Reader(repo.blob, repo.name, pulled)
+    reader = Reader(repo.blob, repo.name, pulled, repo.project)
     with collector_paused():
         snapshots = _snapshots(repo, reader, refs, progress or _silent, stored)
     head = repo.head
@@ -98,7 +98,7 @@ def read_one(repository: Repository | Path | str, revision: str, *, pulled: Pull
         UnknownRevision: there is no such revision; `workspace` in a bare repository.
     """
     repo = repository if isinstance(repository, Repository) else Repository(repository)
-    reader = Reader(repo.blob, repo.name, pulled)
+    reader = Reader(repo.blob, repo.name, pulled, repo.project)
     if revision != WORKSPACE:
         commit = repo.commit(repo.resolve(revision))
         return reader.read(repo.tree(commit.sha), commit)

@@ -15,7 +15,7 @@ import pygit2
 from msgspec.structs import replace
 from pygit2.enums import FileMode, FileStatus, ObjectType, SortMode
 
-from modelbook._paths import parents
+from modelbook._paths import normal_folder, parents
 from modelbook.errors import NotARepository, UnknownRevision
 from modelbook.history.files import MAX_BYTES, Unreadable
 from modelbook.records import WORKSPACE, Commit, ExperimentRef, Problem, Tag
@@ -81,11 +81,15 @@ class Repository:
 
     Attributes:
         name: of the `origin` remote, else of the folder.
+        project: the folder whose mlproject.yaml counts, or that of the nearest folder above it.
         incomplete: whether something was looked for that this clone does not have.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, project: str = "") -> None:
         """Open the repository that holds a folder.
+
+        Args:
+            project: a folder relative to the Git root, as people type it; empty for the root.
 
         Raises:
             NotARepository: the folder is in none.
@@ -102,12 +106,13 @@ class Repository:
         self._scans: dict[str, tuple[tuple[str, Entry], ...]] = {}
         self._outside: dict[str, Path] = {}
         self.name = _name(self._git, Path(path))
+        self.project = normal_folder(project)
         self.incomplete = False
 
     @property
     def place(self) -> str:
-        """The folder that Git keeps it in: what tells it from other repositories of this machine."""
-        return str(self._git.path)
+        """The folder that Git keeps it in, and its project: what tells it from others of this machine."""
+        return f"{self._git.path}\0{self.project}" if self.project else str(self._git.path)
 
     @property
     def shallow(self) -> bool:

@@ -39,6 +39,7 @@ from modelbook.records import (
 PROJECT_FILE = "mlproject.yaml"
 ENVIRONMENTS = "runs/environment"
 _CACHED = "its content is in DVC's cache or remote, not in Git"
+_LINKED = "it is a symbolic link: {} is read in its place, which DVC itself does not do in past commits"
 PARSER_VERSION = 1
 """Raised whenever the same bytes come to mean something else; part of every memo key."""
 
@@ -142,15 +143,19 @@ def _want(
 class Reader:
     """Reads snapshots, sharing between them whatever is the same."""
 
-    def __init__(self, blob: Callable[[str], bytes], name: str, pulled: Pulled | None = None) -> None:
+    def __init__(
+        self, blob: Callable[[str], bytes], name: str, pulled: Pulled | None = None, folder: str = ""
+    ) -> None:
         """Start with nothing known.
 
         Args:
             blob: the content of a blob by its id.
             name: of a project that does not say its own.
             pulled: what was brought of the files that are not in Git.
+            folder: the mlproject.yaml that counts is there, or else in the nearest folder above.
         """
         self._name = name
+        self._homes = (*parents(folder), "")
         self._memo = Memo(blob)
         self._brought = Brought(pulled) if pulled else None
         self._pulled_memo = Memo(self._brought.read) if self._brought else self._memo
@@ -180,7 +185,8 @@ class Reader:
                 self._read_artifacts(path, entry, parts)
             elif _is_loose_metric(path, parts.defined):
                 parts.metrics.setdefault(path, None)
-        project, specs = self._read_project(tree, parts)
+        home, project_file = self._home(tree)
+        project, specs = self._read_project(tree, parts, home, project_file)
         if tree.find(dvcfiles.DEFAULT_PARAMS):
             parts.want_params(dvcfiles.DEFAULT_PARAMS, None)
         metrics = tuple(
@@ -197,7 +203,7 @@ class Reader:
             plots=tuple(self._plots(tree, parts)),
             artifacts=tuple(sorted(parts.artifacts, key=lambda artifact: artifact.path)),
             datasets=_datasets(project, parts),
-            environments=tuple(self._environments(tree, parts)),
+            environments=tuple(self._environments(tree, parts, home)),
             models=tuple(parts.models),
             problems=tuple(dict.fromkeys(parts.problems)),
         )
@@ -323,12 +329,15 @@ class Reader:
         others = []
         for path, at in tree.tracked():
             folder, _slash, name = path.rpartition("/")
-            entry, _real, reason = (at, path, "") if at.kind == "blob" else self._find(tree, path)
+            entry, real, reason = (at, path, "") if at.kind == "blob" else self._find(tree, path)
             if entry is None or entry.kind != "blob":
                 parts.problems.append(
                     Problem(path=path, reason=reason or "it is a symbolic link to nothing that can be read")
                 )
-            elif name in ("dvc.yaml", "dvc.lock"):
+                continue
+            if real != path:
+                parts.problems.append(Problem(path=path, reason=_LINKED.format(real)))
+            if name in ("dvc.yaml", "dvc.lock"):
                 units.setdefault(folder, {})[name] = entry
             elif name != PROJECT_FILE:
                 others.append((path, entry))
@@ -543,36 +552,47 @@ class Reader:
 
     # -- what the project says
 
-    def _read_project(self, tree: Tree, parts: _Parts) -> tuple[Project | None, tuple[Spec, ...]]:
-        entry = tree.find(PROJECT_FILE)
-        if entry is None or entry.kind != "blob":
+    def _home(self, tree: Tree) -> tuple[str, Entry | None]:
+        """The folder of the mlproject.yaml that counts, and that file."""
+        for folder in self._homes:
+            entry = self._find(tree, dvcfiles.join(folder, PROJECT_FILE)).entry
+            if entry is not None and entry.kind == "blob":
+                return folder, entry
+        return "", None
+
+    def _read_project(
+        self, tree: Tree, parts: _Parts, folder: str, entry: Entry | None
+    ) -> tuple[Project | None, tuple[Spec, ...]]:
+        if entry is None:
             return None, ()
+        file = dvcfiles.join(folder, PROJECT_FILE)
         try:
-            data = self._mapping(PROJECT_FILE, entry.id)
-            project = self._once(("project", entry.id), lambda: wishes.project(data, self._name))
+            data = self._mapping(file, entry.id)
+            project = self._once(("project", file, entry.id), lambda: wishes.project(data, self._name, file))
             faults = self._memo.get("faults", entry.id, wishes.faults)
         except Unreadable as error:
-            parts.problems.append(Problem(path=PROJECT_FILE, reason=str(error)))
+            parts.problems.append(Problem(path=file, reason=str(error)))
             return None, ()
-        parts.problems.extend(Problem(path=PROJECT_FILE, reason=fault) for fault in faults)
-        specs = tuple(self._specs(tree, wishes.experiments_folder(data), parts))
+        parts.problems.extend(Problem(path=file, reason=fault) for fault in faults)
+        experiments = dvcfiles.join(folder, wishes.experiments_folder(data))
+        specs = tuple(self._specs(tree, experiments, folder, parts))
         same = tuple(map(id, specs))  # each is the one object of its file, kept as long as we are
         return project, self._once(("specs", same), lambda: wishes.inherit(specs))
 
-    def _specs(self, tree: Tree, folder: str, parts: _Parts) -> Iterator[Spec]:
+    def _specs(self, tree: Tree, folder: str, home: str, parts: _Parts) -> Iterator[Spec]:
         for path, blob in tree.below(folder):
             if not path.endswith((".yaml", ".yml")):
                 continue
             try:
                 data = self._mapping(path, blob)
                 found = self._once(("spec", path, blob), lambda p=path, b=blob, d=data: wishes.spec(p, b, d))  # type: ignore[misc]
-                yield self._with_card(tree, found, parts) if found.card_file else found
+                yield self._with_card(tree, found, home, parts) if found.card_file else found
             except Unreadable as error:
                 parts.problems.append(Problem(path=path, reason=str(error)))
 
-    def _with_card(self, tree: Tree, spec: Spec, parts: _Parts) -> Spec:
+    def _with_card(self, tree: Tree, spec: Spec, home: str, parts: _Parts) -> Spec:
         """The spec with the sections of the Markdown file that its card names, if that can be read."""
-        path = dvcfiles.join("", spec.card_file)
+        path = dvcfiles.join(home, spec.card_file)
         entry = tree.find(path)
         try:
             if entry is None or entry.kind != "blob":
@@ -584,8 +604,8 @@ class Reader:
         key = ("card", spec.path, spec.blob, path, entry.id)
         return self._once(key, lambda: replace(spec, card=card, card_file=path))
 
-    def _environments(self, tree: Tree, parts: _Parts) -> Iterator[Environment]:
-        for path, blob in tree.below(ENVIRONMENTS):
+    def _environments(self, tree: Tree, parts: _Parts, home: str) -> Iterator[Environment]:
+        for path, blob in tree.below(dvcfiles.join(home, ENVIRONMENTS)):
             if not path.endswith(".json"):
                 continue
             try:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from modelbook.errors import SpecError
 from modelbook.history import files
+from modelbook.history.dvcfiles import join
 from modelbook.history.files import name as key_name
 from modelbook.history.files import number, plain
 from modelbook.records import (
@@ -31,16 +32,17 @@ _HEADING = re.compile(r" {0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
 _UNWORD = re.compile(r"[^a-z0-9]+")
 
 
-def project(data: Mapping[Any, Any], fallback_name: str) -> Project:
-    """A project from the content of its mlproject.yaml."""
+def project(data: Mapping[Any, Any], fallback_name: str, file: str = "mlproject.yaml") -> Project:
+    """A project from the content of its mlproject.yaml; its paths are relative to that file's folder."""
     return Project(
         name=_text(data.get("name")) or fallback_name,
         description=_text(data.get("description")),
         url=_text(data.get("url")),
+        file=file,
         metrics=tuple(_metric(name, body) for name, body in _named(data, "metrics")),
         pipelines=tuple(_pipeline(name, body) for name, body in _named(data, "pipelines")),
-        datasets=tuple(_dataset(name, body) for name, body in _named(data, "datasets")),
-        models=tuple(_model(name, body) for name, body in _named(data, "models")),
+        datasets=tuple(_dataset(name, body, file) for name, body in _named(data, "datasets")),
+        models=tuple(_model(name, body, file) for name, body in _named(data, "models")),
     )
 
 
@@ -183,11 +185,11 @@ def _pipeline(name: str, body: Mapping[Any, Any]) -> PipelineInfo:
     )
 
 
-def _dataset(name: str, body: Mapping[Any, Any]) -> Dataset:
+def _dataset(name: str, body: Mapping[Any, Any], file: str) -> Dataset:
     return Dataset(
-        path=_text(body.get("path")),
+        path=_beside(file, body.get("path")),
         name=name,
-        file="mlproject.yaml",
+        file=file,
         source=_text(body.get("source")),
         license=_text(body.get("license")),
         url=_text(body.get("url")),
@@ -195,16 +197,23 @@ def _dataset(name: str, body: Mapping[Any, Any]) -> Dataset:
     )
 
 
-def _model(name: str, body: Mapping[Any, Any]) -> ModelInfo:
+def _model(name: str, body: Mapping[Any, Any], file: str) -> ModelInfo:
     return ModelInfo(
         name=name,
         pipeline=_text(body.get("pipeline")),
-        artifact=_text(body.get("artifact")),
+        artifact=_beside(file, body.get("artifact")),
         description=_text(body.get("description")),
         owner=_text(body.get("owner")),
         versions=_pairs(body.get("versions")),
         environments=_pairs(body.get("environments")),
+        file=file,
     )
+
+
+def _beside(file: str, path: Any) -> str:
+    """A path that a file names relative to its own folder; as it is written where that is the root."""
+    folder = file.rpartition("/")[0]
+    return join(folder, path) if folder and _text(path) else _text(path)
 
 
 def _named(data: Mapping[Any, Any], key: str) -> Iterator[tuple[str, Mapping[Any, Any]]]:

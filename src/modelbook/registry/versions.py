@@ -34,7 +34,7 @@ def models(
     """
     listed = tuple(runs)
     by_id = {run.id: run for run in listed}
-    tagged = {entry.name: entry for entry in grammar.entries(tags)}
+    tagged = _by_model(grammar.entries(tags), project)
     infos = _infos(project, snapshots, head, tagged)
     held = _held(listed, {version.commit for entry in tagged.values() for version in entry.versions})
     found = []
@@ -55,6 +55,17 @@ def models(
             )
         )
     return Registered(tuple(found), tuple(problems))
+
+
+def _by_model(entries: Iterable[Entry], project: Project) -> dict[str, Entry]:
+    """What the tags say of each model; a folder's own project declares `FOLDER:NAME` as NAME."""
+    folder = project.file.rpartition("/")[0]
+    found = {entry.name: entry for entry in entries}
+    for info in project.models if folder else ():
+        own = found.pop(f"{folder}:{info.name}", None)
+        if own is not None:
+            found[info.name] = replace(own, name=info.name)
+    return found
 
 
 def _infos(
@@ -188,7 +199,7 @@ def _disagreements(info: ModelInfo, entry: Entry) -> list[Problem]:
     tagged = dict(entry.environments)
     return [
         Problem(
-            path="mlproject.yaml",
+            path=info.file,
             reason=f"{info.name}: {name} is {version} here and {tagged[name]} by Git tag; this file counts",
         )
         for name, version in info.environments
