@@ -18,6 +18,7 @@ from modelbook.pages import changes, commits, experiments, home, models, runs, t
 from modelbook.pages.cells import Cell, recreate
 from modelbook.pages.drawings import Album, drawings
 from modelbook.pages.index import Index, Link, best, seed_groups, spread
+from modelbook.pages.ledger import Ledger
 from modelbook.records import (
     Catalog,
     Dataset,
@@ -329,7 +330,7 @@ def later(*made: Run, project: Project = sample.PROJECT) -> Catalog:
 
 def last_commit(catalog: Catalog) -> Any:
     index = Index(catalog)
-    return commits.page(index, changes.History(index), catalog.snapshots[0])
+    return commits.page(index, changes.History(index), Ledger(index, lambda _: None), catalog.snapshots[0])
 
 
 def test_changed_runs_have_a_row_each_and_the_headline_first() -> None:
@@ -430,7 +431,7 @@ def test_the_runs_table_has_every_run_and_every_name(made: dict[str, pages.Page]
 
 def test_an_empty_history_has_its_pages() -> None:
     made = {page.path: page for page in pages.compose(sample.EMPTY, sample.BLOBS.get)}
-    assert len(made) == 8
+    assert len(made) == 10
     assert not context(made, "index.html").leaders
 
 

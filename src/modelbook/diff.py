@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeVar
 
+from modelbook._paths import Owners
 from modelbook.records import (
     Artifact,
     Dataset,
@@ -80,6 +81,21 @@ class StageChange(Record, frozen=True, kw_only=True):
     command: bool = False
 
 
+class GraphChange(Record, frozen=True, kw_only=True):
+    """How the pipeline itself differs, whatever was run.
+
+    Attributes:
+        added, removed: stages. commands: those whose command differs.
+        edges_added, edges_removed: (stage, stage that reads what it writes) between stages that both have.
+    """
+
+    added: tuple[Stage, ...] = ()
+    removed: tuple[Stage, ...] = ()
+    commands: tuple[tuple[Stage, Stage], ...] = ()
+    edges_added: tuple[tuple[str, str], ...] = ()
+    edges_removed: tuple[tuple[str, str], ...] = ()
+
+
 class Difference(Record, frozen=True, kw_only=True):
     """Everything that differs, each list sorted by name."""
 
@@ -120,6 +136,34 @@ def runs(base: Run, head: Run, infos: Iterable[MetricInfo] = ()) -> Difference:
         datasets=_datasets(base.datasets, head.datasets),
         stages=_stages(base.stages, head.stages),
     )
+
+
+def graphs(base: Iterable[Stage], head: Iterable[Stage]) -> GraphChange:
+    """How the pipelines of two snapshots differ; stages are matched by their addresses."""
+    old = {stage.address: stage for stage in _live(base)}
+    new = {stage.address: stage for stage in _live(head)}
+    both = sorted(old.keys() & new.keys())
+    before, after = _edges(old.values()), _edges(new.values())
+    return GraphChange(
+        added=tuple(new[address] for address in sorted(new.keys() - old.keys())),
+        removed=tuple(old[address] for address in sorted(old.keys() - new.keys())),
+        commands=tuple((old[name], new[name]) for name in both if old[name].cmd != new[name].cmd),
+        edges_added=tuple(sorted(edge for edge in after - before if {*edge} <= old.keys())),
+        edges_removed=tuple(sorted(edge for edge in before - after if {*edge} <= new.keys())),
+    )
+
+
+def _edges(stages: Iterable[Stage]) -> set[tuple[str, str]]:
+    """(stage that writes, stage that reads it)."""
+    kept = list(stages)
+    owners = Owners((out.path, stage.address) for stage in kept for out in stage.outs)
+    return {
+        (owner, stage.address)
+        for stage in kept
+        for dep in stage.deps
+        for owner in owners.of(dep.path)
+        if owner != stage.address
+    }
 
 
 def _live(stages: Iterable[Stage]) -> tuple[Stage, ...]:

@@ -381,6 +381,40 @@ class Environment(Record, frozen=True, kw_only=True):
     packages: tuple[tuple[str, str], ...] = ()
 
 
+class FileChange(Record, frozen=True, kw_only=True):
+    """A file that one commit changed.
+
+    Attributes:
+        before: the path it was renamed from, or empty.
+        kind: `added`, `removed`, `changed` or `renamed` (with or without edits).
+        old, new: Git ids of its content before and after.
+        added, removed: lines; None when they were not counted, for `binary` is true or the file is large or
+            DVC's own.
+    """
+
+    path: str
+    kind: str
+    before: str = ""
+    old: str | None = None
+    new: str | None = None
+    added: int | None = None
+    removed: int | None = None
+    binary: bool = False
+
+
+class CodeChange(Record, frozen=True, kw_only=True):
+    """What a commit did to files, against its first parent.
+
+    Attributes:
+        files: sorted by path. more: how many more there are.
+        reason: why there is nothing, when it could not be read.
+    """
+
+    files: tuple[FileChange, ...] = ()
+    more: int = 0
+    reason: str = ""
+
+
 class Problem(Record, frozen=True, kw_only=True):
     """Something that could not be read. Never a crash, never a gap without a word."""
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from modelbook.cli import print_error, repo_option
+from modelbook.cli.source import cache_of, project_option, pull_option, read, refs_option
 from modelbook.cli.source import catalog as catalog_of
-from modelbook.cli.source import project_option, pull_option, read, refs_option
 
 if TYPE_CHECKING:
     from modelbook.history import Pulled, Repository
@@ -114,7 +114,9 @@ def _build(wish: Wish) -> Built:
         )
         catalog = catalog_of(found, wish.project)
         content = _reader(repository, found.pulled)
-        made = site.build(catalog, wish.out, read=content, project=templates, progress=report)
+        code = history.CodeReader(repository, cache_of(repository))
+        made = site.build(catalog, wish.out, read=content, code=code, project=templates, progress=report)
+        code.save()
     if said := advice(catalog):
         click.echo(said, err=True)
     return made

@@ -82,7 +82,7 @@ def read(repository: Repository, refs: str, *, pull: bool, progress: Progress | 
     """The history, by way of the cache unless the command was told otherwise."""
     from modelbook import catalog, history
 
-    cache = _cache(repository)
+    cache = cache_of(repository)
     found = read_through(cache, repository, refs, progress)
     for fault in cache.faults if cache else ():
         click.echo(fault, err=True)
@@ -112,7 +112,8 @@ def read_through(
     return Reading(found, runs)
 
 
-def _cache(repository: Repository) -> Cache | None:
+def cache_of(repository: Repository) -> Cache | None:
+    """The repository's cache, unless the command was told to leave it alone."""
     from modelbook.history import Cache
     from modelbook.history.cache import default_folder
 

@@ -13,6 +13,7 @@ import msgspec
 from modelbook.errors import UnknownRevision
 from modelbook.history.brought import PULLED, Pulled
 from modelbook.history.cache import Cache, Stored
+from modelbook.history.code import CodeReader
 from modelbook.history.files import Unreadable
 from modelbook.history.plots import plot_rows
 from modelbook.history.repository import Repository, shallow_problem, workspace_commit
@@ -22,6 +23,7 @@ from modelbook.records import WORKSPACE, Commit, ExperimentRef, Problem, Record,
 __all__ = [
     "PULLED",
     "Cache",
+    "CodeReader",
     "History",
     "Pulled",
     "Repository",

@@ -65,7 +65,7 @@ _PARSERS = ("history", "spec", "records.py", "catalog.py", "_paths.py")
 _SET_ASIDE = {"commit", "commits", "refs"}
 _LATER = {"params"}
 
-T = TypeVar("T", bound=Record)
+T = TypeVar("T")
 
 
 class _Bad(Exception):
@@ -354,18 +354,32 @@ class Cache:
 
     def load(self) -> Stored | None:
         """What is stored; None when there is nothing, or nothing that this parser wrote."""
+        return self._load(self._path, _decode)
+
+    def load_part(self, part: str) -> memoryview | None:
+        """What `save_part` stored under that name, by this very code; else None."""
+        return self._load(self._part(part), _payload)
+
+    def save_part(self, part: str, payload: bytes) -> None:
+        """Store what not every command needs in a file of its own beside the cache."""
+        self._save(self._part(part), payload)
+
+    def _part(self, part: str) -> Path:
+        return self._path.with_name(f"{self._path.stem}.{part}.cache")
+
+    def _load(self, path: Path, decode: Callable[[bytes], T]) -> T | None:
         try:
-            data = self._path.read_bytes()
-            os.utime(self._path)  # it is of use: see `prune`
+            data = path.read_bytes()
+            os.utime(path)  # it is of use: see `prune`
         except FileNotFoundError:
             return None
         except OSError as error:
             self.faults.append(f"the cache cannot be read: {error.strerror or error}")
             return None
         try:
-            return _decode(data)
+            return decode(data)
         except _Bad:
-            self.faults.append(f"the cache {self._path} was damaged; everything was read again")
+            self.faults.append(f"the cache {path} was damaged; everything was read again")
             return None
 
     def save(
@@ -393,27 +407,28 @@ class Cache:
             payload = encode(kept, [run for run in runs if run.commit != WORKSPACE], project)
         except (ValueError, OverflowError, TypeError):
             return  # a number too large for the format, a name that is no text: such histories are read anew
+        self._save(self._path, payload)
+
+    def _save(self, path: Path, payload: bytes) -> None:
         if len(payload) > MAX_FILE_BYTES:
             return
         try:
             writer = parser_version().encode()
-            self._write(b"".join([_MAGIC, writer, b"\n", _checksum(writer, payload), payload]))
+            self._write(path, b"".join([_MAGIC, writer, b"\n", _checksum(writer, payload), payload]))
         except OSError as error:
             self.faults.append(f"the cache cannot be written: {error.strerror or error}")
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, path: Path, data: bytes) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(
-            dir=self._folder, prefix=f"{self._path.stem}-", suffix=".new"
-        )
+        descriptor, temporary = tempfile.mkstemp(dir=self._folder, prefix=f"{path.stem}-", suffix=".new")
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
-            Path(temporary).replace(self._path)
+            Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        prune(self._folder, keep=self._path)
+        prune(self._folder, keep=path)
 
 
 def prune(folder: Path, *, keep: Path) -> None:
@@ -443,7 +458,8 @@ def _checksum(version: bytes, payload: bytes | memoryview) -> bytes:
     return found.digest()
 
 
-def _decode(data: bytes) -> Stored | None:
+def _payload(data: bytes) -> memoryview | None:
+    """The content of a file; None when another version wrote it."""
     head = len(_MAGIC) + 64 + 1
     if not data.startswith(_MAGIC) or len(data) < head + 32:
         raise _Bad
@@ -451,9 +467,12 @@ def _decode(data: bytes) -> Stored | None:
     writer = data[len(_MAGIC) : head - 1]
     if data[head : head + 32] != _checksum(writer, payload):
         raise _Bad
-    if writer != parser_version().encode():
-        return None
+    return payload if writer == parser_version().encode() else None
+
+
+def _decode(data: bytes) -> Stored | None:
+    payload = _payload(data)
     try:
-        return Stored(msgspec.msgpack.decode(payload, type=_File))
+        return None if payload is None else Stored(msgspec.msgpack.decode(payload, type=_File))
     except (msgspec.DecodeError, ValueError) as error:
         raise _Bad from error

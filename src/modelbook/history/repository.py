@@ -241,7 +241,18 @@ class Repository:
 
     def tree(self, sha: str) -> GitTree:
         """The files of a commit."""
-        return GitTree(self, str(self._git[sha].peel(pygit2.Commit).tree_id))
+        return GitTree(self, self.tree_id(sha))
+
+    def tree_id(self, sha: str) -> str:
+        """The id of a commit's tree.
+
+        Raises:
+            Unreadable: the commit is not in this clone.
+        """
+        try:
+            return str(self._git[sha].peel(pygit2.Commit).tree_id)
+        except (KeyError, ValueError, pygit2.GitError) as error:
+            raise Unreadable("the commit is not in this clone") from error
 
     def workspace(self) -> WorkTree | None:
         """The files as they stand in the working tree; None in a bare repository or when nothing changed."""
@@ -284,6 +295,15 @@ class Repository:
         if len(content) > MAX_BYTES:
             raise Unreadable(f"too large to read: {len(content):,} bytes")
         return content
+
+    def size(self, blob_id: str) -> int | None:
+        """Bytes of a blob, without reading it; None when it is nowhere."""
+        try:
+            if blob_id in self._outside:
+                return self._outside[blob_id].lstat().st_size
+            return int(self._git.odb.read_header(blob_id)[1])
+        except (KeyError, ValueError, OSError):
+            return None
 
     def _object(self, object_id: str) -> tuple[int, bytes]:
         """(type, content) as Git stores it, which costs less than an object made of it; 0 for none."""
@@ -391,25 +411,29 @@ class GitTree:
 
 
 class WorkTree:
-    """The files of the working tree: those of HEAD, with what changed laid over them (see `Tree`)."""
+    """The files of the working tree: those of HEAD, with what changed laid over them (see `Tree`).
+
+    Attributes:
+        changed: path -> blob id, None where a file is gone.
+    """
 
     def __init__(self, changed: Mapping[str, str | None], base: Tree | None) -> None:
-        self._changed = changed
+        self.changed = changed
         self._base = base
         self._folders = {parent for path in changed for parent in parents(path.rpartition("/")[0])}
 
     def tracked(self) -> tuple[tuple[str, Entry], ...]:
-        kept = [row for row in (self._base.tracked() if self._base else ()) if row[0] not in self._changed]
+        kept = [row for row in (self._base.tracked() if self._base else ()) if row[0] not in self.changed]
         new = [
             (path, Entry("blob", blob))
-            for path, blob in self._changed.items()
+            for path, blob in self.changed.items()
             if blob and is_tracked_name(path.rpartition("/")[2])
         ]
         return tuple(sorted([*kept, *new]))
 
     def find(self, path: str) -> Entry | None:
-        if path in self._changed:
-            blob = self._changed[path]
+        if path in self.changed:
+            blob = self.changed[path]
             return Entry("blob", blob) if blob else None
         if path in self._folders or not path:
             return Entry("tree", f"workspace:{path}") if not path or self.below(path) else None
@@ -418,7 +442,7 @@ class WorkTree:
     def below(self, folder: str) -> list[tuple[str, str]]:
         prefix = f"{folder}/" if folder else ""
         found = dict(self._base.below(folder) if self._base else ())
-        for path, blob in self._changed.items():
+        for path, blob in self.changed.items():
             if path.startswith(prefix):
                 found.pop(path, None)
                 if blob:

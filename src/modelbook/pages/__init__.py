@@ -12,9 +12,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from modelbook.pages import changes, commits, data, experiments, home, models, rundata, runfacts, runs, text
+from modelbook.pages import (
+    changes,
+    commits,
+    compare,
+    data,
+    experiments,
+    home,
+    models,
+    rundata,
+    runfacts,
+    runs,
+    text,
+)
 from modelbook.pages.drawings import Album
 from modelbook.pages.index import Index, commit_href, experiment_href, model_href, run_href
+from modelbook.pages.ledger import Code, Ledger, code_shards, commit_index, run_index
 from modelbook.records import WORKSPACE, Catalog, Run
 
 Read = Callable[[str], bytes | None]
@@ -69,20 +82,27 @@ def data_href(name: str) -> str:
     return f"assets/data/{name}.js"
 
 
-def compose(catalog: Catalog, read: Read) -> Iterator[Page]:
-    """Every page of the site, hand-sized ones first."""
+def compose(catalog: Catalog, read: Read, code: Code | None = None) -> Iterator[Page]:
+    """Every page of the site, hand-sized ones first.
+
+    Args:
+        code: what each commit did to files, for those who want it told.
+    """
     index = Index(catalog)
     history = changes.History(index)
+    ledger = Ledger(index, code or (lambda _: None))
     rows = changes.rows(index, history)
     name = text.plain(catalog.project.name) or "Modelbook"
     yield Page("index.html", name, "home", home.page(index, rows), nav="Home", search="", kind="page")
     yield from _sections(index, rows)
     yield from _experiments(index)
     yield from _models(index)
+    yield _compare(index, ledger)
+    yield _changes(index, ledger)
     album = Album()
     newest = sorted(catalog.runs, key=lambda run: run.id not in index.current)  # HEAD's come first to images
     yield from (_run(index, run, read, album) for run in newest)
-    yield from (_commit(index, history, sha) for sha in index.snapshots)
+    yield from (_commit(index, history, ledger, sha) for sha in index.snapshots)
 
 
 def _sections(index: Index, rows: tuple[changes.Row, ...]) -> Iterator[Page]:
@@ -149,8 +169,39 @@ def _run(index: Index, run: Run, read: Read, album: Album) -> Page:
     return Page(run_href(run.id), title, "run", context, bulk="run", files=files, data=(data,))
 
 
-def _commit(index: Index, history: changes.History, sha: str) -> Page:
+def _commit(index: Index, history: changes.History, ledger: Ledger, sha: str) -> Page:
     title = "Workspace" if sha == WORKSPACE else f"Commit {sha[:7]}"
+    href = commit_href(sha)
+    context = commits.page(index, history, ledger, index.snapshots[sha])
+    facts = ledger.commit(sha, (run.id for run in history.held[sha].values()))
+    short = sha if sha == WORKSPACE else sha[:12]
+    data = Data(f"commit:{short}", href.removesuffix("index.html") + "data.js", facts)
+    return Page(href, title, "commit", context, bulk="commit", data=(data,))
+
+
+def _compare(index: Index, ledger: Ledger) -> Page:
     return Page(
-        commit_href(sha), title, "commit", commits.page(index, history, index.snapshots[sha]), bulk="commit"
+        "compare/index.html",
+        "Compare runs",
+        "compare",
+        compare.runs(index, data_href("run-index"), data_href("runs"), data_href("commits")),
+        search="compare runs parallel coordinates scatter plot curves",
+        kind="page",
+        data=(Data("run-index", data_href("run-index"), run_index(index, ledger)),),
+    )
+
+
+def _changes(index: Index, ledger: Ledger) -> Page:
+    facts, code = ledger.shards(), code_shards(index, ledger)
+    data = [Data("commits", data_href("commits"), commit_index(index, ledger, facts[0], code[0]))]
+    for name, shards in (("facts", facts[1]), ("code", code[1])):
+        data += [Data(f"{name}:{at}", data_href(f"{name}/{at}"), shard) for at, shard in enumerate(shards)]
+    return Page(
+        "changes/compare/index.html",
+        "What changed",
+        "changes-compare",
+        compare.changes(index, data_href("run-index"), data_href("commits")),
+        search="what changed between two commits versions tags branches diff",
+        kind="page",
+        data=tuple(data),
     )

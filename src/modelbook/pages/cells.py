@@ -54,6 +54,25 @@ class Table:
     caption: str = ""
 
 
+MOST_ROWS = 100
+"""Rows of a part; it says how many more there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A table and how many rows it leaves out."""
+
+    table: Table
+    more: int = 0
+
+
+def part(columns: Sequence[Column], rows: Sequence[tuple[Cell, ...]], caption: str) -> Part | None:
+    """The rows as far as a page has room for them; None for none."""
+    if not rows:
+        return None
+    return Part(Table(tuple(columns), tuple(rows[:MOST_ROWS]), caption), max(0, len(rows) - MOST_ROWS))
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """Where a number comes from: (what, text or link) rows, and the command that makes it again."""

@@ -10,21 +10,23 @@ from modelbook.pages import text
 from modelbook.pages.cells import (
     ABSENT,
     DASH,
+    MOST_ROWS,
     TONES,
     Cell,
     Column,
+    Part,
     Table,
     cell,
     heading,
     link_cell,
     metric_columns,
+    part,
 )
 from modelbook.pages.changes import History, data, registry, specs, summary
-from modelbook.pages.index import Entry, Index, Link
+from modelbook.pages.effects import CodeView, code, environment, graph
+from modelbook.pages.index import Entry, Index, Link, best, changes_href
+from modelbook.pages.ledger import Ledger
 from modelbook.records import WORKSPACE, Dataset, MetricInfo, Run, Snapshot, Value
-
-MOST_ROWS = 100
-"""Rows of one table; each says how many more there are."""
 
 MOST_COLUMNS = 10
 """Metrics that get a column; what else changed is folded away below the table."""
@@ -40,14 +42,6 @@ MOST_NAMES = 5
 
 Pair = tuple[Run | None, Run]
 """A run as it was, or None for a new one, and as it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A table and how many rows it leaves out."""
-
-    table: Table
-    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +74,7 @@ class CommitPage:
 
     Attributes:
         held: how many runs it holds; `moved` says whether it changed one that was there before.
+        against: what else it can be compared with.
     """
 
     short: str
@@ -96,16 +91,22 @@ class CommitPage:
     removed: Part | None
     data: Part | None
     specs: Part | None
+    code: CodeView | None
+    graph: Part | None
+    environment: Part | None
+    against: tuple[Link, ...]
     problems: tuple[tuple[str, str], ...]
     held: int
     moved: bool
 
 
-def page(index: Index, history: History, snapshot: Snapshot) -> CommitPage:
+def page(index: Index, history: History, ledger: Ledger, snapshot: Snapshot) -> CommitPage:
     """One commit."""
     commit, base = snapshot.commit, history.base(snapshot)
     changed, added, removed = history.pairs(snapshot)
     datasets, files = data(base, snapshot), specs(base, snapshot)
+    held = ledger.held[commit.sha]
+    before = ledger.held[base.commit.sha] if base else {}
     return CommitPage(
         short=commit.short,
         sha=commit.sha,
@@ -121,10 +122,28 @@ def page(index: Index, history: History, snapshot: Snapshot) -> CommitPage:
         removed=_removed(index, removed),
         data=_data(datasets),
         specs=_specs(index, commit.sha, files),
+        code=code(index, base, snapshot, ledger.code[commit.sha]),
+        graph=graph(base, snapshot) if before.get("stages") != held["stages"] else None,
+        environment=environment(base, snapshot)
+        if before.get("environments") != held["environments"]
+        else None,
+        against=_against(index, commit.sha),
         problems=tuple((text.line(item.path), text.line(item.reason)) for item in snapshot.problems),
         held=len(history.held.get(commit.sha, {})),
         moved=bool(changed),
     )
+
+
+def _against(index: Index, sha: str) -> tuple[Link, ...]:
+    """The commit of the best run of each pipeline, then any that one may choose."""
+    found = []
+    for pipeline, info in index.headlines.items():
+        top = best(index.runs_of_pipeline.get(pipeline, ()), info)
+        if top and top.commit != sha and top.commit in index.snapshots and sha not in top.commits:
+            name = text.line(pipeline) or "all runs"
+            title = f"{text.line(top.name)} at {index.snapshots[top.commit].commit.short}"
+            found.append(Link(f"with the best of {name}", changes_href(top.commit, sha), title))
+    return (*found[:MOST_NAMES], Link("with any other commit", changes_href("", sha)))
 
 
 def _facts(index: Index, snapshot: Snapshot) -> tuple[Entry, ...]:
@@ -137,12 +156,6 @@ def _facts(index: Index, snapshot: Snapshot) -> tuple[Entry, ...]:
         ("parents" if len(commit.parents) > 1 else "parent", tuple(map(index.commit_link, commit.parents))),
     )
     return tuple((name, item) for name, item in rows if item and (isinstance(item, tuple) or item.text))
-
-
-def _part(columns: Sequence[Column], rows: Sequence[tuple[Cell, ...]], caption: str) -> Part | None:
-    if not rows:
-        return None
-    return Part(Table(tuple(columns), tuple(rows[:MOST_ROWS]), caption), max(0, len(rows) - MOST_ROWS))
 
 
 def _results(index: Index, pairs: Sequence[Pair]) -> tuple[Results, ...]:
@@ -241,7 +254,7 @@ def _params(index: Index, pairs: Iterable[tuple[Run, Run]]) -> Part | None:
             alike.setdefault(key, (change, []))[1].append(new)
     groups = sorted(alike.values(), key=lambda group: (group[0].name, -len(group[1])))
     columns = tuple(map(Column, ("param", "before", "after", "in")))
-    return _part(columns, [_param(index, change, runs) for change, runs in groups], "Params that changed")
+    return part(columns, [_param(index, change, runs) for change, runs in groups], "Params that changed")
 
 
 def _exact(found: Value | None) -> str:
@@ -276,7 +289,7 @@ def _removed(index: Index, runs: Sequence[Run]) -> Part | None:
             )
         )
     columns = (Column("run"), Column("experiment"), Column("metric"), Column("last value", number=True))
-    return _part(columns, rows, "Runs that went")
+    return part(columns, rows, "Runs that went")
 
 
 def _data(found: Sequence[diff.DatasetChange]) -> Part | None:
@@ -292,7 +305,7 @@ def _data(found: Sequence[diff.DatasetChange]) -> Part | None:
         *map(Column, ("dataset", "MD5 before", "MD5 after")),
         *(Column(name, number=True) for name in ("size before", "size after")),
     )
-    return _part(columns, rows, "Datasets that changed")
+    return part(columns, rows, "Datasets that changed")
 
 
 def _hash(item: Dataset | None) -> Cell:
@@ -312,4 +325,4 @@ def _specs(index: Index, sha: str, found: Sequence[tuple[str, str]]) -> Part | N
         )
         for path, done in found
     ]
-    return _part((Column("spec"), Column("change")), rows, "Specs that changed")
+    return part((Column("spec"), Column("change")), rows, "Specs that changed")

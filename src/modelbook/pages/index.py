@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from modelbook.pages import text
 from modelbook.records import (
@@ -145,6 +145,21 @@ def experiment_href(name: str) -> str:
 def commit_href(sha: str) -> str:
     """Address of a commit's page. Twelve digits: nobody wants a link to change when a repository grows."""
     return f"commits/{sha if sha == WORKSPACE else sha[:12]}/index.html"
+
+
+def changes_href(base: str, head: str) -> str:
+    """Address of what changed between two commits (shas), or versions of models (`NAME@VERSION`)."""
+    chosen = [
+        (name, sha if "@" in sha or sha == WORKSPACE else sha[:12])
+        for name, sha in (("base", base), ("head", head))
+    ]
+    return f"changes/compare/index.html#{urlencode([pair for pair in chosen if pair[1]])}"
+
+
+def compare_href(runs: Iterable[str], base: str = "") -> str:
+    """Address of the comparison of runs."""
+    chosen = ",".join(runs)
+    return f"compare/index.html#runs={chosen}" + (f"&base={base}" if base else "")
 
 
 def model_href(model: str, version: str = "") -> str:

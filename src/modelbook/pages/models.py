@@ -20,7 +20,7 @@ from modelbook.pages.cells import (
     link_cell,
     metric_columns,
 )
-from modelbook.pages.index import Index, Link, better, model_href, number
+from modelbook.pages.index import Index, Link, better, changes_href, model_href, number
 from modelbook.records import MetricInfo, Model, ModelVersion, Run
 
 MOST_METRICS = 12
@@ -64,11 +64,13 @@ class ModelPage:
 
     Attributes:
         subject: what the card is about, in words.
+        since: what changed since the version before it, if there is one.
         run: what it was registered from; `reason` says what is wrong when there is none.
     """
 
     name: str
     version: str
+    since: Link | None
     description: str
     facts: tuple[tuple[str, Link], ...]
     environments: tuple[tuple[str, Link], ...]
@@ -177,6 +179,7 @@ def page(index: Index, model: Model, version: ModelVersion | None = None) -> Mod
     return ModelPage(
         name=text.line(model.name),
         version=text.line(version.version) if version else "",
+        since=_since(model, version) if version else None,
         description=model.info.description,
         facts=_facts(index, model, version, run if version else None),
         environments=_environments(model),
@@ -196,6 +199,14 @@ def page(index: Index, model: Model, version: ModelVersion | None = None) -> Mod
         missing=card.missing,
         snippet=_snippet(model, candidate),
     )
+
+
+def _since(model: Model, version: ModelVersion) -> Link | None:
+    older = model.versions[model.versions.index(version) + 1 :]
+    if not older:
+        return None
+    base, head = (f"{model.name}@{item.version}" for item in (older[0], version))
+    return Link(f"What changed since {text.line(older[0].version)}", changes_href(base, head))
 
 
 def _facts(

@@ -14,6 +14,7 @@ from pathlib import Path
 from markupsafe import escape as escape_html
 
 from modelbook import __version__, pages
+from modelbook.pages.ledger import Code
 from modelbook.records import Catalog
 from modelbook.site import engine, escape, output
 from modelbook.site.output import check
@@ -42,12 +43,19 @@ class Built:
 
 
 def build(
-    catalog: Catalog, out: Path, *, read: Read, project: Path | None = None, progress: Progress | None = None
+    catalog: Catalog,
+    out: Path,
+    *,
+    read: Read,
+    code: Code | None = None,
+    project: Path | None = None,
+    progress: Progress | None = None,
 ) -> Built:
     """Build the site of a Catalog and put it in the place of what stood at `out`.
 
     Args:
         read: Git blob id -> content, for plots and images.
+        code: what a commit did to files; without it no page says.
         project: the project's own `site_templates`, if it has them.
 
     Raises:
@@ -58,7 +66,7 @@ def build(
     report = progress or (lambda *_: None)
     check(out)
     theme = Theme(default_folder(), project)
-    composed = pages.compose(catalog, read)
+    composed = pages.compose(catalog, read, code)
     total = len(catalog.runs) + len(catalog.snapshots)
     with output.workshop(out) as folder:
         hand, bulk = _split(composed)

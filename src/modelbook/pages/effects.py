@@ -1,0 +1,164 @@
+"""What a commit did beside its runs: to files, to the pipeline, and to what it ran on. Tables of its page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from modelbook import diff
+from modelbook.pages import text
+from modelbook.pages.cells import ABSENT, Cell, Column, Part, part
+from modelbook.pages.index import Index
+from modelbook.pages.ledger import made_by_stages
+from modelbook.records import CodeChange, Environment, FileChange, Snapshot, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class CodeView:
+    """What a commit did to files.
+
+    Attributes:
+        words: the sum of what people changed; lines that were counted.
+        files: those that people change; `made` are those that DVC and stages write.
+        more: files that are not listed. reason: why there are none, or empty.
+    """
+
+    words: str
+    files: Part | None
+    made: Part | None
+    made_count: int
+    more: int
+    reason: str
+
+
+def code(index: Index, base: Snapshot | None, head: Snapshot, found: CodeChange | None) -> CodeView | None:
+    """The diffstat; None when nobody can tell, or nothing changed."""
+    if found is None or not (found.files or found.reason):
+        return None
+    made = made_by_stages(base, head)
+    theirs = [item for item in found.files if not made(item.path)]
+    written = [item for item in found.files if made(item.path)]
+    sha = head.commit.sha
+    return CodeView(
+        words=_sum(theirs),
+        files=_files(index, sha, theirs, "Files that changed"),
+        made=_files(index, sha, written, "Files that DVC and stages wrote"),
+        made_count=len(written),
+        more=found.more,
+        reason=text.line(found.reason),
+    )
+
+
+def _sum(files: Sequence[FileChange]) -> str:
+    added, removed = (sum(getattr(item, name) or 0 for item in files) for name in ("added", "removed"))
+    lines = f", +{added:,} −{removed:,} lines" if added or removed else ""
+    return text.plural(len(files), "file") + lines if files else ""
+
+
+def _files(index: Index, sha: str, files: Sequence[FileChange], caption: str) -> Part | None:
+    columns = (
+        Column("file"),
+        Column("change"),
+        Column("lines", number=True),
+        Column("", "added and removed"),
+    )
+    return part(columns, [_file(index, sha, item) for item in files], caption)
+
+
+def _file(index: Index, sha: str, item: FileChange) -> tuple[Cell, ...]:
+    href = index.forge("blob", sha, item.path) if item.new else None
+    says = f"renamed from {text.line(item.before)}" if item.before else item.kind
+    name = Cell(text.line(item.path), href=href, title=text.line(item.path))
+    if item.added is None or item.removed is None:
+        return (
+            name,
+            Cell(text.cut(says), title=says),
+            Cell("binary" if item.binary else "not counted"),
+            Cell(""),
+        )
+    counts = f"+{item.added:,} −{item.removed:,}"
+    return (
+        name,
+        Cell(text.cut(says), title=says),
+        Cell(counts, number=True),
+        Cell(bar(item.added, item.removed)),
+    )
+
+
+def bar(added: int, removed: int) -> str:
+    """Five signs in the shares of added and removed lines, as Git shows them."""
+    total = added + removed
+    if not total:
+        return ""
+    plus = min(4, max(1, round(5 * added / total))) if added and removed else 5 if added else 0
+    length = min(5, total)
+    plus = round(plus * length / 5) or (1 if added else 0)
+    return "+" * plus + "−" * (length - plus)
+
+
+def graph(base: Snapshot | None, head: Snapshot) -> Part | None:
+    """Stages and edges that came and went, and commands that changed."""
+    found = diff.graphs(base.stages if base else (), head.stages)
+    rows = [
+        *(_stage(item, "added") for item in found.added),
+        *(_stage(item, "removed") for item in found.removed),
+        *(_command(old, new) for old, new in found.commands),
+        *(_edge(*edge, "now reads") for edge in found.edges_added),
+        *(_edge(*edge, "no longer reads") for edge in found.edges_removed),
+    ]
+    columns = (Column("stage"), Column("change"), Column("what"))
+    return part(columns, rows, "The pipeline")
+
+
+def _stage(item: Stage, says: str) -> tuple[Cell, ...]:
+    return Cell(text.line(item.address)), Cell(says), _shown(item.cmd)
+
+
+def _command(old: Stage, new: Stage) -> tuple[Cell, ...]:
+    was, now = (text.line(item.cmd) for item in (old, new))
+    return Cell(text.line(new.address)), Cell("command"), Cell(text.cut(f"{was} → {now}", 400), title=now)
+
+
+def _edge(source: str, reader: str, says: str) -> tuple[Cell, ...]:
+    return Cell(text.line(reader)), Cell(says), Cell(f"what {text.line(source)} writes")
+
+
+def _shown(command: str) -> Cell:
+    line = text.line(command)
+    return Cell(text.cut(line), title=line) if line else ABSENT
+
+
+def environment(base: Snapshot | None, head: Snapshot) -> Part | None:
+    """What the stages of two commits ran on, where it is not the same."""
+    old, new = (_facts(item.environments if item else ()) for item in (base, head))
+    if not old or not new:
+        return None
+    rows = [
+        (Cell(text.cut(name, 80)), *(_values(facts.get(name)) for facts in (old, new)))
+        for name in dict.fromkeys([*old, *new])
+        if old.get(name) != new.get(name)
+    ]
+    return part((Column("what"), Column("before"), Column("after")), rows, "What it ran on")
+
+
+def _facts(items: Iterable[Environment]) -> dict[str, list[str]]:
+    """What -> its values over all stages, packages last."""
+    found: dict[str, set[str]] = {}
+    packages: dict[str, set[str]] = {}
+    for item in items:
+        cores = str(item.cores) if item.cores else ""
+        rows = (
+            ("Python", item.python), ("platform", item.platform), ("CPU", item.cpu), ("cores", cores),
+            ("GPU", ", ".join(item.gpus)),
+        )  # fmt: skip
+        for name, value in rows:
+            if value:
+                found.setdefault(name, set()).add(text.line(value))
+        for name, version in item.packages:
+            packages.setdefault(f"package {text.line(name)}", set()).add(text.line(version))
+    return {name: sorted(values) for name, values in (*found.items(), *sorted(packages.items()))}
+
+
+def _values(values: Sequence[str] | None) -> Cell:
+    shown = ", ".join(values or ())
+    return Cell(text.cut(shown), title=shown) if shown else ABSENT
