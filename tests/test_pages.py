@@ -416,19 +416,6 @@ def test_many_commits_keep_the_list_short() -> None:
     assert page.next is not None
 
 
-def test_the_runs_table_has_every_run_and_every_name(made: dict[str, pages.Page]) -> None:
-    name, value = made["runs/index.html"].data[0].name, made["runs/index.html"].data[0].value
-    columns = {column["key"]: column for column in value["columns"]}
-    assert name == "runs"
-    assert value["rows"] == len(value["ids"]) == len(sample.RUNS)
-    assert all(len(column["values"]) == value["rows"] for column in columns.values())
-    assert {"metrics.roc_auc", "params.model.learning_rate", "tag", "date"} <= columns.keys()
-    assert {state[0] for state in columns["metrics.accuracy"]["states"].values()} == {
-        "not_pulled", "unreadable", "never",
-    }  # fmt: skip
-    assert "NaN" in columns["metrics.accuracy"]["values"]
-
-
 def test_an_empty_history_has_its_pages() -> None:
     made = {page.path: page for page in pages.compose(sample.EMPTY, sample.BLOBS.get)}
     assert len(made) == 10

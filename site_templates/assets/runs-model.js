@@ -1,6 +1,6 @@
 /* The runs table's data without its looks: typed columns, order, groups, statistics, formats, exports.
 
-   Modelbook.model.read(json) -> {rows, ids, columns, byKey}; the format is described in runs-table.js. */
+   Modelbook.model.read(json) -> {rows, total, ids, columns, byKey, views}; the format is described in runs-table.js. */
 (function () {
   "use strict";
 
@@ -29,9 +29,11 @@
   }
 
   /* One column. `raw(row)` is the value, `number(row)` NaN when there is none, `text(row)` what is shown. */
-  function column(json, rows) {
-    var values = json.values || [];
-    var dictionary = json.dictionary;
+  function column(json, size) {
+    var values = new Array(size).fill(null);
+    var hrefs = null;
+    var cache = {};
+    var rows = 0;
     var self = {
       key: String(json.key),
       label: String(json.label || json.key),
@@ -43,48 +45,60 @@
       description: json.description || "",
       pinned: Boolean(json.pinned),
       hidden: Boolean(json.hidden),
-      states: json.states || {}
+      states: {}
     };
-    var cache = {};
-    self.raw = function (row) {
-      var value = values[row];
-      if (dictionary) value = value === null || value === undefined ? null : dictionary[value];
-      return value === undefined ? null : value;
+    /* Takes in the rows from `start` on; `full` is how many rows there are then. */
+    self.put = function (part, start, full) {
+      var words = part.dictionary;
+      var found = part.values || [];
+      if (part.hrefs && !hrefs) hrefs = new Array(size).fill("");
+      for (var at = 0; at < found.length; at += 1) {
+        var value = found[at];
+        if (value === null || value === undefined) continue;
+        values[start + at] = words ? words[value] : value;
+        if (part.hrefs) hrefs[start + at] = part.hrefs[words ? value : at];
+      }
+      Object.assign(self.states, part.states);
+      rows = full;
+      cache = {};
+      var kinds = NUMERIC[self.kind] ? survey(values, rows) : { numbers: 0, others: 1 };
+      self.numeric = kinds.numbers > 0 || (self.kind === "metric" && !kinds.others);
+      self.mixed = self.numeric && kinds.others > 0;
     };
+    self.raw = function (row) { return values[row]; };
     self.state = function (row) { return self.states[row] || null; };
     self.empty = function (row) {
-      var value = self.raw(row);
+      var value = values[row];
       return value === null || value === "" || (Array.isArray(value) && !value.length);
     };
-    var kinds = NUMERIC[self.kind] ? survey(self, rows) : { numbers: 0, others: 1 };
-    self.numeric = kinds.numbers > 0 || (self.kind === "metric" && !kinds.others);
-    self.mixed = self.numeric && kinds.others > 0;
     self.numbers = function () {
       return cache.numbers || (cache.numbers = numbers(self, rows));
     };
     self.number = function (row) { return self.numbers()[row]; };
-    self.text = function (row) { return shown(self, self.raw(row)); };
+    self.text = function (row) { return shown(self, values[row]); };
     self.lower = function (row) {
       var texts = cache.lower || (cache.lower = new Array(rows));
       return texts[row] === undefined ? (texts[row] = self.text(row).toLowerCase()) : texts[row];
     };
     self.tags = function (row) {
-      return (self.raw(row) || []).map(function (tag) { return String(tag).toLowerCase(); });
+      return (values[row] || []).map(function (tag) { return String(tag).toLowerCase(); });
     };
-    self.href = function (row) {
-      var href = json.hrefs ? json.hrefs[row] : json.href && !self.empty(row) ? pattern(json.href, self.raw(row)) : "";
+    self.href = function (row, id) {
+      var href = hrefs ? hrefs[row] : json.href && !self.empty(row) ? pattern(json.href, values[row], id) : "";
       return Modelbook.safeHref(href);
     };
     self.ranks = function () { return cache.ranks || (cache.ranks = ranks(self, rows)); };
     return self;
   }
 
-  function pattern(href, value) { return href.split("{}").join(encodeURIComponent(String(value))); }
+  function pattern(href, value, id) {
+    return href.split("{id}").join(encodeURIComponent(id)).split("{}").join(encodeURIComponent(String(value)));
+  }
 
-  function survey(column, rows) {
+  function survey(values, rows) {
     var counts = { numbers: 0, others: 0 };
     for (var row = 0; row < rows; row += 1) {
-      var value = column.raw(row);
+      var value = values[row];
       if (typeof value === "number" || (typeof value === "string" && value in SPECIAL)) counts.numbers += 1;
       else if (value !== null) counts.others += 1;
     }
@@ -165,13 +179,26 @@
     return spec[1] && value >= 0 ? "+" + text : text;
   }
 
+  /* `rows` are those that are in; `total` those that there are, once every part of the data has come. */
   function read(json) {
-    var rows = json.rows !== undefined ? json.rows : (json.ids || []).length;
-    var columns = (json.columns || []).map(function (one) { return column(one, rows); });
+    var size = json.rows !== undefined ? json.rows : (json.ids || []).length;
+    var columns = (json.columns || []).map(function (one) { return column(one, size); });
     var byKey = new Map();
     columns.forEach(function (one) { byKey.set(one.key, one); });
-    var ids = json.ids || Array.from({ length: rows }, function (_, row) { return String(row); });
-    return { rows: rows, ids: ids.map(String), columns: columns, byKey: byKey };
+    var ids = (json.ids || Array.from({ length: size }, function (_, row) { return row; })).map(String);
+    var data = { rows: ids.length, total: size, ids: ids, columns: columns, byKey: byKey, views: json.views || [] };
+    columns.forEach(function (one, at) { one.put(json.columns[at], 0, data.rows); });
+    return data;
+  }
+
+  /* Puts the other parts in; a part is {from, ids, columns: [{values, dictionary, hrefs, states}]}. */
+  function extend(data, parts) {
+    parts = parts.slice().sort(function (a, b) { return a.from - b.from; });
+    parts.forEach(function (part) { data.ids.push.apply(data.ids, part.ids.map(String)); });
+    data.rows = data.ids.length;
+    parts.forEach(function (part) {
+      data.columns.forEach(function (one, at) { one.put(part.columns[at], part.from, data.rows); });
+    });
   }
 
   /* Row numbers in order. `sorts` is [{column, down}], first most important; rows without a value come last. */
@@ -208,31 +235,87 @@
     return { count: count, mean: count ? mean : NaN, std: count > 1 ? Math.sqrt(square / (count - 1)) : NaN };
   }
 
-  /* [{value, rows, statistics(column)}] in the order of their first rows, or by mean where sorted by a number. */
-  function grouped(rows, column, sorts) {
+  /* Rows as a tree, one level for each of `by`: [{label, column, level, path, rows, groups, statistics(column)}].
+     In the order of their first rows; by mean where sorted by a number, by value where grouped by one. */
+  function grouped(rows, by, sorts, parent) {
+    var column = by[0];
     var groups = new Map();
     rows.forEach(function (row) {
-      var value = column.text(row);
-      if (!groups.has(value)) groups.set(value, group(value, row));
+      var value = plain(column, row);
+      if (!groups.has(value)) groups.set(value, group(column, value, row, parent));
       groups.get(value).rows.push(row);
     });
     var list = Array.from(groups.values());
-    var first = sorts[0];
-    if (!first || !first.column.numeric || first.column === column) return list;
-    var sign = first.down ? -1 : 1;
+    var same = new Set(list.map(function (one) { return one.label; })).size < list.length;
+    list.forEach(function (one) {
+      if (same) one.label = one.value; // two numbers that look alike when rounded
+      one.groups = by.length > 1 ? grouped(one.rows, by.slice(1), sorts, one) : null;
+    });
+    return arranged(list, column, sorts);
+  }
+
+  function arranged(list, column, sorts) {
+    var sort = sorts[0];
+    var natural = !sort && (column.numeric || column.kind === "date");
+    if (natural || (sort && sort.column === column)) {
+      var ranks = column.ranks();
+      return list.sort(function (a, b) { return compare(ranks[a.first], ranks[b.first], sort && sort.down ? -1 : 1); });
+    }
+    if (!sort || !sort.column.numeric) return list;
     return list.sort(function (a, b) {
-      return compare(a.statistics(first.column).mean, b.statistics(first.column).mean, sign);
+      return compare(a.statistics(sort.column).mean, b.statistics(sort.column).mean, sort.down ? -1 : 1);
     });
   }
 
-  function group(value, first) {
+  function group(column, value, first, parent) {
     var cache = new Map();
-    var self = { value: value, first: first, rows: [] };
-    self.statistics = function (column) {
-      if (!cache.has(column)) cache.set(column, statistics(column, self.rows));
-      return cache.get(column);
+    var self = {
+      value: value, label: column.text(first), column: column, first: first, rows: [], parent: parent || null,
+      level: parent ? parent.level + 1 : 1, path: (parent ? parent.path + "/" : "") + encodeURIComponent(value)
     };
+    function once(kind, column, make) {
+      if (!cache.has(column)) cache.set(column, {});
+      var known = cache.get(column);
+      return kind in known ? known[kind] : (known[kind] = make(column, self.rows));
+    }
+    self.statistics = function (column) { return once("statistics", column, statistics); };
+    self.varies = function (column) { return once("varies", column, varies); };
     return self;
+  }
+
+  /* The groups without further groups in them. */
+  function leaves(groups) {
+    return groups.reduce(function (all, one) { return all.concat(one.groups ? leaves(one.groups) : [one]); }, []);
+  }
+
+  /* Columns over groups in the place of rows, so that groups are written to files as rows are. */
+  function summary(groups, by, columns) {
+    function made(key, label, numeric, raw, text) {
+      return { key: key, label: label, numeric: numeric, kind: "text", raw: raw, text: text, state: function () { return null; } };
+    }
+    function words(read) { return function (at) { return String(read(at)); }; }
+    var result = by.map(function (column, level) {
+      function at(row) {
+        var one = groups[row];
+        while (one.level > level + 1) one = one.parent;
+        return one;
+      }
+      return made(column.key, column.label, false, function (row) { return at(row).value; }, function (row) { return at(row).label; });
+    });
+    function count(row) { return groups[row].rows.length; }
+    result.push(made("count", "count", true, count, words(count)));
+    columns.filter(function (column) { return column.numeric && by.indexOf(column) < 0; }).forEach(function (column) {
+      ["mean", "std"].forEach(function (what) {
+        function raw(row) {
+          var value = groups[row].statistics(column)[what];
+          return Number.isFinite(value) ? value : null;
+        }
+        result.push(made(column.key + " " + what, column.label + " " + what, true, raw, function (row) {
+          return raw(row) === null ? "" : formatted(raw(row), column.format || (what === "std" ? ".2g" : ""));
+        }));
+      });
+    });
+    return result;
   }
 
   function best(column, numbers) {
@@ -280,13 +363,14 @@
 
   function json(columns, rows, ids) {
     return JSON.stringify(rows.map(function (row) {
-      var record = { id: ids[row] };
+      var record = ids ? { id: ids[row] } : {};
       columns.forEach(function (column) { record[column.key] = column.raw(row); });
       return record;
     }), null, 1) + "\n";
   }
 
   function markdown(columns, rows) {
+    columns = columns.filter(function (column) { return column.kind !== "spark"; });
     function cell(text) { return text.replace(/[\\|`*_<>[\]&]/g, "\\$&").replace(/\s+/g, " "); }
     var lines = [columns.map(function (column) { return cell(column.label); })];
     lines.push(columns.map(function (column) { return column.numeric ? "---:" : "---"; }));
@@ -304,7 +388,7 @@
   function stateTitle(state) { return (WORDS[state[0]] || state[0]) + (state[1] ? " (" + state[1] + ")" : ""); }
 
   Modelbook.model = {
-    read: read, number: number, time: time, formatted: formatted, withUnit: withUnit, sorted: sorted, grouped: grouped,
+    read: read, extend: extend, number: number, time: time, formatted: formatted, withUnit: withUnit, sorted: sorted, grouped: grouped, leaves: leaves, summary: summary,
     best: best, varies: varies, csv: csv, json: json, markdown: markdown, symbol: symbol, stateTitle: stateTitle
   };
 })();

@@ -6,7 +6,8 @@
    or, and (the default between two terms), not, parentheses; `field op value` with op one of = != > >= < <=
    and : (contains; for tags: has; for numbers: equals) and !: (does not). `none` stands for no value, `nan` and `inf` for themselves. A bare
    word looks into every text column. Names and values with spaces or operators stand in quotes. A field may be
-   given by its key, its label, the end of its key or, if only one has it, a word of its label (`auc`).
+   given by its key, its label, the end of its key (`lr`, `optimizer.lr`) or of its name (`auc` for `roc_auc`), or a
+   word of its label, in this order, if only one column has it.
 
    Modelbook.query.compile(text, columns) -> function (row) -> bool; throws Modelbook.query.Problem {message, at}.
    `columns` are those of runs-model.js. */
@@ -51,6 +52,7 @@
   }
 
   function compile(text, columns) {
+    columns = columns.filter(function (column) { return column.kind !== "spark"; });
     var tokens = tokenize(text);
     var place = 0;
     var depth = 0;
@@ -89,7 +91,7 @@
     }
     function nested(rule) {
       depth += 1;
-      if (depth > 50) throw new Problem("too many parentheses", 0);
+      if (depth > 50) throw new Problem("too many parentheses", peek() ? peek().at : text.length);
       var result = rule();
       depth -= 1;
       return result;
@@ -128,33 +130,43 @@
 
   function anywhere(word, columns) {
     var needle = word.toLowerCase();
-    var texts = columns.filter(function (column) { return !column.numeric && column.kind !== "spark"; });
+    var texts = columns.filter(function (column) { return !column.numeric; });
     return function (row) {
       return texts.some(function (column) { return column.lower(row).indexOf(needle) >= 0; });
     };
   }
 
+  function same(own, wanted) { return own === wanted || own === wanted + "s"; }
+  function endsIn(own, wanted, before) {
+    return own.length > wanted.length && own.endsWith(wanted) && before.test(own[own.length - wanted.length - 1]);
+  }
+
+  /* From the strictest to the most forgiving; the first that finds a column decides. */
+  var WAYS = [
+    function (key, label, wanted) { return same(key, wanted) || same(label, wanted); },
+    function (key, label, wanted) { return endsIn(key, wanted, /[./:]/); },
+    function (key, label, wanted) { return endsIn(key, wanted, /[^a-z0-9]/); },
+    function (key, label, wanted) { return label.split(/[^a-z0-9]+/).indexOf(wanted) >= 0; }
+  ];
+
   function findColumn(name, columns, at) {
     var wanted = name.toLowerCase();
     var found = columns.filter(function (column) { return column.key === name; });
-    if (!found.length) found = columns.filter(function (column) {
-      return [column.key, column.label].some(function (own) {
-        own = own.toLowerCase();
-        return own === wanted || own === wanted + "s";
+    for (var way = 0; !found.length && way < WAYS.length; way += 1) {
+      found = columns.filter(function (column) {
+        return WAYS[way](column.key.toLowerCase(), column.label.toLowerCase(), wanted);
       });
-    });
-    if (!found.length) found = columns.filter(function (column) {
-      return /[./:]/.test(column.key) && column.key.toLowerCase().split(/[./:]/).pop() === wanted;
-    });
-    if (!found.length) found = columns.filter(function (column) {
-      return column.label.toLowerCase().split(/[^a-z0-9]+/).indexOf(wanted) >= 0;
-    });
-    if (found.length === 1) return found[0];
-    if (found.length) {
-      throw new Problem(name + " could be " + found.map(function (column) { return column.key; }).join(" or "), at);
     }
+    if (found.length === 1) return found[0];
+    if (found.length) throw new Problem(name + " could be " + several(found), at);
     var near = nearest(wanted, columns);
     throw new Problem("there is no column " + name + (near ? "; did you mean " + near + "?" : ""), at);
+  }
+
+  function several(columns) {
+    var keys = columns.slice(0, 4).map(function (column) { return column.key; });
+    var more = columns.length - keys.length;
+    return keys.join(" or ") + (more ? " or " + more + " others" : "");
   }
 
   function nearest(wanted, columns) {
@@ -196,7 +208,10 @@
     if (column.numeric || column.kind === "date") {
       var number = column.kind === "date" ? Modelbook.model.time(value.text) : Modelbook.model.number(value.text);
       if (number !== null) return numeric(column, op, number, value.text);
-      if (!column.mixed) throw new Problem(value.text + " is not a " + (column.kind === "date" ? "date" : "number"), at);
+      if (!column.mixed) {
+        var kind = column.kind === "date" ? "date" : "number";
+        throw new Problem(value.text + " is not a " + kind + ", and " + column.label + " holds " + kind + "s", value.at);
+      }
     }
     return textual(column, op, value.text.toLowerCase(), at);
   }
@@ -249,12 +264,12 @@
     var operated = /^(>=|<=|!=|=|>|<|!)\s*(.+)$/.exec(wanted);
     if (!wanted) return function () { return true; };
     if (range && (column.numeric || column.kind === "date")) {
-      var low = test(column, ">=", { kind: "word", text: range[1] }, 0);
-      var high = test(column, "<=", { kind: "word", text: range[2] }, 0);
+      var low = test(column, ">=", { kind: "word", text: range[1], at: 0 }, 0);
+      var high = test(column, "<=", { kind: "word", text: range[2], at: 0 }, 0);
       return function (row) { return low(row) && high(row); };
     }
     if (operated) {
-      return test(column, operated[1] === "!" ? "!:" : operated[1], { kind: "word", text: operated[2] }, 0);
+      return test(column, operated[1] === "!" ? "!:" : operated[1], { kind: "word", text: operated[2], at: 0 }, 0);
     }
     if (/^(none|null)$/i.test(wanted)) return missing(column, "=", 0);
     var needle = wanted.toLowerCase();

@@ -1,6 +1,7 @@
 /* The runs table: virtualised rows over columnar data, in place of a plain table of the first rows.
 
-   On the page (scripts in this order, deferred: core.js, runs-query.js, runs-model.js, runs-table.js):
+   On the page (scripts in this order, deferred: core.js, runs-query.js, runs-model.js, runs-columns.js,
+   runs-table.js):
 
      <div data-modelbook-table="runs" data-src="../assets/data/runs.js" data-root="../"
           data-compare="../compare/index.html" data-query="experiment = gbm" data-noun="runs">
@@ -17,30 +18,38 @@
    The data file, assets/data/runs.js, is one call, `Modelbook.data("runs", VALUE)`; VALUE is this object, or
    better its JSON in a string (in Python: json.dumps(json.dumps(value))), which parses faster:
 
-     {"version": 1,
-      "rows": 2,
-      "ids": ["0123456789ab", "ba9876543210"],       unique; selection, compare and links speak of them
+     {"version": 2,
+      "rows": 10000,                                 of all parts together
+      "ids": ["0123456789ab", ...],                  unique; selection, compare and links speak of them
       "columns": [
         {"key": "experiment",                        unique; what queries, links and CSV headers say
          "label": "Experiment",                      what people see (default: the key)
          "kind": "text",                             text | number | date | tag | link | metric | param | spark
-         "values": ["gbm", null],                    one for each row; null for none
-         "dictionary": null,                         if given, values are indices into this list (saves space)
          "group": "Params",                          small heading over the label
          "unit": "s", "format": ".4f",               for numbers; a Python format spec
          "direction": "maximize",                    or "minimize": the best value is highlighted
          "description": "...",                       tooltip of the heading
-         "hrefs": ["runs/0123456789ab/index.html"],  a link for each row, or
-         "href": "experiments/{}/index.html",        {} is replaced by the value; both relative to data-root
-         "states": {"1": ["not_pulled", "12 MB"]},   row number -> [not_pulled | unreadable | never, reason]
-         "pinned": true, "hidden": false}]}          where it stands at first
+         "href": "experiments/{}/index.html",        {} is replaced by the value, {id} by the row's id; or:
+         "hrefs": ["runs/0123456789ab/index.html"],  a link for each value; both relative to data-root
+         "pinned": true, "hidden": false,            where it stands at first
+         "values": ["gbm", null],                    one for each row that has an id here; null for none
+         "dictionary": ["gbm", "mlp"],               if given, values are indices into it, and hrefs go with it
+         "states": {"1": ["not_pulled", "12 MB"]}},  row number -> [not_pulled | unreadable | never, reason]
+      ...],
+      "views": [{"label": "Current", "state": "q=current+%3D+yes"}],
+      "parts": [{"name": "runs-1", "src": "assets/data/runs-1.js"}, ...]}
+
+   A part is a data file as well, with the rows that follow: {"from": 200, "ids": [...], "columns": [{"values", ...}]},
+   with a column for each above, of values, dictionary, hrefs and states alone. The first rows are on the screen
+   before the parts are asked for, unless the address or data-query wants other rows than those.
 
    Kinds: number, metric and param take numbers, strings and bools (NaN and the infinities as the strings "NaN",
    "Infinity", "-Infinity"; a param with a list is a list); date an ISO 8601 string; tag a list of strings; spark
    a list of numbers; link is text with hrefs.
 
    The state lives in the address: #q=...&sort=-metrics.auc,experiment&f.KEY=...&hide=...&show=...&pin=...
-   &order=...&group=KEY&open=...&diff=1&sel=ID,ID. */
+   &order=...&width=KEY:120,...&group=KEY,KEY&open=...&diff=1&sel=ID,ID. In `open` * stands for all groups, and
+   those behind it are closed. */
 (function () {
   "use strict";
 
@@ -51,6 +60,7 @@
   var SPARE = 6;
   var SELECT = 40;
   var MOST_COMPARED = 20;
+  var MOST_LEVELS = 3;
   var tables = 0;
 
   function split(text) { return text ? text.split(",").map(decoded) : []; }
@@ -71,12 +81,11 @@
     this.root = container.dataset.root || "";
     this.noun = container.dataset.noun || container.dataset.modelbookTable;
     this.rowOf = new Map(this.data.ids.map(function (id, row) { return [id, row]; }));
-    this.always = this.compileAlways(container.dataset.query || "");
     this.active = { row: -1, column: 0 };
     this.reset();
     this.readHash();
     this.build();
-    this.refresh();
+    this.grow([]);
     var self = this;
     window.addEventListener("hashchange", function () {
       if (!self.hashUsed() || location.hash.slice(1) === self.lastHash) return;
@@ -86,6 +95,15 @@
       self.refresh();
     });
   }
+
+  /* Takes in parts of the data that came after the first. */
+  Table.prototype.grow = function (parts) {
+    if (parts.length) model.extend(this.data, parts);
+    this.rowOf = new Map(this.data.ids.map(function (id, row) { return [id, row]; }));
+    this.always = this.compileAlways(this.container.dataset.query || "");
+    if (parts.length) this.box.setAttribute("placeholder", this.example());
+    this.refresh();
+  };
 
   Table.prototype.compileAlways = function (text) {
     try {
@@ -103,7 +121,8 @@
     this.order = this.data.columns.slice();
     this.hidden = new Set(this.data.columns.filter(function (column) { return column.hidden; }));
     this.pinned = new Set(this.data.columns.filter(function (column) { return column.pinned; }));
-    this.group = null;
+    this.widths = new Map();
+    this.by = [];
     this.open = new Set();
     this.differences = false;
     this.selected = new Set();
@@ -127,7 +146,11 @@
       else if (name === "show") known(split(value)).forEach(function (column) { self.hidden.delete(column); });
       else if (name === "pin") self.pinned = new Set(known(split(value)));
       else if (name === "order") self.order = Array.from(new Set(known(split(value)).concat(self.data.columns)));
-      else if (name === "group") self.group = columns.get(value) || null;
+      else if (name === "width") split(value).forEach(function (one) {
+        var parts = /^(.*):(\d+)$/.exec(one);
+        if (parts && columns.has(parts[1])) self.widths.set(columns.get(parts[1]), self.within(Number(parts[2])));
+      });
+      else if (name === "group") self.by = Array.from(new Set(known(split(value)))).slice(0, MOST_LEVELS);
       else if (name === "open") self.open = new Set(split(value));
       else if (name === "diff") self.differences = value === "1";
       else if (name === "sel") self.selected = new Set(split(value).filter(function (id) { return self.rowOf.has(id); }));
@@ -149,8 +172,9 @@
     put("hide", keys(all.filter(function (column) { return hidden.has(column) && !column.hidden; })));
     put("show", keys(all.filter(function (column) { return !hidden.has(column) && column.hidden; })));
     if (keys(pinned) !== keys(all.filter(function (column) { return column.pinned; }))) state.set("pin", keys(pinned));
-    if (keys(this.order) !== keys(all)) state.set("order", keys(this.order));
-    put("group", this.group && this.group.key);
+    put("order", keys(this.order.slice(0, this.moved())));
+    put("width", joined(Array.from(this.widths, function (one) { return one[0].key + ":" + one[1]; })));
+    put("group", keys(this.by));
     put("open", joined(Array.from(this.open)));
     put("diff", this.differences && "1");
     put("sel", joined(Array.from(this.selected)));
@@ -166,17 +190,31 @@
     }
   };
 
+  /* How many columns at the front of the order say all of it: the rest stand as they did at first. */
+  Table.prototype.moved = function () {
+    var order = this.order;
+    var all = this.data.columns;
+    for (var count = 0; count < order.length; count += 1) {
+      var front = new Set(order.slice(0, count));
+      var rest = all.filter(function (column) { return !front.has(column); });
+      if (rest.every(function (column, at) { return column === order[count + at]; })) return count;
+    }
+    return count;
+  };
+
   /* ---- what is shown ---- */
 
   Table.prototype.refresh = function () {
     var self = this;
     var tests = [this.always];
     this.problem = "";
+    this.problemAt = -1;
     try {
       if (this.query.trim()) tests.push(Modelbook.query.compile(this.query, this.data.columns));
     } catch (problem) {
       if (!(problem instanceof Modelbook.query.Problem)) throw problem;
       this.problem = problem.message;
+      this.problemAt = problem.at;
     }
     this.filters.forEach(function (text, column) {
       try {
@@ -184,6 +222,7 @@
       } catch (problem) {
         if (!(problem instanceof Modelbook.query.Problem)) throw problem;
         self.problem = column.label + ": " + problem.message;
+        self.problemAt = -1;
       }
     });
     var rows = [];
@@ -193,8 +232,8 @@
       if (kept) rows.push(row);
     }
     this.rows = model.sorted(rows, this.sorts);
-    this.groups = this.group ? model.grouped(this.rows, this.group, this.sorts) : null;
-    this.lines = this.groups ? this.groupLines() : this.rows;
+    this.groups = this.by.length ? model.grouped(this.rows, this.by, this.sorts) : null;
+    this.lines = this.groups ? this.groupLines(this.groups) : this.rows;
     this.chooseColumns();
     this.findBest();
     this.active.row = Math.min(this.active.row, this.lines.length - 1);
@@ -205,15 +244,18 @@
   };
 
   /* A line is a row number, or a group. */
-  Table.prototype.groupLines = function () {
+  Table.prototype.groupLines = function (groups) {
     var self = this;
     var lines = [];
-    this.groups.forEach(function (group) {
+    groups.forEach(function (group) {
       lines.push(group);
-      if (self.open.has(group.value)) lines = lines.concat(group.rows);
+      var inner = !self.isOpen(group) ? [] : group.groups ? self.groupLines(group.groups) : group.rows;
+      inner.forEach(function (line) { lines.push(line); });
     });
     return lines;
   };
+
+  Table.prototype.isOpen = function (group) { return this.open.has("*") !== this.open.has(group.path); };
 
   Table.prototype.chooseColumns = function () {
     var self = this;
@@ -221,8 +263,9 @@
     if (this.differences && this.rows.length > 1) {
       shown = shown.filter(function (column) { return self.pinned.has(column) || model.varies(column, self.rows); });
     }
-    if (this.group) shown = this.groupedFirst(shown);
-    function fixed(column) { return self.pinned.has(column) || column === self.group; }
+    if (this.groups) shown = this.asTree(shown);
+    var tree = this.groups ? shown[0] : null;
+    function fixed(column) { return self.pinned.has(column) || column === tree; }
     // A phone has room for one fixed column; the others lead the rest.
     this.narrow = this.scroller.clientWidth > 0 && this.scroller.clientWidth < 600;
     this.fixed = shown.filter(fixed);
@@ -232,25 +275,33 @@
     var left = SELECT;
     this.columns.forEach(function (column) {
       column.space = column.space || self.measure(column);
-      column.width = column.space + (self.group && column.numeric ? 70 : 0); // room for "± std"
+      column.width = self.widths.get(column) || column.space + (self.groups && column.numeric ? 70 : 0); // "± std"
+      if (column === tree && !self.widths.has(column)) column.width = Math.max(column.width, 260);
+      if (self.narrow && column === self.fixed[0]) column.width = Math.min(column.width, 150);
       column.left = left;
       left += column.width;
     });
     this.width = left;
   };
 
-  /* The group, then the metrics: their means are what people group for. */
-  Table.prototype.groupedFirst = function (columns) {
-    var group = this.group;
-    var rest = columns.filter(function (column) { return column !== group; });
-    function metric(column) { return column.kind === "metric"; }
-    return [group].concat(rest.filter(metric), rest.filter(function (column) { return !metric(column); }));
+  /* Groups are told apart in the first column that holds words; what they are grouped by is not said again. Then
+     the metrics, for their means are what people group for, unless somebody chose an order. */
+  Table.prototype.asTree = function (columns) {
+    var by = this.by;
+    var rest = columns.filter(function (column) { return by.indexOf(column) < 0; });
+    var tree = rest.find(function (column) { return !column.numeric && column.kind !== "spark"; }) || by[0];
+    function first(column) { return column.kind === "metric" || column.kind === "spark"; }
+    rest = rest.filter(function (column) { return column !== tree; });
+    if (!this.moved()) {
+      rest = rest.filter(first).concat(rest.filter(function (column) { return !first(column); }));
+    }
+    return [tree].concat(rest);
   };
 
   /* Wide enough for heading and the first values, within reason. */
   Table.prototype.measure = function (column) {
-    if (column.kind === "spark") return 120;
-    var longest = column.label.length + (column.direction ? 6 : 4);
+    if (column.kind === "spark") return Math.max(118, Math.min(column.label.length * 7.4 + 40, 200));
+    var longest = column.label.length + (column.direction ? 8 : 6);
     for (var row = 0; row < Math.min(this.data.rows, 200); row += 1) {
       var chips = column.kind === "tag" ? 2.5 * (column.raw(row) || []).length : 0;
       longest = Math.max(longest, column.text(row).length + chips);
@@ -261,10 +312,11 @@
   Table.prototype.findBest = function () {
     var self = this;
     this.best = new Map();
+    var leaves = this.groups && model.leaves(this.groups);
     this.columns.forEach(function (column) {
       if (!column.direction || !column.numeric) return;
       var values = self.groups
-        ? self.groups.map(function (group) { return group.statistics(column).mean; })
+        ? leaves.map(function (group) { return group.statistics(column).mean; })
         : self.rows.map(function (row) { return column.number(row); });
       // A column where all are equal has no best.
       var found = model.best(column, values);
@@ -288,8 +340,9 @@
       scroll: function () { self.onScroll(); }
     }, this.canvas);
     this.body.addEventListener("click", function (event) { self.onClick(event); });
-    var app = el("div", { class: "mb-t" }, this.buildBar(), this.buildPanel(), this.scroller, this.buildSelection());
-    this.container.replaceChildren(app);
+    this.news = el("div", { class: "mb-t-sr", role: "status" });
+    this.app = el("div", { class: "mb-t" }, this.buildBar(), this.buildPanel(), this.scroller, this.buildSelection(), this.news);
+    this.container.replaceChildren(this.app);
     this.container.setAttribute("data-ready", "");
     if (window.ResizeObserver) new ResizeObserver(function () {
       if (self.narrow === undefined) return;
@@ -314,16 +367,11 @@
     });
     this.problemLine = el("div", { class: "mb-t-problem", id: this.id + "-problem", role: "status" });
     this.status = el("span", { class: "mb-t-status", id: this.id + "-status", role: "status" });
-    this.grouping = el("select", {
-      class: "mb-t-button", "aria-label": "Group by",
-      change: function () {
-        self.group = self.data.byKey.get(self.grouping.value) || null;
-        self.open.clear();
-        self.toTop();
-      }
-    }, el("option", { value: "" }, "Group by…"));
-    this.data.columns.forEach(function (column) {
-      if (column.kind !== "spark") self.grouping.append(el("option", { value: column.key }, column.label));
+    this.grouping = this.groupSelect(0, "Group by…", "Group by");
+    this.thenBy = this.groupSelect(1, "then by…", "Then group by");
+    this.openAll = this.toggle("Open all", "Show what is in the groups", function () {
+      self.open = new Set(self.open.has("*") ? [] : ["*"]);
+      self.refresh();
     });
     this.only = this.toggle("Only differences", "Hide columns that are the same in every row", function () {
       self.differences = !self.differences;
@@ -336,6 +384,8 @@
     });
     this.showFilters = this.filters.size > 0;
     this.chooser = this.toggle("Columns", "Choose, pin and order columns", function () { self.openPanel("columns"); });
+    this.help = this.toggle("Help", "Queries and keys", function () { self.openPanel("help"); });
+    this.share = el("button", { class: "mb-t-button", type: "button", title: "A link to this very view", "data-copy": "" }, "Copy link");
     this.downloads = this.toggle("Download", "What is shown, as a file", function () { self.openPanel("download"); });
     this.resetButton = el("button", {
       class: "mb-t-button", type: "button",
@@ -347,8 +397,9 @@
       }
     }, "Reset");
     this.syncControls();
-    return el("div", { class: "mb-t-bar" }, this.box, this.problemLine, el("div", { class: "mb-t-tools" },
-      this.status, this.grouping, this.filterButton, this.only, this.chooser, this.downloads, this.resetButton));
+    return el("div", { class: "mb-t-bar" }, this.box, this.problemLine, this.buildViews(), el("div", { class: "mb-t-tools" },
+      this.status, this.grouping, this.thenBy, this.openAll, this.filterButton, this.only, this.chooser, this.downloads,
+      this.share, this.help, this.resetButton));
   };
 
   Table.prototype.toggle = function (label, title, click) {
@@ -357,20 +408,61 @@
 
   Table.prototype.syncControls = function () {
     this.box.value = this.query;
-    this.grouping.value = this.group ? this.group.key : "";
+    this.grouping.value = this.by.length ? this.by[0].key : "";
+    this.thenBy.value = this.by.length > 1 ? this.by[1].key : "";
     if (this.filters.size) this.showFilters = true;
+  };
+
+  Table.prototype.groupSelect = function (level, none, name) {
+    var self = this;
+    var select = el("select", {
+      class: "mb-t-button", "aria-label": name,
+      change: function () {
+        var chosen = self.data.byKey.get(select.value);
+        self.groupBy(self.by.slice(0, level).concat(chosen && self.by.indexOf(chosen) !== 0 ? [chosen] : []));
+      }
+    }, el("option", { value: "" }, none));
+    var sets = new Map();
+    this.data.columns.forEach(function (column) {
+      if (column.kind === "spark" || column.kind === "metric") return;
+      var title = column.group || "Runs";
+      if (!sets.has(title)) sets.set(title, el("optgroup", { label: title }));
+      sets.get(title).append(el("option", { value: column.key }, column.label));
+    });
+    sets.forEach(function (set) { select.append(set); });
+    return select;
+  };
+
+  Table.prototype.groupBy = function (columns) {
+    this.by = columns;
+    this.open.clear();
+    this.syncControls();
+    this.toTop();
+  };
+
+  /* Views of use in any project: links, so that they can be shared and opened in a tab. */
+  Table.prototype.buildViews = function () {
+    var views = this.hashUsed() ? this.data.views : [];
+    if (!views.length) return "";
+    return el.apply(null, ["nav", { class: "mb-t-views", "aria-label": "Views" }, "Views:"].concat(views.map(function (view) {
+      return el("a", { href: "#" + view.state }, view.label);
+    })));
   };
 
   /* A query that this very data understands. */
   Table.prototype.example = function () {
     var metric = this.data.columns.find(function (column) { return column.direction && column.numeric; });
-    var tag = this.data.columns.find(function (column) { return column.kind === "tag"; });
+    var tags = this.data.byKey.get("tag");
+    var tag = "";
+    for (var row = 0; tags && !tag && row < this.data.rows; row += 1) tag = (tags.raw(row) || [])[0] || "";
     if (!metric) return "Filter: words, or field = value";
     var value = model.best(metric, metric.numbers());
     var bound = model.formatted(value * (metric.direction === "maximize" ? 0.95 : 1.05), ".2g").replace("−", "-");
-    return "Filter: " + metric.label.replace(/(.*\s.*)/, '"$1"') + (metric.direction === "maximize" ? " > " : " < ") + bound
-      + (tag ? " and " + tag.key + ":baseline" : "");
+    return "Filter: " + quoted(metric.label) + (metric.direction === "maximize" ? " > " : " < ") + bound
+      + (tag ? " and tag:" + quoted(tag) : "");
   };
+
+  function quoted(word) { return /^[\w./-]+$/.test(word) ? word : '"' + word.replace(/["\\]/g, "\\$&") + '"'; }
 
   Table.prototype.buildPanel = function () {
     this.panel = el("div", { class: "mb-t-panel", hidden: true });
@@ -387,110 +479,73 @@
     this.panel.hidden = !opened;
     this.chooser.setAttribute("aria-pressed", String(opened && name === "columns"));
     this.downloads.setAttribute("aria-pressed", String(opened && name === "download"));
+    this.help.setAttribute("aria-pressed", String(opened && name === "help"));
     if (opened) this.drawPanel();
-    else (name === "columns" ? this.chooser : this.downloads).focus();
+    else ({ columns: this.chooser, download: this.downloads, help: this.help })[name].focus();
   };
 
   Table.prototype.drawPanel = function () {
-    this.panel.replaceChildren.apply(this.panel, this.panelName === "columns" ? this.columnList() : this.downloadList());
-  };
-
-  Table.prototype.columnList = function () {
-    var self = this;
-    var search = el("input", {
-      class: "mb-t-filter", type: "search", placeholder: "Find a column", "aria-label": "Find a column",
-      input: function () {
-        Array.from(list.children).forEach(function (item) {
-          item.hidden = item.textContent.toLowerCase().indexOf(search.value.toLowerCase()) < 0;
-        });
-      }
-    });
-    function all(hide) {
-      self.hidden = new Set(hide ? self.data.columns.filter(function (column) { return !self.pinned.has(column); }) : []);
-      self.drawPanel();
-      self.refresh();
-    }
-    var list = el("ul", { class: "mb-t-columns" });
-    this.order.forEach(function (column) { list.append(self.columnItem(column)); });
-    return [el("div", { class: "mb-t-panel-bar" }, search,
-      el("button", { class: "mb-t-button", type: "button", click: function () { all(false); } }, "Show all"),
-      el("button", { class: "mb-t-button", type: "button", click: function () { all(true); } }, "Hide all")), list];
-  };
-
-  Table.prototype.columnItem = function (column) {
-    var self = this;
-    var box = el("input", {
-      type: "checkbox",
-      change: function () {
-        if (box.checked) self.hidden.delete(column);
-        else self.hidden.add(column);
-        self.refresh();
-      }
-    });
-    box.checked = !this.hidden.has(column);
-    var pin = el("button", {
-      class: "mb-t-mini", type: "button", "aria-pressed": String(this.pinned.has(column)), title: "Pin to the left",
-      "aria-label": "Pin " + column.label,
-      click: function () {
-        if (!self.pinned.delete(column)) self.pinned.add(column);
-        pin.setAttribute("aria-pressed", String(self.pinned.has(column)));
-        self.refresh();
-      }
-    }, "pin");
-    function mover(step, sign, word) {
-      return el("button", {
-        class: "mb-t-mini", type: "button", title: "Move " + word, "aria-label": "Move " + column.label + " " + word,
-        click: function () { self.move(column, step); }
-      }, sign);
-    }
-    var name = el("label", { title: column.description || column.key }, box, " ", column.label);
-    if (column.group) name.append(el("small", {}, " " + column.group));
-    return el("li", { "data-key": column.key }, name, mover(-1, "↑", "left"), mover(1, "↓", "right"), pin);
-  };
-
-  Table.prototype.move = function (column, step) {
-    var from = this.order.indexOf(column);
-    var to = from + step;
-    if (to < 0 || to >= this.order.length) return;
-    this.order.splice(from, 1);
-    this.order.splice(to, 0, column);
-    this.drawPanel();
-    var item = this.panel.querySelector('[data-key="' + CSS.escape(column.key) + '"]');
-    item.querySelectorAll("button")[step < 0 ? 0 : 1].focus();
-    this.refresh();
+    var makers = { columns: this.columnList, download: this.downloadList, help: this.helpList };
+    this.panel.replaceChildren.apply(this.panel, makers[this.panelName].call(this));
   };
 
   Table.prototype.downloadList = function () {
     var self = this;
-    var count = this.exportRows().length.toLocaleString("en");
-    var what = this.selected.size ? "the " + count + " selected " : "the " + count + " shown ";
-    function button(label, kind) {
-      return el("button", { class: "mb-t-button", type: "button", click: function () { self.download(kind); } }, label);
+    function line(what, groups) {
+      function button(label, kind) {
+        return el("button", { class: "mb-t-button", type: "button", click: function () { self.download(kind, groups); } }, label);
+      }
+      return el("div", { class: "mb-t-panel-bar" }, "Download " + what + " as", button("CSV", "csv"), button("JSON", "json"),
+        button("Markdown", "md"));
     }
-    return [el("div", { class: "mb-t-panel-bar" }, "Download " + what + this.noun + " as",
-      button("CSV", "csv"), button("JSON", "json"), button("Markdown", "md"),
-      el("button", {
-        class: "mb-t-button", type: "button", "data-copy": location.href,
-        pointerdown: function (event) { event.currentTarget.dataset.copy = location.href; }
-      }, "Copy link to this view"))];
+    var count = this.exportRows().length.toLocaleString("en");
+    var rows = "the " + count + (this.selected.size ? " selected " : " shown ") + this.noun;
+    if (!this.groups || this.selected.size) return [line(rows, false)];
+    var groups = model.leaves(this.groups).length.toLocaleString("en") + " groups (count, mean, deviation)";
+    return [line("the " + groups, true), line(rows, false)];
   };
 
   Table.prototype.exportRows = function () {
     var self = this;
     if (!this.selected.size) return this.rows;
-    return model.sorted(Array.from(this.selected, function (id) { return self.rowOf.get(id); }), this.sorts);
+    var chosen = Array.from(this.selected, function (id) { return self.rowOf.get(id); });
+    return model.sorted(chosen.filter(function (row) { return row !== undefined; }), this.sorts);
   };
 
-  Table.prototype.export = function (kind) {
-    var columns = this.columns.filter(function (column) { return column.kind !== "spark" || kind === "json"; });
-    var rows = this.exportRows();
-    if (kind === "csv") return model.csv(columns, rows);
-    return kind === "json" ? model.json(columns, rows, this.data.ids) : model.markdown(columns, rows);
+  /* The columns in sight, in their order: of the rows, or of the groups with `grouped`. */
+  Table.prototype.export = function (kind, grouped) {
+    var write = { csv: model.csv, json: model.json, md: model.markdown }[kind];
+    if (!grouped) {
+      var hiddenBy = this.by.filter(function (column) { return this.columns.indexOf(column) < 0; }, this);
+      return write(hiddenBy.concat(this.columns), this.exportRows(), this.data.ids);
+    }
+    var groups = model.leaves(this.groups);
+    return write(model.summary(groups, this.by, this.columns), groups.map(function (_, at) { return at; }), null);
   };
 
-  Table.prototype.download = function (kind) {
+  Table.prototype.helpList = function () {
+    function item(code, words) { return el("li", {}, el("code", {}, code), " " + words); }
+    return [el("div", { class: "mb-t-help" },
+      el("div", {}, el("b", {}, "Query"), el("ul", {},
+        item("auc > 0.7 and lr < 0.1", "a column by its name, or by the end of it"),
+        item("tag:baseline", "has; for words: contains"),
+        item('experiment = "two words"', "is just that; != is not"),
+        item("not (seed = 1 or seed = 2)", "and, or, not, parentheses"),
+        item("date >= 2024-03-01", "dates"),
+        item("auc = none", "has no value"),
+        item("boost", "anywhere in the words of a row"))),
+      el("div", {}, el("b", {}, "Filters under a heading"), el("ul", {},
+        item("0.1..0.5", "from, to"), item("> 0.7", "also >=, <, <=, =, !="), item("text", "contains; !text does not"))),
+      el("div", {}, el("b", {}, "Keys"), el("ul", {},
+        item("arrows, Home, End, Page", "move in the table"),
+        item("Enter", "on a heading: sort (with Shift: by one more column); on a link: follow it; on a group: open it"),
+        item("Space", "select; with Shift: up to here"),
+        item("M, or Alt+Down", "the menu of the column"))))];
+  };
+
+  Table.prototype.download = function (kind, grouped) {
     var types = { csv: "text/csv", json: "application/json", md: "text/markdown" };
-    var url = URL.createObjectURL(new Blob([this.export(kind)], { type: types[kind] + ";charset=utf-8" }));
+    var url = URL.createObjectURL(new Blob([this.export(kind, grouped)], { type: types[kind] + ";charset=utf-8" }));
     var link = el("a", { href: url, download: this.container.dataset.modelbookTable + "." + kind });
     document.body.append(link);
     link.click();
@@ -527,11 +582,19 @@
   /* ---- drawing ---- */
 
   Table.prototype.drawStatus = function () {
-    var total = this.data.rows.toLocaleString("en");
+    var total = this.data.total.toLocaleString("en");
     var shown = this.rows.length.toLocaleString("en");
-    var groups = this.groups ? this.groups.length.toLocaleString("en") + " groups, " : "";
-    this.status.textContent = groups + (shown === total ? total : shown + " of " + total) + " " + this.noun;
-    this.problemLine.textContent = this.problem;
+    var all = this.rows.length === this.data.rows;
+    var count = this.groups ? this.groups.length : 0;
+    var groups = this.groups ? count.toLocaleString("en") + (count === 1 ? " group, " : " groups, ") : "";
+    this.status.textContent = groups + (all ? total : shown + " of " + total) + " " + this.noun
+      + (this.data.rows < this.data.total ? ", loading…" : "");
+    this.drawProblem();
+    this.share.dataset.copy = location.href;
+    this.share.hidden = !this.hashUsed();
+    this.thenBy.hidden = this.openAll.hidden = !this.by.length;
+    this.openAll.setAttribute("aria-pressed", String(this.open.has("*")));
+    this.chooser.textContent = "Columns: " + this.columns.length + " of " + this.data.columns.length;
     this.box.setAttribute("aria-invalid", String(Boolean(this.problem)));
     this.only.setAttribute("aria-pressed", String(this.differences));
     this.filterButton.setAttribute("aria-pressed", String(Boolean(this.showFilters)));
@@ -544,22 +607,43 @@
     if (!this.panel.hidden && this.panelName === "download") this.drawPanel();
   };
 
+  /* What is wrong with the query, and where: the place is marked in a copy of it. */
+  Table.prototype.drawProblem = function () {
+    var at = this.problemAt;
+    if (at < 0) {
+      this.problemLine.textContent = this.problem;
+      return;
+    }
+    var length = (/^("[^"]*"?|'[^']*'?|[\w./-]+|[<>=!:~]+|.)/.exec(this.query.slice(at)) || [" "])[0].length;
+    this.problemLine.replaceChildren(
+      "At character " + (at + 1) + ": " + this.problem,
+      el("code", { "aria-hidden": "true" }, this.query.slice(Math.max(0, at - 40), at),
+        el("mark", {}, this.query.slice(at, at + length) || "\u00a0"), this.query.slice(at + length, at + length + 40))
+    );
+  };
+
   Table.prototype.drawHead = function () {
     var self = this;
     var focused = document.activeElement && this.head.contains(document.activeElement)
-      ? document.activeElement.dataset.key : null;
+      ? document.activeElement.dataset.key || null : null;
     var line = el("div", { class: "mb-t-row mb-t-heading", role: "row", "aria-rowindex": "1" }, this.selectAll());
     this.columns.forEach(function (column, at) { line.append(self.headCell(column, at)); });
     this.head.replaceChildren(line);
     if (this.showFilters) this.head.append(this.filterRow());
     this.canvas.style.width = this.width + "px";
     this.scroller.setAttribute("aria-colcount", String(this.columns.length + 1));
-    this.scroller.setAttribute("aria-rowcount", String(this.lines.length + 1));
-    this.body.style.height = Math.max(this.lines.length, 1) * ROW + "px";
+    this.scroller.setAttribute("aria-rowcount", String(this.lines.length + this.awaited() + 1));
+    this.scroller.setAttribute("role", this.groups ? "treegrid" : "grid");
+    this.body.style.height = Math.max(this.lines.length + this.awaited(), 1) * ROW + "px";
     if (focused !== null) {
       var again = this.head.querySelector('[data-key="' + CSS.escape(focused) + '"]');
       if (again) again.focus();
     }
+  };
+
+  /* Rows that will follow those in sight when the rest of the data is in. */
+  Table.prototype.awaited = function () {
+    return this.rows.length === this.data.rows && !this.groups ? this.data.total - this.data.rows : 0;
   };
 
   Table.prototype.selectAll = function () {
@@ -599,20 +683,33 @@
     var self = this;
     var place = this.sorts.findIndex(function (sort) { return sort.column === column; });
     var sort = this.sorts[place];
-    var title = [column.description, column.key, "click to sort, Shift+click to sort by several"].filter(Boolean).join(" · ");
+    var better = { maximize: "higher is better", minimize: "lower is better" }[column.direction] || "";
+    var title = [column.description, better, "In queries: " + column.key,
+      "Click to sort, Shift+click to sort by one more, drag to move"].filter(Boolean).join("\n");
     var cell = el("div", {
       class: "mb-t-cell" + (column.numeric ? " mb-t-number" : ""), role: "columnheader", id: this.id + "-h-" + at,
       "aria-colindex": String(at + 2), "aria-sort": sort ? (sort.down ? "descending" : "ascending") : "none", title: title,
-      click: function (event) { self.sortBy(column, event.shiftKey); }
+      "data-place": String(at)
     });
     if (this.active.row < 0 && this.active.column === at) cell.classList.add("mb-t-active");
-    cell.append(el("small", {}, column.group || "\u00a0"));
+    var tree = this.groups && at === 0;
+    var small = tree ? this.by.map(function (one) { return one.label; }).join(" › ") + " ›" : column.group;
+    cell.append(el("small", {}, small || "\u00a0"));
     var label = el("span", {}, column.label);
     if (column.direction) {
-      label.append(el("i", { title: column.direction, "aria-label": column.direction }, column.direction === "maximize" ? " ↑" : " ↓"));
+      label.append(el("i", { title: better, "aria-label": better, role: "img" }, column.direction === "maximize" ? " ↑" : " ↓"));
     }
     if (sort) label.append(el("b", {}, (sort.down ? " ▼" : " ▲") + (this.sorts.length > 1 ? place + 1 : "")));
     cell.append(label);
+    cell.append(el("button", {
+      class: "mb-t-dots", type: "button", tabindex: "-1", "aria-label": "Menu of " + column.label, "aria-haspopup": "menu",
+      title: "Sort, filter, group, pin, move or hide",
+      click: function (event) {
+        event.stopPropagation();
+        self.openMenu(column, event.currentTarget);
+      }
+    }), el("span", { class: "mb-t-grip", "aria-hidden": "true" }));
+    this.handle(cell, column);
     return this.place(cell, column);
   };
 
@@ -690,10 +787,11 @@
       class: "mb-t-row" + (group ? " mb-t-group" : "") + (at % 2 ? " mb-t-odd" : ""), role: "row",
       "aria-rowindex": String(at + 2), "data-line": String(at),
       "aria-selected": group ? null : String(this.selected.has(id)),
-      "aria-expanded": group ? String(this.open.has(group.value)) : null
+      "aria-level": !this.groups ? null : String(group ? group.level : this.by.length + 1),
+      "aria-expanded": group ? String(this.isOpen(group)) : null
     });
     node.style.transform = "translateY(" + at * ROW + "px)";
-    node.append(this.place(group ? this.opener(group) : this.checkbox(id), null));
+    node.append(this.place(group ? this.checkboxOf(group) : this.checkbox(item), null));
     this.fixed.forEach(function (column, place) { node.append(self.cell(item, group, column, place, at)); });
     if (span.from) {
       var spacer = el("div", { class: "mb-t-spacer", role: "presentation" });
@@ -706,16 +804,20 @@
     return node;
   };
 
-  Table.prototype.checkbox = function (id) {
-    var box = el("input", { type: "checkbox", tabindex: "-1", "aria-label": "Select " + id });
-    box.checked = this.selected.has(id);
+  Table.prototype.checkbox = function (row) {
+    var name = this.data.columns[0].text(row) || this.data.ids[row];
+    var box = el("input", { type: "checkbox", tabindex: "-1", "aria-label": "Select " + name });
+    box.checked = this.selected.has(this.data.ids[row]);
     return el("div", { class: "mb-t-cell mb-t-select", role: "gridcell", "aria-colindex": "1" }, box);
   };
 
-  Table.prototype.opener = function (group) {
-    var open = this.open.has(group.value);
-    return el("div", { class: "mb-t-cell mb-t-select", role: "gridcell", "aria-colindex": "1" },
-      el("button", { class: "mb-t-mini", type: "button", tabindex: "-1", "aria-label": open ? "Close" : "Open" }, open ? "▾" : "▸"));
+  Table.prototype.checkboxOf = function (group) {
+    var self = this;
+    var box = el("input", { type: "checkbox", tabindex: "-1", "aria-label": "Select all of " + (group.label || "none") });
+    var chosen = this.selected.size ? group.rows.filter(function (row) { return self.selected.has(self.data.ids[row]); }).length : 0;
+    box.checked = chosen === group.rows.length;
+    box.indeterminate = chosen > 0 && !box.checked;
+    return el("div", { class: "mb-t-cell mb-t-select", role: "gridcell", "aria-colindex": "1" }, box);
   };
 
   Table.prototype.cell = function (item, group, column, place, line) {
@@ -723,7 +825,8 @@
       class: "mb-t-cell" + (column.numeric ? " mb-t-number" : ""), role: "gridcell", "aria-colindex": String(place + 2),
       id: this.id + "-" + line + "-" + place
     });
-    if (group) this.fillGroup(node, group, column);
+    if (this.groups && place === 0) node.style.paddingLeft = 10 + 16 * (group ? group.level - 1 : this.by.length) + "px";
+    if (group) this.fillGroup(node, group, column, place);
     else this.fill(node, item, column);
     return this.place(node, column);
   };
@@ -739,9 +842,12 @@
     if (column.kind === "tag") {
       (column.raw(row) || []).forEach(function (tag) { node.append(el("span", { class: "mb-t-tag" }, String(tag))); });
     } else if (column.kind === "spark") {
-      if (Array.isArray(column.raw(row))) node.append(spark(column.raw(row), column.label));
+      if (Array.isArray(column.raw(row))) {
+        node.append(spark(column.raw(row), column.label));
+        node.title = node.firstChild.getAttribute("aria-label");
+      }
     } else {
-      var href = column.href(row);
+      var href = column.href(row, this.data.ids[row]);
       node.append(href ? el("a", { href: this.address(href), tabindex: "-1" }, text || this.data.ids[row]) : text);
     }
     if (this.best.has(column) && column.number(row) === this.best.get(column)) this.markBest(node, column);
@@ -758,24 +864,39 @@
     node.title = "best " + column.label + ": " + node.firstChild.textContent;
   };
 
-  Table.prototype.fillGroup = function (node, group, column) {
-    if (column === this.group) {
-      node.append(el("b", {}, group.value || "(none)"), el("small", {}, " " + group.rows.length));
-      node.title = group.value + ": " + group.rows.length + " " + this.noun;
+  Table.prototype.fillGroup = function (node, group, column, place) {
+    if (place === 0) {
+      var name = group.label || "(none)";
+      var href = group.column.href(group.first, this.data.ids[group.first]);
+      node.append(
+        el("button", { class: "mb-t-mini", type: "button", tabindex: "-1", "aria-label": this.isOpen(group) ? "Close" : "Open" },
+          this.isOpen(group) ? "▾" : "▸"),
+        el("b", {}, href && group.column.key !== "run" ? el("a", { href: this.address(href), tabindex: "-1" }, name) : name),
+        el("small", {}, " " + group.rows.length)
+      );
+      node.title = group.column.label + " " + name + ": " + group.rows.length + " " + this.noun;
       return;
     }
     if (!column.numeric) {
-      var same = !model.varies(column, group.rows);
-      node.append(same ? column.text(group.rows[0]) : el("span", { class: "mb-t-state" }, "…"));
+      if (column.kind === "spark") return;
+      node.append(group.varies(column) ? el("span", { class: "mb-t-state" }, "…") : column.text(group.rows[0]));
+      node.title = node.textContent;
       return;
     }
     var found = group.statistics(column);
     if (!found.count) return;
     node.append(model.formatted(found.mean, column.format));
     if (found.std === found.std) node.append(el("small", {}, " ± " + model.formatted(found.std, column.format || ".2g")));
-    node.title = "mean of " + found.count + (found.count < group.rows.length ? " of " + group.rows.length : "");
-    if (this.best.has(column) && found.mean === this.best.get(column)) this.markBest(node, column);
+    node.title = "mean of " + found.count + (found.count < group.rows.length ? " of " + group.rows.length : "")
+      + (found.std === found.std ? " ± standard deviation" : "");
+    if (!group.groups && this.best.has(column) && found.mean === this.best.get(column)) this.markBest(node, column);
   };
+
+  function said(values, label) {
+    if (!values.length) return label + ": no values";
+    return label + ": from " + model.formatted(values[0], "") + " to " + model.formatted(values[values.length - 1], "")
+      + ", between " + model.formatted(Math.min.apply(null, values), "") + " and " + model.formatted(Math.max.apply(null, values), "");
+  }
 
   function spark(values, label) {
     var known = values.filter(function (value) { return typeof value === "number" && Number.isFinite(value); });
@@ -784,7 +905,7 @@
     svg.setAttribute("viewBox", "0 0 96 22");
     svg.setAttribute("class", "mb-t-spark");
     svg.setAttribute("role", "img");
-    svg.setAttribute("aria-label", label + (known.length ? ", last " + model.formatted(known[known.length - 1], "") : ", no values"));
+    svg.setAttribute("aria-label", said(known, label));
     if (known.length < 2) return svg;
     var low = Math.min.apply(null, known);
     var range = Math.max.apply(null, known) - low || 1;
@@ -804,17 +925,28 @@
     this.refresh();
   };
 
+  /* Tells a screen reader what happened. */
+  Table.prototype.say = function (text) { this.news.textContent = text; };
+
   /* Best first, then the other way, then off. */
   Table.prototype.sortBy = function (column, more) {
     var firstDown = column.direction === "maximize" || column.kind === "date";
     var at = this.sorts.findIndex(function (sort) { return sort.column === column; });
     var old = this.sorts[at];
     var next = !old ? { column: column, down: firstDown } : old.down === firstDown ? { column: column, down: !firstDown } : null;
+    this.setSort(column, next, more);
+  };
+
+  Table.prototype.setSort = function (column, next, more) {
+    var at = this.sorts.findIndex(function (sort) { return sort.column === column; });
     if (!more) this.sorts = next ? [next] : [];
-    else if (!old) this.sorts.push(next);
+    else if (at < 0) this.sorts.push(next);
     else if (next) this.sorts[at] = next;
     else this.sorts.splice(at, 1);
     this.refresh();
+    this.say(this.sorts.length ? "Sorted by " + this.sorts.map(function (sort) {
+      return sort.column.label + (sort.down ? " descending" : " ascending");
+    }).join(", then ") : "Not sorted");
   };
 
   Table.prototype.onClick = function (event) {
@@ -824,29 +956,35 @@
     var cell = event.target.closest("[role=gridcell]");
     var place = cell ? Number(cell.getAttribute("aria-colindex")) - 2 : 0;
     var item = this.lines[at];
-    if (typeof item === "object") this.toggleGroup(item);
-    else if (event.target.closest(".mb-t-select")) this.toggleRow(at, event.shiftKey);
+    if (event.target.closest(".mb-t-select")) this.toggleRow(at, event.shiftKey);
+    else if (typeof item === "object") this.toggleGroup(item);
     this.active = { row: at, column: Math.max(place, 0) };
     this.markActive();
   };
 
   Table.prototype.toggleGroup = function (group) {
-    if (!this.open.delete(group.value)) this.open.add(group.value);
+    if (!this.open.delete(group.path)) this.open.add(group.path);
     this.refresh();
   };
 
   Table.prototype.toggleRow = function (at, range) {
+    var self = this;
     var from = range && this.anchor !== undefined ? Math.min(this.anchor, at) : at;
     var to = range && this.anchor !== undefined ? Math.max(this.anchor, at) : at;
-    var on = !this.selected.has(this.data.ids[this.lines[at]]);
+    function ids(line) {
+      return (typeof line === "object" ? line.rows : [line]).map(function (row) { return self.data.ids[row]; });
+    }
+    var on = !ids(this.lines[at]).every(function (id) { return self.selected.has(id); });
     for (var place = from; place <= to; place += 1) {
-      if (typeof this.lines[place] === "object") continue;
-      var id = this.data.ids[this.lines[place]];
-      if (on) this.selected.add(id);
-      else this.selected.delete(id);
+      if (typeof this.lines[place] === "object" && place !== at) continue;
+      ids(this.lines[place]).forEach(function (id) {
+        if (on) self.selected.add(id);
+        else self.selected.delete(id);
+      });
     }
     this.anchor = at;
     this.refresh();
+    this.say(this.selected.size + " selected");
   };
 
   Table.prototype.onKey = function (event) {
@@ -862,7 +1000,12 @@
       PageDown: [row + page, column], PageUp: [row - page, column],
       Home: [whole ? 0 : row, 0], End: [whole ? last : row, end]
     };
-    if (moves[event.key]) {
+    var group = typeof this.lines[row] === "object" ? this.lines[row] : null;
+    if (group && column === 0 && event.key === (this.isOpen(group) ? "ArrowLeft" : "ArrowRight")) {
+      this.toggleGroup(group);
+    } else if (this.columns[column] && (event.key === "ContextMenu" || /^m$/i.test(event.key) || (event.altKey && event.key === "ArrowDown"))) {
+      this.openMenu(this.columns[column], document.getElementById(this.id + "-h-" + column));
+    } else if (moves[event.key]) {
       this.active.row = Math.max(-1, Math.min(moves[event.key][0], last));
       this.active.column = Math.max(0, Math.min(moves[event.key][1], end));
       this.reveal();
@@ -877,8 +1020,8 @@
   Table.prototype.press = function (event) {
     var item = this.lines[this.active.row];
     if (this.active.row < 0) this.sortBy(this.columns[this.active.column], event.shiftKey);
-    else if (typeof item === "object") this.toggleGroup(item);
     else if (event.key === " ") this.toggleRow(this.active.row, event.shiftKey);
+    else if (typeof item === "object") this.toggleGroup(item);
     else {
       var link = this.activeNode() && this.activeNode().querySelector("a");
       if (link) link.click();
@@ -927,14 +1070,56 @@
     if (container.hasAttribute("data-started")) return;
     container.setAttribute("data-started", "");
     Modelbook.load(container.dataset.modelbookTable, container.dataset.src, function (json, error) {
-      if (error) {
-        container.prepend(el("p", { class: "mb-t-problem", role: "alert" }, "The full table cannot be shown: " + error.message + "."));
-        return;
+      if (error) fail(container, error);
+      else if (!(json.parts || []).length) made(container, json);
+      else if (wantsAll(container)) parts(container, json, function (all) { made(container, json).grow(all); });
+      else {
+        var table = made(container, json);
+        painted(function () { parts(container, json, function (all) { table.grow(all); }); });
       }
-      Modelbook.tables.set(container, new Table(container, json));
-      container.dispatchEvent(new CustomEvent("modelbook:table", { bubbles: true }));
     });
   }
+
+  function made(container, json) {
+    var table = new Table(container, json);
+    Modelbook.tables.set(container, table);
+    container.dispatchEvent(new CustomEvent("modelbook:table", { bubbles: true }));
+    return table;
+  }
+
+  function fail(container, error) {
+    container.prepend(el("p", { class: "mb-t-problem", role: "alert" }, "The full table cannot be shown: " + error.message + "."));
+  }
+
+  /* Whether the first rows of the data are not the first to be shown. */
+  function wantsAll(container) {
+    return Boolean(container.dataset.query) || (container.dataset.hash !== "off" && location.hash.indexOf("=") > 0);
+  }
+
+  /* Once the browser has drawn; soon, in any case, for it does not draw what is out of sight. */
+  function painted(then) {
+    var once = function () {
+      if (then) then();
+      then = null;
+    };
+    requestAnimationFrame(function () { setTimeout(once, 0); });
+    setTimeout(once, 300);
+  }
+
+  function parts(container, json, done) {
+    var found = [];
+    var failed = false;
+    json.parts.forEach(function (part) {
+      Modelbook.load(part.name, (container.dataset.root || "") + part.src, function (value, error) {
+        if (error && !failed) fail(container, error);
+        failed = failed || Boolean(error);
+        found.push(value);
+        if (found.length === json.parts.length && !failed) done(found);
+      });
+    });
+  }
+
+  Object.assign(Table.prototype, Modelbook.tableColumns);
 
   Modelbook.tables = new Map();
   Modelbook.startTables = function () { document.querySelectorAll("[data-modelbook-table]").forEach(start); };

@@ -94,7 +94,7 @@ def compose(catalog: Catalog, read: Read, code: Code | None = None) -> Iterator[
     rows = changes.rows(index, history)
     name = text.plain(catalog.project.name) or "Modelbook"
     yield Page("index.html", name, "home", home.page(index, rows), nav="Home", search="", kind="page")
-    yield from _sections(index, rows)
+    yield from _sections(index, rows, read)
     yield from _experiments(index)
     yield from _models(index)
     yield _compare(index, ledger)
@@ -105,7 +105,7 @@ def compose(catalog: Catalog, read: Read, code: Code | None = None) -> Iterator[
     yield from (_commit(index, history, ledger, sha) for sha in index.snapshots)
 
 
-def _sections(index: Index, rows: tuple[changes.Row, ...]) -> Iterator[Page]:
+def _sections(index: Index, rows: tuple[changes.Row, ...], read: Read) -> Iterator[Page]:
     contexts = (
         ("experiments", "Experiments", experiments.listing(index), "leaderboard what was tried"),
         ("runs", "Runs", runs.listing(index, data_href("runs")), "table of all runs compare filter"),
@@ -116,7 +116,8 @@ def _sections(index: Index, rows: tuple[changes.Row, ...]) -> Iterator[Page]:
         ("problems", "Problems", data.problems(index), "files that could not be read"),
     )
     for name, title, context, words in contexts:
-        table = (Data("runs", data_href("runs"), rundata.columns(index)),) if name == "runs" else ()
+        files = rundata.files(index, read, data_href) if name == "runs" else ()
+        table = tuple(Data(key, data_href(key), value) for key, value in files)
         yield Page(
             f"{name}/index.html", title, name, context, nav=title, search=words, kind="page", data=table
         )

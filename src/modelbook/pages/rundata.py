@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote, urlencode
+
+import msgspec
 
 from modelbook.pages import text
-from modelbook.pages.index import Index, commit_href, experiment_href, run_href
+from modelbook.pages.branches import base, branches
+from modelbook.pages.curves import Read, curves
+from modelbook.pages.index import Index, best, commit_href, experiment_href
 from modelbook.records import MetricInfo, Run, State, Value
 
 Column = dict[str, Any]
@@ -15,49 +21,164 @@ Column = dict[str, Any]
 MOST_METRICS = 12
 """With more than these, only metrics that the project declares are in sight at first."""
 
+FIRST_ROWS = 200
+"""Rows in the first file: what a screen shows while the rest is on its way."""
 
-def columns(index: Index) -> dict[str, Any]:
-    """Every run, newest first."""
+MOST_BYTES = 700_000
+"""JSON in one file; written into a script, hostile text at its worst is seven times as long."""
+
+LONGEST = 500
+"""Characters of a value; the page of its run has all of them."""
+
+
+def files(index: Index, read: Read, href: Callable[[str], str]) -> tuple[tuple[str, Any], ...]:
+    """Every run, newest first, as (name, plain data): `runs`, which has the first, then `runs-1`, ...
+
+    Args:
+        href: name -> address of its file from the site's root.
+    """
     runs = index.catalog.runs
-    return {
-        "version": 1,
+    columns = [*_names_of(index, runs), *_curves(runs, read), *_metrics(index, runs), *_params(runs)]
+    columns += _about(index, runs)
+    ids = [run.id for run in runs]
+    first, *rest = list(_parts(ids, columns)) or [_part(ids, columns, 0, 0)]
+    names = [f"runs-{at + 1}" for at in range(len(rest))]
+    shape = [
+        {key: item for key, item in column.items() if key not in _BY_ROW} | cut
+        for column, cut in zip(columns, first["columns"], strict=True)
+    ]
+    head = {
+        "version": 2,
         "rows": len(runs),
-        "ids": [run.id for run in runs],
-        "columns": [*_names_of(index, runs), *_metrics(index, runs), *_params(runs), *_about(index, runs)],
+        "ids": first["ids"],
+        "columns": shape,
+        "views": _views(index, runs),
+        "parts": [{"name": name, "src": href(name)} for name in names],
     }
+    return (("runs", head), *zip(names, rest, strict=True))
+
+
+# -- files
+
+
+_BY_ROW = ("values", "states", "hrefs")
+
+
+def _parts(ids: Sequence[str], columns: Sequence[Column]) -> Iterator[dict[str, Any]]:
+    """All rows, cut into parts that are small enough, the first of them at once on the screen."""
+    waiting = [(0, min(FIRST_ROWS, len(ids))), (FIRST_ROWS, len(ids))]
+    while waiting:
+        start, end = waiting.pop(0)
+        if start >= end:
+            continue
+        part = _part(ids, columns, start, end)
+        if end - start == 1 or len(msgspec.json.encode(part)) <= MOST_BYTES:
+            yield part
+        else:
+            half = (start + end) // 2
+            waiting = [(start, half), (half, end), *waiting]
+
+
+def _part(ids: Sequence[str], columns: Sequence[Column], start: int, end: int) -> dict[str, Any]:
+    return {"from": start, "ids": ids[start:end], "columns": [_cut(item, start, end) for item in columns]}
+
+
+def _cut(column: Column, start: int, end: int) -> Column:
+    """Some rows of a column; words that come again are written once, with where they lead."""
+    values = column["values"][start:end]
+    found: Column = {"values": values}
+    states = column.get("states", {})
+    if states and (here := {str(row): states[row] for row in range(start, end) if row in states}):
+        found["states"] = here
+    if column["kind"] in ("text", "link", "param"):
+        hrefs = column["hrefs"][start:end] if "hrefs" in column else None
+        found |= _shared(values, hrefs) or ({"hrefs": hrefs} if hrefs else {})
+    return found
+
+
+def _shared(values: Sequence[Any], hrefs: Sequence[str] | None) -> Column | None:
+    """The values as indices into a dictionary; None where that would be no shorter."""
+    if any(value is not None and not isinstance(value, str) for value in values):
+        return None
+    pairs = list(zip(values, hrefs, strict=True)) if hrefs else [(value, "") for value in values]
+    places: dict[tuple[Any, str], int] = {}
+    indices = [None if pair[0] is None else places.setdefault(pair, len(places)) for pair in pairs]
+    if 2 * len(places) > len(values):
+        return None
+    found: Column = {"values": indices, "dictionary": [word for word, _ in places]}
+    return found | ({"hrefs": [link for _, link in places]} if hrefs else {})
+
+
+# -- columns
 
 
 def _names_of(index: Index, runs: Sequence[Run]) -> list[Column]:
-    hrefs = [run_href(run.id) for run in runs]
+    experiments = [run.experiment for run in runs]
+    named = len(set(experiments)) > 1 and any(run.name != run.experiment for run in runs)
+    piped = len({run.pipeline for run in runs}) > 1 and any(run.pipeline != run.experiment for run in runs)
     return [
-        {"key": "run", "kind": "link", "values": [run.name for run in runs], "hrefs": hrefs, "pinned": True},
+        {
+            "key": "run",
+            "kind": "link",
+            "values": [text.cut(text.line(run.name), LONGEST) for run in runs],
+            "href": "runs/{id}/index.html",
+            "pinned": True,
+        },
         {
             "key": "commit",
             "kind": "link",
             "values": [run.commit[:7] for run in runs],
-            "hrefs": [commit_href(run.commit) if run.commit in index.snapshots else "" for run in runs],
+            "hrefs": [_commit_href(index, run.commit) for run in runs],
+            "description": "the oldest commit that holds the run",
         },
         {"key": "date", "kind": "date", "values": [run.date or None for run in runs]},
         {
-            **_indexed("experiment", runs, lambda run: run.experiment),
-            "hrefs": [
-                experiment_href(run.experiment) if run.experiment in index.experiments else "" for run in runs
-            ],
+            **_words("experiment", runs, lambda run: run.experiment),
+            "hrefs": [experiment_href(name) if name in index.experiments else "" for name in experiments],
+            "hidden": not named,
         },
-        _indexed("pipeline", runs, lambda run: run.pipeline)
-        | ({} if len({run.pipeline for run in runs}) > 1 else {"hidden": True}),
+        {**_words("pipeline", runs, lambda run: run.pipeline), "hidden": not piped},
     ]
 
 
+def _commit_href(index: Index, sha: str) -> str:
+    return commit_href(sha) if sha in index.snapshots else ""
+
+
 def _about(index: Index, runs: Sequence[Run]) -> list[Column]:
-    hrefs = [run_href(run.id) for run in runs]
+    best_runs = _best_of_experiments(index)
+    branch = branches(index)
     return [
-        {"key": "tag", "label": "tags", "kind": "tag", "values": [list(run.tags) for run in runs]},
-        _indexed("author", runs, lambda run: run.author),
-        {"key": "branch", "label": "refs", "kind": "tag", "values": [list(run.refs) for run in runs]},
-        _indexed("current", runs, lambda run: "yes" if run.id in index.current else "no")
+        {
+            "key": "tag",
+            "label": "tags",
+            "kind": "tag",
+            "values": [[text.line(tag) for tag in run.tags] for run in runs],
+            "hidden": not any(run.tags for run in runs),
+        },
+        _words("author", runs, lambda run: run.author),
+        _words("branch", runs, lambda run: branch.get(base(run)) or branch.get(run.commit, ""))
+        | {"description": "the branch or ref that the run's base commit belongs to"},
+        {
+            "key": "ref",
+            "label": "refs",
+            "kind": "tag",
+            "values": [list(run.refs) for run in runs],
+            "description": "every branch, tag and experiment that holds the run now",
+            "hidden": True,
+        },
+        _base(index, runs),
+        _words("current", runs, lambda run: "yes" if run.id in index.current else "no")
         | {"description": "whether HEAD holds it", "hidden": True},
-        {"key": "id", "kind": "link", "values": [run.id for run in runs], "hrefs": hrefs, "hidden": True},
+        _words("best", runs, lambda run: "yes" if run.id in best_runs else "no")
+        | {"description": "the best run of its experiment by the metric of its pipeline", "hidden": True},
+        {
+            "key": "id",
+            "kind": "link",
+            "values": [run.id for run in runs],
+            "href": "runs/{id}/index.html",
+            "hidden": True,
+        },
         {
             "key": "seconds",
             "label": "wall time",
@@ -70,12 +191,38 @@ def _about(index: Index, runs: Sequence[Run]) -> list[Column]:
     ]
 
 
-def _indexed(key: str, runs: Sequence[Run], read: Callable[[Run], str]) -> Column:
-    """A column of few words: each is written once."""
-    words: dict[str, int] = {}
-    found = [read(run) for run in runs]
-    values = [words.setdefault(word, len(words)) if word else None for word in found]
-    return {"key": key, "kind": "text", "values": values, "dictionary": list(words)}
+def _base(index: Index, runs: Sequence[Run]) -> Column:
+    """The commit under which DVC's VS Code extension would show a run."""
+    known = {sha: _subject(index, sha) for sha in dict.fromkeys(base(run) for run in runs)}
+    return {
+        "key": "base",
+        "label": "base commit",
+        "kind": "link",
+        "values": [known[base(run)] for run in runs],
+        "hrefs": [_commit_href(index, base(run)) for run in runs],
+        "description": "the commit the run was made on",
+        "hidden": True,
+    }
+
+
+def _subject(index: Index, sha: str) -> str:
+    commit = index.commit(sha)
+    return text.cut(f"{commit.short} {text.line(commit.subject)}".strip(), 80) if commit else sha[:7]
+
+
+def _best_of_experiments(index: Index) -> set[str]:
+    found = set()
+    for item in index.catalog.experiments:
+        info = index.headlines.get(item.pipeline)
+        runs = [index.runs[run] for run in item.runs if run in index.runs]
+        if info and (top := best(runs, info)):
+            found.add(top.id)
+    return found
+
+
+def _words(key: str, runs: Sequence[Run], read: Callable[[Run], str]) -> Column:
+    values = [text.cut(text.line(read(run)), LONGEST) or None for run in runs]
+    return {"key": key, "kind": "text", "values": values}
 
 
 def _seconds(run: Run) -> float | None:
@@ -83,20 +230,38 @@ def _seconds(run: Run) -> float | None:
     return round(math.fsum(known), 3) if known else None
 
 
+def _curves(runs: Sequence[Run], read: Read) -> list[Column]:
+    return [
+        {
+            "key": f"curves.{name}",
+            "label": text.line(name),
+            "kind": "spark",
+            "group": "Curves",
+            "values": values,
+            "description": "the metric over the steps of the training, each run on its own scale",
+        }
+        for name, values in curves(runs, read).items()
+    ]
+
+
 def _metrics(index: Index, runs: Sequence[Run]) -> list[Column]:
     headlines = [info.name for info in index.headlines.values()]
-    names = dict.fromkeys([*headlines, *_names(run.metrics for run in runs)])
+    by_run = [{value.name: value for value in run.metrics} for run in runs]
+    names = dict.fromkeys([*headlines, *_names(by_run)])
     declared = {info.name for info in index.catalog.project.metrics} | set(headlines)
     crowd = len(names) > MOST_METRICS and not declared.isdisjoint(names)
-    found = []
-    for name in sorted(names, key=lambda name: name not in declared):
-        column = _metric(index.infos.get(name, MetricInfo(name=name)), runs)
-        found.append(column | ({"hidden": True} if crowd and name not in declared else {}))
-    return found
+    columns = {
+        name: _metric(index.infos.get(name, MetricInfo(name=name)), by_run)
+        for name in sorted(names, key=lambda name: name not in declared)
+    }
+    read = {name for name, column in columns.items() if any(value is not None for value in column["values"])}
+    for name, column in columns.items():
+        column["hidden"] = (crowd and name not in declared) or bool(read and name not in read)
+    return list(columns.values())
 
 
-def _metric(info: MetricInfo, runs: Sequence[Run]) -> Column:
-    column = _values("metrics", "metric", info.name, [run.metric(info.name) for run in runs])
+def _metric(info: MetricInfo, by_run: Sequence[Mapping[str, Value]]) -> Column:
+    column = _values("metrics", "metric", info.name, by_run)
     more = {
         "group": "Metrics",
         "unit": info.unit,
@@ -108,38 +273,61 @@ def _metric(info: MetricInfo, runs: Sequence[Run]) -> Column:
 
 
 def _params(runs: Sequence[Run]) -> list[Column]:
-    found = []
     by_run = [{value.name: value for value in run.params} for run in runs]
-    for name in _names(run.params for run in runs):
-        column = _values("params", "param", name, [held.get(name) for held in by_run])
-        found.append(column | {"group": "Params"})
-    return found
+    return [_values("params", "param", name, by_run) | {"group": "Params"} for name in _names(by_run)]
 
 
-def _names(values: Iterable[Iterable[Value]]) -> list[str]:
-    return sorted({value.name for held in values for value in held if value.name})
+def _names(by_run: Iterable[Mapping[str, Value]]) -> list[str]:
+    return sorted({name for held in by_run for name in held if name})
 
 
-def _values(prefix: str, kind: str, name: str, values: Sequence[Value | None]) -> Column:
+def _values(prefix: str, kind: str, name: str, by_run: Sequence[Mapping[str, Value]]) -> Column:
+    found = [held.get(name) for held in by_run]
     states = {
-        str(row): [str(value.state), text.line(value.reason or text.size(value.size))]
-        for row, value in enumerate(values)
+        row: [str(value.state), text.cut(text.line(value.reason or text.size(value.size)), LONGEST)]
+        for row, value in enumerate(found)
         if value is not None and value.state is not State.PRESENT
     }
-    column: Column = {
-        "key": f"{prefix}.{name}",
-        "label": name,
-        "kind": kind,
-        "values": [
-            raw(value.value) if value is not None and value.state is State.PRESENT else None
-            for value in values
-        ],
-    }
+    values = [raw(item.value) if item is not None and item.state is State.PRESENT else None for item in found]
+    column: Column = {"key": f"{prefix}.{name}", "label": text.line(name), "kind": kind, "values": values}
     return column | ({"states": states} if states else {})
 
 
 def raw(value: Any) -> Any:
-    """A param or metric as JSON can hold it; the numbers it cannot are their names."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return text.cut(value, 500) if isinstance(value, str) else value
+    """A param or metric as JSON and JavaScript can hold it; the numbers they cannot are text."""
+    if isinstance(value, float):
+        return (
+            value if math.isfinite(value) else "NaN" if math.isnan(value) else f"{'-' * (value < 0)}Infinity"
+        )
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return value if abs(value) < 2**53 else text.value(value)
+    if isinstance(value, str):
+        return text.cut(value, LONGEST)
+    shown = json.dumps(value, ensure_ascii=False, default=str)
+    short = isinstance(value, list) and len(shown) <= LONGEST
+    return [raw(item) for item in value] if short else text.cut(shown, LONGEST)
+
+
+# -- views
+
+
+def _views(index: Index, runs: Sequence[Run]) -> list[dict[str, str]]:
+    """Links to states of the table that are of use in any project; only those that show something else."""
+    current = sum(run.id in index.current for run in runs)
+    repeated = len({run.experiment for run in runs}) < len(runs)
+    first = next(iter(index.headlines.values()), None)
+    down = "-" if first and first.direction == "maximize" else ""
+    sort = {"sort": down + quote(f"metrics.{first.name}", safe="")} if first else {}
+    views = (
+        ("Current", {"q": "current = yes"}, 0 < current < len(runs)),
+        ("Best of each experiment", {"q": "best = yes", **sort}, bool(first) and repeated),
+        ("Mean of each experiment", {"group": "experiment", **sort}, repeated),
+        (
+            "By branch and commit",
+            {"group": "branch,base", "open": "*"},
+            len({run.commit for run in runs}) > 1,
+        ),
+    )
+    return [{"label": label, "state": urlencode(state)} for label, state, useful in views if useful]
