@@ -19,6 +19,7 @@ from modelbook.records import (
     Dependency,
     Environment,
     Experiment,
+    Gate,
     MetricInfo,
     Model,
     ModelInfo,
@@ -27,6 +28,7 @@ from modelbook.records import (
     Plot,
     Problem,
     Project,
+    Promotion,
     Run,
     Snapshot,
     Spec,
@@ -103,6 +105,11 @@ PROJECT = Project(
     ),
     datasets=DATASETS,
     models=(MODEL,),
+    gates=(
+        Gate(metric="roc_auc", kind="floor", limit=0.6, direction="maximize"),
+        Gate(metric="roc_auc", kind="min_delta", limit=0.01, direction="maximize"),
+        Gate(metric="log_loss", kind="ceiling", limit=0.4, direction="minimize"),
+    ),
 )
 
 SUBJECTS = (
@@ -465,6 +472,21 @@ def _experiment(spec: Spec) -> Experiment:
     )
 
 
+def _promotion(
+    environment: str, version: str, at: int, before: str = "", tag: str | None = None
+) -> Promotion:
+    commit = COMMITS[at]
+    return Promotion(
+        environment=environment,
+        version=version,
+        before=before,
+        commit=commit.sha,
+        date=commit.date,
+        author=commit.author,
+        tag=tag,
+    )
+
+
 def catalog() -> Catalog:
     """The whole sample."""
     return Catalog(
@@ -496,6 +518,12 @@ def catalog() -> Catalog:
                     ),
                 ),
                 candidate=digest("gbm-sweep-learning_rate-0.1", 12),
+                promotions=(
+                    _promotion("prod", "v1.0.0", 5, before="v1.1.0"),
+                    _promotion("staging", "v1.1.0", 4, tag=f"flight-delay#staging{SCRIPT}"),
+                    _promotion("prod", "v1.1.0", 4, before="v1.0.0"),
+                    _promotion("prod", "v1.0.0", 3),
+                ),
             ),
             Model(
                 name=SCRIPT,

@@ -316,10 +316,10 @@ def test_specs_without_runs_are_experiments_and_abstract_ones_are_not() -> None:
     assert found.runs[0].spec == specs[1]
 
 
-def test_a_problem_is_told_once_at_its_newest_commit() -> None:
+def test_a_problem_is_told_once_with_its_newest_and_its_oldest_commit() -> None:
     bad = Problem(path="dvc.yaml", reason="bad")
     found = build(history(snapshot("c2", problems=(bad,)), snapshot("c1", problems=(bad,))))
-    assert found.problems == (Problem(path="dvc.yaml", reason="bad", commit="c2"),)
+    assert found.problems == (Problem(path="dvc.yaml", reason="bad", commit="c2", since="c1"),)
 
 
 def test_the_workspace_is_the_last_to_hold_a_run() -> None:

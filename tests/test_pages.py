@@ -16,14 +16,15 @@ import sample
 from modelbook import pages
 from modelbook.pages import changes, commits, experiments, home, models, runs, text
 from modelbook.pages.cells import Cell, recreate
-from modelbook.pages.drawings import Album, drawings
-from modelbook.pages.index import Index, Link, best, seed_groups, spread
+from modelbook.pages.drawings import Album, activity, drawings
+from modelbook.pages.index import Index, Link, best, runs_href, seed_groups, spread
 from modelbook.pages.ledger import Ledger
 from modelbook.records import (
     Catalog,
     Dataset,
     MetricInfo,
     ModelInfo,
+    PipelineInfo,
     Plot,
     Project,
     Run,
@@ -82,7 +83,8 @@ def test_every_thing_has_its_page(made: dict[str, pages.Page]) -> None:
 
 def test_only_sections_are_in_the_navigation(made: dict[str, pages.Page]) -> None:
     assert [page.nav for page in made.values() if page.nav] == [
-        "Home", "Experiments", "Runs", "Models", "Datasets", "Lineage", "Changes", "Problems",
+        "Home", "Experiments", "Runs", "Models", "Datasets", "Lineage", "Deployments", "Changes",
+        "Problems",
     ]  # fmt: skip
 
 
@@ -409,11 +411,130 @@ def test_a_promotion_is_a_change() -> None:
     assert changes.registry(None, many)[-1] == "3 more model changes"
 
 
-def test_many_commits_keep_the_list_short() -> None:
-    row = changes.Row(Link("x"), "s", "a", "d", (), (), (), changed=False)
-    page = changes.listing([row] * (changes.MOST_ROWS + 5))
-    assert (len(page.rows), page.more) == (changes.MOST_ROWS, 5)
-    assert page.next is not None
+def change_row(*, changed: bool) -> changes.Row:
+    return changes.Row(Link("x"), "s", "a", "d", (), (), (), changed=changed, better=0, worse=0)
+
+
+def test_ten_thousand_commits_make_many_short_pages_that_lead_to_each_other() -> None:
+    rows = [change_row(changed=at % 10 == 0) for at in range(10_000)]
+    found = dict(changes.listings(rows))
+    assert all(len(page.rows) <= changes.MOST_ROWS for page in found.values())
+    assert sum(len(page.rows) for path, page in found.items() if "/all/" not in path) == 1_000
+    assert sum(len(page.rows) for path, page in found.items() if "/all/" in path) == 10_000
+    path, seen = "changes/all/index.html", 0
+    while path:
+        seen += len(found[path].rows)
+        older = found[path].older
+        path = older.href if older and older.href else ""
+    assert seen == 10_000
+    assert found["changes/all/2/index.html"].newer == Link("Newer", "changes/all/index.html")
+
+
+def test_only_long_histories_of_which_little_changed_results_start_with_what_did() -> None:
+    def first(count: int, changed: int) -> tuple[int, list[str]]:
+        rows = [change_row(changed=at < changed) for at in range(count)]
+        found = dict(changes.listings(rows))
+        return len(found["changes/index.html"].rows), sorted(found)
+
+    both = "changes/index.html"
+    assert first(100, 10) == (10, ["changes/all/index.html", both])
+    assert first(100, 90) == (100, [both, "changes/results/index.html"])
+    assert first(20, 2) == (20, [both, "changes/results/index.html"])
+    assert first(100, 0) == (100, [both])
+    assert first(3, 3) == (3, [both])
+    assert first(0, 0) == (0, [both])
+
+
+def test_a_change_says_how_many_runs_got_better_and_worse() -> None:
+    def at(commit: int, score: float, loss: float) -> Run:
+        return msgspec.structs.replace(
+            run_of("gbm"),
+            id=sample.digest(f"{commit}{score}", 12),
+            commits=(sample.COMMITS[commit].sha,),
+            metrics=(Value(name="roc_auc", value=score), Value(name="log_loss", value=loss)),
+        )
+
+    catalog = msgspec.structs.replace(sample.catalog(), runs=(at(1, 0.7, 0.1), at(0, 0.6, 0.1)))
+    index = Index(catalog)
+    found = {row.link.text: row for row in changes.rows(index, changes.History(index))}
+    row = found[sample.COMMITS[1].short]
+    assert (row.better, row.worse) == (1, 0)
+
+
+def test_a_models_tile_says_its_gates_and_how_fresh_it_is() -> None:
+    index = Index(sample.catalog())
+    tile = models.tile(index, index.catalog.models[0])
+    assert tile.gates.says == "fails 1 of 3 gates"  # prod's v1.0.0, the first version
+    assert [(mark, kind) for mark, _, kind, _ in tile.gates.rows] == [
+        ("fails", "ceiling"),
+        ("open", "min delta"),
+        ("passes", "floor"),
+    ]
+    assert tile.trained == "2024-03-02 (4 days before the newest commit)"
+    assert "over the versions of flight-delay" in tile.spark
+
+
+def test_a_version_is_judged_beside_the_one_before_it() -> None:
+    index = Index(sample.catalog())
+    model = index.catalog.models[0]
+    page = models.page(index, model, model.versions[0])
+    assert {kind: mark for mark, _, kind, _ in page.gates.rows} == {
+        "ceiling": "fails",
+        "floor": "passes",
+        "min delta": "passes",
+    }
+
+
+def test_deployments_tell_what_is_in_force_since_when_and_what_was_rolled_back(
+    made: dict[str, pages.Page],
+) -> None:
+    page = context(made, "deployments/index.html")
+    shown = [[cell.text for cell in row] for row in page.now.rows]
+    assert [row[:3] + row[5:6] for row in shown] == [
+        ["flight-delay", "prod", "v1.0.0", "2024-03-06"],
+        ["flight-delay", "staging", "v1.1.0", "2024-03-05"],
+    ]
+    assert [(item.date, item.environment, item.says) for item in page.moments] == [
+        ("2024-03-06", "prod", "rolled back"),
+        ("2024-03-05", "staging", "in force"),
+        ("2024-03-05", "prod", "in force"),
+        ("2024-03-04", "prod", "in force"),
+    ]
+
+
+def test_no_environment_no_deployments() -> None:
+    found = {page.path for page in pages.compose(sample.EMPTY, sample.BLOBS.get)}
+    assert "deployments/index.html" not in found
+    assert "index.html" in found
+
+
+def test_a_leaderboard_ranks_seeds_by_their_mean() -> None:
+    runs = [simple(f"s{seed}", score, seed=seed, lr=1) for seed, score in enumerate((0.9, 0.5, 0.4))]
+    runs += [simple("steady", 0.7, seed=0, lr=2)]
+    catalog = Catalog(
+        project=Project(name="p", pipelines=(PipelineInfo(name="", metric="auc"),), metrics=(AUC,)),
+        runs=tuple(runs),
+        metrics=(AUC,),
+    )
+    (leader,) = home.page(Index(catalog), ()).leaders
+    assert [(place.run.text, place.value.text) for place in leader.places] == [
+        ("steady", "0.700"),
+        ("s0", "0.600"),
+    ]
+    assert leader.places[1].spread == "± 0.265 over 3 seeds"
+
+
+def test_a_leaderboards_link_asks_the_runs_table() -> None:
+    assert runs_href("a b", AUC) == "runs/index.html#q=pipeline%20%3D%20%22a%20b%22&sort=-metrics.auc"
+    assert runs_href("") == "runs/index.html"
+
+
+def test_activity_counts_commits_and_runs_of_each_day() -> None:
+    drawn = activity(Index(sample.catalog()))
+    assert "Commits and new runs of each day" in drawn
+    one = msgspec.structs.replace(sample.catalog(), snapshots=sample.catalog().snapshots[:1], runs=())
+    assert activity(Index(one)) == ""
+    assert activity(Index(sample.EMPTY)) == ""
 
 
 def test_an_empty_history_has_its_pages() -> None:

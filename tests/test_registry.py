@@ -303,3 +303,44 @@ def test_models_of_a_monorepo_and_of_artifacts_yaml(tmp_path: Path) -> None:
     ]
     assert model(found, "pkg/a:m").versions[0].run == found.runs[0].id
     assert found.problems == ()
+
+
+def test_promotions_are_read_from_the_files_history_and_from_tags(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path, bare=True)
+
+    def says(environments: str) -> dict[str, str]:
+        return {
+            "mlproject.yaml": f"name: p\nmodels: {{m: {{artifact: m, environments: {{{environments}}}}}}}\n"
+        }
+
+    one = repo.commit(says("prod: v1.0.0"))
+    two = repo.commit(says("prod: v2.0.0, dev: v2.0.0"))
+    repo.commit({"x": "1"})
+    three = repo.commit(says("dev: v2.0.0"))
+    moves = model(built(tmp_path), "m").promotions
+    assert [(item.environment, item.before, item.version, item.commit) for item in moves] == [
+        ("prod", "v2.0.0", "", three),
+        ("dev", "", "v2.0.0", two),
+        ("prod", "v1.0.0", "v2.0.0", two),
+        ("prod", "", "v1.0.0", one),
+    ]
+
+
+def test_tags_promote_roll_back_and_take_out() -> None:
+    tags = [
+        tag("m@v1.0.0", "a", 1),
+        tag("m#prod", "a", 2),
+        tag("m@v2.0.0", "b", 3),
+        tag("m#prod#2", "b", 4),
+        tag("m#prod#3", "a", 5),
+        tag("m#prod!#4", "a", 6),
+        tag("m#prod!#5", "b", 7),
+    ]
+    (found,) = registry.entries(tags)
+    assert [(item.before, item.version, item.tag) for item in found.promotions] == [
+        ("", "v1.0.0", "m#prod"),
+        ("v1.0.0", "v2.0.0", "m#prod#2"),
+        ("v2.0.0", "v1.0.0", "m#prod#3"),
+        ("v1.0.0", "v2.0.0", "m#prod!#4"),
+        ("v2.0.0", "", "m#prod!#5"),
+    ]

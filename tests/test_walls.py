@@ -19,7 +19,7 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("_process",),
     ("spec", "records"),  # wishes: what people write; facts: what history says
     ("history", "stages", "runner", "registry", "pull"),
-    ("catalog", "lineage", "diff", "cards", "charts", "subproject"),
+    ("catalog", "lineage", "diff", "cards", "charts", "gates", "subproject"),
     ("pages",),
     ("site", "scaffold"),
     ("cli",),
@@ -36,6 +36,7 @@ PURE = {
     "diff",
     "cards",
     "charts",
+    "gates",
     "subproject",
     "pages",
 }

@@ -819,11 +819,15 @@ def _datasets(snapshots: Sequence[Snapshot]) -> tuple[Dataset, ...]:
 
 
 def _problems(history: History) -> tuple[Problem, ...]:
-    """Each problem once, at the newest commit that has it."""
-    found: dict[tuple[str, str], Problem] = {}
+    """Each problem once, at the newest commit that has it, with the oldest that does."""
+    newest: dict[tuple[str, str], str] = {}
+    oldest: dict[tuple[str, str], str] = {}
     for snapshot in history.snapshots:
-        sha = snapshot.commit.sha
         for problem in snapshot.problems:
-            placed = msgspec.structs.replace(problem, commit=sha)
-            found.setdefault((problem.path, problem.reason), placed)
-    return (*history.problems, *(found[key] for key in sorted(found)))
+            newest.setdefault((problem.path, problem.reason), snapshot.commit.sha)
+            oldest[problem.path, problem.reason] = snapshot.commit.sha
+    found = (
+        Problem(path=path, reason=reason, commit=newest[path, reason], since=oldest[path, reason])
+        for path, reason in sorted(newest)
+    )
+    return (*history.problems, *found)

@@ -338,6 +338,24 @@ class ModelInfo(Record, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()
 
 
+class Gate(Record, frozen=True, kw_only=True):
+    """One rule that a metric must hold, as `metrics: {NAME: {gates: ...}}` declares it.
+
+    Attributes:
+        kind: `floor`, `ceiling`, `min_delta`, `max_regression` or `must_not_change`.
+        limit: in the metric's own unit; 0 for `must_not_change`.
+        direction: of the metric, `maximize` or `minimize`; None when nobody says it.
+        atol, rtol: two values that differ by no more than this, or than this share of the old one, are equal.
+    """
+
+    metric: str
+    kind: str
+    limit: float = 0.0
+    direction: str | None = None
+    atol: float = 0.0
+    rtol: float = 0.0
+
+
 class Project(Record, frozen=True, kw_only=True):
     """What `mlproject.yaml` declares at a commit; all defaults where there is none.
 
@@ -353,6 +371,7 @@ class Project(Record, frozen=True, kw_only=True):
     pipelines: tuple[PipelineInfo, ...] = ()
     datasets: tuple[Dataset, ...] = ()
     models: tuple[ModelInfo, ...] = ()
+    gates: tuple[Gate, ...] = ()
 
 
 class Environment(Record, frozen=True, kw_only=True):
@@ -416,11 +435,16 @@ class CodeChange(Record, frozen=True, kw_only=True):
 
 
 class Problem(Record, frozen=True, kw_only=True):
-    """Something that could not be read. Never a crash, never a gap without a word."""
+    """Something that could not be read. Never a crash, never a gap without a word.
+
+    Attributes:
+        commit: the newest commit that has it. since: the oldest one, when a Catalog holds it.
+    """
 
     path: str
     reason: str
     commit: str | None = None
+    since: str | None = None
 
 
 class Snapshot(Record, frozen=True, kw_only=True):
@@ -535,17 +559,37 @@ class ModelVersion(Record, frozen=True, kw_only=True):
     reason: str | None = None
 
 
+class Promotion(Record, frozen=True, kw_only=True):
+    """The moment an environment of a model got another version, or none.
+
+    Attributes:
+        version: in force from then on; empty when it was taken out. before: the one in force until then.
+        commit: the commit on HEAD's line that says so; of a tag, the commit it stands at.
+        date, author: of that commit; of a tag, when it was made and by whom. tag: its name, else None.
+    """
+
+    environment: str
+    version: str
+    before: str = ""
+    commit: str = ""
+    date: str = ""
+    author: str = ""
+    tag: str | None = None
+
+
 class Model(Record, frozen=True, kw_only=True):
     """A declared model, its versions (newest first) and the run that would be best to register next.
 
     Attributes:
         candidate: id of the best run of its pipeline by the headline metric among current runs, or None.
+        promotions: how its environments came to be what they are, newest first.
     """
 
     name: str
     info: ModelInfo
     versions: tuple[ModelVersion, ...] = ()
     candidate: str | None = None
+    promotions: tuple[Promotion, ...] = ()
 
 
 class Catalog(Record, frozen=True, kw_only=True):

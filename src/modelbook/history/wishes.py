@@ -19,6 +19,7 @@ from modelbook.history.files import number, plain
 from modelbook.records import (
     Dataset,
     Environment,
+    Gate,
     MetricInfo,
     ModelInfo,
     PipelineInfo,
@@ -43,6 +44,7 @@ def project(data: Mapping[Any, Any], fallback_name: str, file: str = "mlproject.
         pipelines=tuple(_pipeline(name, body) for name, body in _named(data, "pipelines")),
         datasets=tuple(_dataset(name, body, file) for name, body in _named(data, "datasets")),
         models=tuple(_model(name, body, file) for name, body in _named(data, "models")),
+        gates=tuple(gate for name, body in _named(data, "metrics") for gate in _gates(name, body)),
     )
 
 
@@ -174,6 +176,23 @@ def _metric(name: str, body: Mapping[Any, Any]) -> MetricInfo:
         format=_text(body.get("format")),
         description=_text(body.get("description")),
     )
+
+
+def _gates(name: str, body: Mapping[Any, Any]) -> Iterator[Gate]:
+    """The rules of a metric; one that is no number of the right kind is left out, as a typo would be."""
+    wanted, direction = _mapping(body.get("gates")), body.get("direction")
+    rule = Gate(
+        metric=name,
+        kind="",
+        direction=direction if direction in _DIRECTIONS else None,
+        atol=abs(number(wanted.get("atol")) or 0.0),
+        rtol=abs(number(wanted.get("rtol")) or 0.0),
+    )
+    for kind in ("floor", "ceiling", "min_delta", "max_regression"):
+        if (limit := number(wanted.get(kind))) is not None:
+            yield replace(rule, kind=kind, limit=limit)
+    if wanted.get("must_not_change") is True:
+        yield replace(rule, kind="must_not_change")
 
 
 def _pipeline(name: str, body: Mapping[Any, Any]) -> PipelineInfo:

@@ -17,6 +17,7 @@ from modelbook.pages import (
     commits,
     compare,
     data,
+    deployments,
     experiments,
     home,
     models,
@@ -106,20 +107,32 @@ def compose(catalog: Catalog, read: Read, code: Code | None = None) -> Iterator[
 
 
 def _sections(index: Index, rows: tuple[changes.Row, ...], read: Read) -> Iterator[Page]:
+    deployed = [found] if (found := deployments.page(index)) else []
     contexts = (
         ("experiments", "Experiments", experiments.listing(index), "leaderboard what was tried"),
         ("runs", "Runs", runs.listing(index, data_href("runs")), "table of all runs compare filter"),
         ("models", "Models", models.listing(index), "registry versions environments"),
         ("datasets", "Datasets", data.datasets(index), "data hashes licences"),
         ("lineage", "Lineage", data.lineage(index), "graph of data stages artifacts models"),
-        ("changes", "Changes", changes.listing(rows), "commits history activity"),
+        *(("deployments", "Deployments", item, "environments promotions") for item in deployed),
         ("problems", "Problems", data.problems(index), "files that could not be read"),
     )
     for name, title, context, words in contexts:
+        if name == "problems":
+            yield from _change_lists(rows)
         files = rundata.files(index, read, data_href) if name == "runs" else ()
         table = tuple(Data(key, data_href(key), value) for key, value in files)
         yield Page(
             f"{name}/index.html", title, name, context, nav=title, search=words, kind="page", data=table
+        )
+
+
+def _change_lists(rows: tuple[changes.Row, ...]) -> Iterator[Page]:
+    for number, (path, context) in enumerate(changes.listings(rows)):
+        first = number == 0
+        words = "commits history activity" if first else None
+        yield Page(
+            path, "Changes", "changes", context, nav="Changes" if first else "", search=words, kind="page"
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from modelbook import diff
@@ -12,7 +12,10 @@ from modelbook.pages.index import Index, Link, best, better, number
 from modelbook.records import MetricInfo, Run, Snapshot
 
 MOST_ROWS = 200
-"""Commits on the changes page; older ones keep their own pages, which every newer one leads to."""
+"""Commits on one page of changes; older ones follow on the next."""
+
+LONG = 50
+"""With more commits than these, of which most changed no result, the list starts with those that did."""
 
 MOST_PHRASES = 6
 """Changes to models that a commit's line names."""
@@ -42,6 +45,7 @@ class Row:
         changed: whether it made a run, or took one away, or changed data, specs or models.
         words: what it changed, a few short phrases.
         headlines: of each pipeline, the best run that it made or changed.
+        better, worse: how many runs it changed whose headline metric moved that way.
     """
 
     link: Link
@@ -52,15 +56,24 @@ class Row:
     words: tuple[str, ...]
     headlines: tuple[Headline, ...]
     changed: bool
+    better: int
+    worse: int
 
 
 @dataclass(frozen=True, slots=True)
 class ChangesPage:
-    """`changes/`, newest first."""
+    """A page of `changes/`, newest first.
+
+    Attributes:
+        lists: (label, address, whether it is this one): only what changed results, and everything.
+        newer, older: the pages beside this one. span: which of the list's commits stand here.
+    """
 
     rows: tuple[Row, ...]
-    more: int
-    next: Link | None
+    lists: tuple[tuple[Link, bool], ...]
+    newer: Link | None
+    older: Link | None
+    span: str
 
 
 class History:
@@ -98,11 +111,38 @@ def rows(index: Index, history: History) -> tuple[Row, ...]:
     return tuple(_row(index, history, snapshot) for snapshot in index.catalog.snapshots)
 
 
-def listing(rows: Sequence[Row]) -> ChangesPage:
-    """The newest commits."""
-    shown = tuple(rows[:MOST_ROWS])
-    following = rows[MOST_ROWS].link if len(rows) > MOST_ROWS else None
-    return ChangesPage(shown, len(rows) - len(shown), following)
+def listings(rows: Sequence[Row]) -> Iterator[tuple[str, ChangesPage]]:
+    """(address, page) of every page of the list of commits and of the list of those that changed something.
+
+    The one that is worth more stands at `changes/`, the other below it. One list alone when they are equal.
+    """
+    told = [row for row in rows if row.changed]
+    everything = (f"All commits ({len(rows):,})", "all", list(rows))
+    results = (f"Those that changed runs, data, specs or models ({len(told):,})", "results", told)
+    sparse = len(rows) > LONG and 0 < len(told) * 2 < len(rows)
+    first, other = (results, everything) if sparse else (everything, results)
+    series = [first, other] if 0 < len(told) < len(rows) else [everything]
+    links = [Link(label, _list_href("" if at == 0 else name)) for at, (label, name, _) in enumerate(series)]
+    for at, (_, name, held) in enumerate(series):
+        lists = tuple((link, place == at) for place, link in enumerate(links)) if len(links) > 1 else ()
+        yield from _pages("" if at == 0 else name, held, lists)
+
+
+def _pages(
+    name: str, rows: Sequence[Row], lists: tuple[tuple[Link, bool], ...]
+) -> Iterator[tuple[str, ChangesPage]]:
+    starts = range(0, max(1, len(rows)), MOST_ROWS)
+    for place, start in enumerate(starts):
+        end = min(len(rows), start + MOST_ROWS)
+        newer = Link("Newer", _list_href(name, place)) if place else None
+        older = Link("Older", _list_href(name, place + 2)) if end < len(rows) else None
+        span = f"{start + 1:,} to {end:,} of {len(rows):,}" if len(starts) > 1 else ""
+        yield _list_href(name, place + 1), ChangesPage(tuple(rows[start:end]), lists, newer, older, span)
+
+
+def _list_href(name: str, number: int = 1) -> str:
+    parts = ["changes", *([name] if name else []), *([str(number)] if number > 1 else []), "index.html"]
+    return "/".join(parts)
 
 
 def _row(index: Index, history: History, snapshot: Snapshot) -> Row:
@@ -111,6 +151,7 @@ def _row(index: Index, history: History, snapshot: Snapshot) -> Row:
     words = summary(changed, added, removed, data(base, snapshot), specs(base, snapshot))
     words += registry(base, snapshot)
     commit = snapshot.commit
+    moves = _moves(index, changed)
     return Row(
         link=index.commit_link(commit.sha),
         subject=text.cut(text.line(commit.subject)) or "files not committed yet",
@@ -120,7 +161,20 @@ def _row(index: Index, history: History, snapshot: Snapshot) -> Row:
         words=words,
         headlines=_headlines(index, history, snapshot),
         changed=bool(words),
+        better=moves.count(True),
+        worse=moves.count(False),
     )
+
+
+def _moves(index: Index, changed: Sequence[tuple[Run, Run]]) -> list[bool]:
+    """Of each changed run whose headline metric moved, whether it got better."""
+    found = []
+    for old, new in changed:
+        info = index.headlines.get(new.pipeline)
+        now, then = (number(run, info.name) if info else None for run in (new, old))
+        if now is not None and then is not None and (moved := better(now - then, info)) is not None:
+            found.append(moved)
+    return found
 
 
 def summary(

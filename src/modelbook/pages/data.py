@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from modelbook.pages import text
 from modelbook.pages.cells import ABSENT, DASH, Cell, Column, Table, link_cell
-from modelbook.pages.drawings import HeadLineage, head_lineage
+from modelbook.pages.drawings import HeadLineage, head_lineage, spark
 from modelbook.pages.index import Index, Link
-from modelbook.records import Dataset, State
+from modelbook.records import Commit, Dataset, MetricInfo, Problem, State
 
 MOST_USERS = 12
 MOST_PROBLEMS = 500
@@ -31,6 +32,7 @@ class DatasetView:
     users: tuple[Link, ...]
     more_users: int
     versions: Table
+    spark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,28 @@ class LineagePage:
 
 
 @dataclass(frozen=True, slots=True)
-class ProblemsPage:
-    """`problems/`: everything that could not be read."""
+class ProblemFile:
+    """A file and what is wrong with it.
 
+    Attributes:
+        name: its path; of the whole repository, words that say so.
+        gone: whether HEAD has none of these problems any more.
+    """
+
+    name: str
     table: Table
+    count: str
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemsPage:
+    """`problems/`: everything that could not be read, by file; those of HEAD first."""
+
+    files: tuple[ProblemFile, ...]
     total: int
+    more: int
+    folded: bool
 
 
 def datasets(index: Index) -> DatasetsPage:
@@ -63,6 +82,9 @@ def datasets(index: Index) -> DatasetsPage:
 
 
 def _dataset(index: Index, item: Dataset) -> DatasetView:
+    held = _versions(index, item.path)
+    sizes = [float(dataset.size) for _, dataset in held if dataset.size is not None]
+    title = f"bytes of {text.line(item.name)} over its versions"
     users = sorted(
         {run.experiment for run in index.catalog.runs if any(used.path == item.path for used in run.datasets)}
     )
@@ -74,7 +96,8 @@ def _dataset(index: Index, item: Dataset) -> DatasetView:
         facts=_facts(item),
         users=tuple(index.experiment_link(name) for name in users[:MOST_USERS]),
         more_users=max(0, len(users) - MOST_USERS),
-        versions=_versions(index, item.path),
+        versions=_table(index, held),
+        spark=spark(f"size-{text.slug(item.name)}", sizes, MetricInfo(name="size"), title),
     )
 
 
@@ -96,32 +119,45 @@ def _facts(item: Dataset) -> tuple[tuple[str, Link], ...]:
     return tuple((name, link) for name, link in rows if link.text)
 
 
-def _versions(index: Index, path: str) -> Table:
-    rows: list[tuple[Cell, ...]] = []
-    last: str | None = None
+def _versions(index: Index, path: str) -> list[tuple[Commit, Dataset]]:
+    """Each content the data had with the commit that brought it, oldest first."""
+    found: list[tuple[Commit, Dataset]] = []
     for snapshot in reversed(index.catalog.snapshots):
         item = next((held for held in snapshot.datasets if held.path == path), None)
-        if item is None or item.md5 is None or item.md5 == last:
-            continue
-        last = item.md5
-        commit = snapshot.commit
+        if item is not None and item.md5 is not None and (not found or item.md5 != found[-1][1].md5):
+            found.append((snapshot.commit, item))
+    return found
+
+
+def _table(index: Index, held: Sequence[tuple[Commit, Dataset]]) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    before: Dataset | None = None
+    for commit, item in held:
         rows.append(
             (
-                Cell(item.md5[:12], title=item.md5),
-                Cell(text.size(item.size) or DASH, number=True),
+                Cell((item.md5 or "")[:12], title=item.md5 or ""),
+                _size(item, before),
+                Cell(f"{item.nfiles:,}" if item.nfiles is not None else DASH, number=True),
                 link_cell(index.commit_link(commit.sha)),
                 Cell(text.day(commit.date), title=commit.date),
-                Cell(text.cut(text.line(commit.subject), 80)),
+                Cell(text.line(commit.author) or DASH),
+                Cell(text.cut(text.line(commit.subject), 80) or DASH),
             )
         )
-    columns = (
-        Column("MD5"),
-        Column("size", number=True),
-        Column("commit"),
-        Column("date"),
-        Column("subject"),
-    )
+        before = item
+    names = ("MD5", "size", "files", "commit", "date", "by", "subject")
+    columns = tuple(Column(name, number=name in ("size", "files")) for name in names)
     return Table(columns, tuple(reversed(rows[-50:])))
+
+
+def _size(item: Dataset, before: Dataset | None) -> Cell:
+    """The size, with what it grew or shrank by."""
+    shown = Cell(text.size(item.size) or DASH, number=True)
+    if before is None or item.size is None or before.size is None or item.size == before.size:
+        return shown
+    grown = item.size - before.size
+    moved = f"{'+' if grown > 0 else '−'}{text.size(abs(grown))}"
+    return replace(shown, delta=moved, title=f"{text.size(before.size)} before")
 
 
 def lineage(index: Index) -> LineagePage:
@@ -130,24 +166,68 @@ def lineage(index: Index) -> LineagePage:
 
 
 def problems(index: Index) -> ProblemsPage:
-    """Files that could not be read, and values that are not there."""
-    rows = [
-        (Cell(text.line(item.path)), Cell(text.cut(text.line(item.reason), 500)), _commit(index, item.commit))
-        for item in index.catalog.problems
-    ]
+    """Files that could not be read, and values that are not there, grouped by file."""
+    grouped: dict[str, list[tuple[bool, tuple[Cell, ...]]]] = {}
+    for path, now, cells in _problem_rows(index):
+        grouped.setdefault(path, []).append((now, cells))
+    order = sorted(grouped, key=lambda path: (not any(now for now, _ in grouped[path]), path))
+    total = sum(map(len, grouped.values()))
+    files, room = [], MOST_PROBLEMS
+    for path in order:
+        if room > 0:
+            files.append(_problem_file(path, grouped[path], room))
+            room -= len(grouped[path])
+    return ProblemsPage(
+        tuple(files), total, max(0, -room) + _left(order[len(files) :], grouped), total > MOST_OPEN
+    )
+
+
+def _left(paths: Iterable[str], grouped: Mapping[str, Sequence[object]]) -> int:
+    return sum(len(grouped[path]) for path in paths)
+
+
+def _problem_rows(index: Index) -> Iterator[tuple[str, bool, tuple[Cell, ...]]]:
+    """(file, whether HEAD has it, cells) of each problem and each unreadable value."""
+    head = index.catalog.head
+    for item in index.catalog.problems:
+        now = item.commit is None or item.commit == head
+        yield item.path, now, (_reason(item.reason), _commit(index, item.since), _last(index, item))
     for run in index.catalog.runs:
-        rows += [
-            (
-                Cell(text.line(found.path)),
-                Cell(text.cut(text.line(found.reason or "could not be read"), 500)),
-                link_cell(index.run_link(run)),
-            )
-            for found in (*run.metrics, *run.params)
-            if found.state is State.UNREADABLE
-        ]
-    columns = (Column("file"), Column("what is wrong"), Column("where"))
-    return ProblemsPage(Table(columns, tuple(rows[:MOST_PROBLEMS])), len(rows))
+        for found in (*run.metrics, *run.params):
+            if found.state is State.UNREADABLE:
+                where = link_cell(index.run_link(run))
+                cells = (_reason(found.reason or "could not be read"), _commit(index, run.commit), where)
+                yield found.path, run.id in index.current, cells
+
+
+def _problem_file(path: str, rows: list[tuple[bool, tuple[Cell, ...]]], room: int) -> ProblemFile:
+    shown = [cells for _, cells in sorted(rows, key=lambda row: not row[0])][:room]
+    columns = (Column("what is wrong"), Column("since"), Column("where"))
+    name = text.line(path) or "the repository"
+    return ProblemFile(
+        name=name,
+        table=Table(columns, tuple(shown), f"What is wrong with {name}"),
+        count=text.plural(len(rows), "problem"),
+        gone=not any(now for now, _ in rows),
+    )
+
+
+def _reason(words: str) -> Cell:
+    return Cell(text.cut(text.line(words), 500))
+
+
+def _last(index: Index, item: Problem) -> Cell:
+    if item.commit is None:
+        return Cell("the repository as it stands")
+    if item.commit == index.catalog.head:
+        return Cell("still so at HEAD")
+    link = index.commit_link(item.commit)
+    return Cell(f"last in {link.text}", title=link.title, href=link.href)
 
 
 def _commit(index: Index, sha: str | None) -> Cell:
-    return link_cell(index.commit_link(sha)) if sha else ABSENT
+    if not sha:
+        return ABSENT
+    commit, link = index.commit(sha), index.commit_link(sha)
+    day = text.day(commit.date) if commit else ""
+    return Cell(f"{link.text} {day}".rstrip(), title=link.title, href=link.href)

@@ -10,7 +10,7 @@ from modelbook import charts, lineage
 from modelbook.pages import text
 from modelbook.pages.cells import DASH
 from modelbook.pages.index import Index, model_href, number, run_href, seed_groups, spread
-from modelbook.records import Commit, Experiment, MetricInfo, Node, Plot, Run, State
+from modelbook.records import WORKSPACE, Commit, Experiment, MetricInfo, Node, Plot, Run, State
 
 MOST_BYTES = 4_000_000
 """A larger data file is named, not drawn: reading it would make one page cost more than all others."""
@@ -83,12 +83,58 @@ class Drawing:
     reason: str = ""
 
 
-def spark(key: str, values: Sequence[float], info: MetricInfo) -> str:
-    """The best value so far, at the size of a word; nothing for fewer than two values."""
+def spark(key: str, values: Sequence[float], info: MetricInfo, title: str = "") -> str:
+    """Values of a metric at the size of a word, the best so far unless told; nothing for fewer than two."""
     if len(values) < 2:
         return ""
-    title = f"best {text.line(info.name)} so far"
+    title = title or f"best {text.line(info.name)} so far"
     return charts.sparkline(values, key=f"spark-{key}", title=title, direction=info.direction)
+
+
+_DAY = 86_400
+_MOST_BINS = 120
+
+
+def activity(index: Index) -> str:
+    """Commits and new runs by day or by week; nothing for a history of fewer than three of them."""
+    commits, runs = (
+        [when for date in dates if (when := text.moment(date)) is not None]
+        for dates in (
+            (item.commit.date for item in index.catalog.snapshots if item.commit.sha != WORKSPACE),
+            (run.date for run in index.catalog.runs),
+        )
+    )
+    if not commits:
+        return ""
+    first, last = min(commits) // _DAY, max(commits) // _DAY
+    width = 1 if last - first < 30 else 7
+    first = max(first, last - _MOST_BINS * width + 1)
+    bins = int((last - first) // width) + 1
+    if bins < 3:
+        return ""
+    x = [(last - (bins - 1 - at) * width) * _DAY for at in range(bins)]
+    word = "day" if width == 1 else "week"
+    series = [
+        charts.Series(name=name, x=x, y=_counted(times, last, width, bins), style="both")
+        for name, times in (("commits", commits), ("new runs", runs))
+    ]
+    chart = charts.xy_chart(
+        f"Commits and new runs of each {word}",
+        series,
+        x=charts.Axis(kind="date", label=f"{word} that ends"),
+        y=charts.Axis(kind="index", label=f"in a {word}", low=0),
+    )
+    return "" if isinstance(chart, charts.Nothing) else chart.svg("activity")
+
+
+def _counted(times: Sequence[float], last: float, width: int, bins: int) -> list[float]:
+    """How many moments fall into each of the bins, the last of which ends with the day `last`."""
+    counts = [0.0] * bins
+    for when in times:
+        at = bins - 1 - int((last - when // _DAY) // width)
+        if 0 <= at < bins:
+            counts[at] += 1
+    return counts
 
 
 def history(index: Index, item: Experiment, info: MetricInfo) -> str:

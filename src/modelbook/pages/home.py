@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from modelbook.catalog import advice
 from modelbook.pages import changes, models, text
 from modelbook.pages.cells import ARROWS, TONES, Cell, Column, Table, cell, direction, link_cell
-from modelbook.pages.drawings import spark
+from modelbook.pages.drawings import activity, spark
 from modelbook.pages.experiments import current, spread_text
-from modelbook.pages.index import Index, Link, best, better, number
+from modelbook.pages.index import Index, Link, best, better, number, runs_href, seed_groups, spread
 from modelbook.records import MetricInfo, PipelineInfo, Run
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place on a leaderboard: a run, or runs that differ in their seed alone, by their mean."""
+
+    run: Link
+    experiment: Link
+    value: Cell
+    spread: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +33,7 @@ class Leader:
             `tone` says whether that is good.
         against, rival: in words what it is compared with: the best before it, or the best ever.
         spark: drawing of the best value over time.
+        places: the leaderboard, when there is more than one place. all: the table of all runs, ranked.
     """
 
     pipeline: Link
@@ -39,7 +50,12 @@ class Leader:
     rival: Link | None
     spark: str
     runs: str
+    places: tuple[Place, ...]
+    all: Link
 
+
+MOST_PLACES = 5
+"""Places of a leaderboard; all runs are one click away."""
 
 MOST_LEADERS = 8
 """Pipelines that get a card of their own, those that ran last; more stand in a table."""
@@ -66,6 +82,7 @@ class HomePage:
     models: tuple[models.Tile, ...]
     more_models: int
     changes: tuple[changes.Row, ...]
+    activity: str
     problems: str
     head: Link | None
     head_date: str
@@ -87,6 +104,7 @@ def page(index: Index, rows: tuple[changes.Row, ...]) -> HomePage:
         models=tuple(models.tile(index, model) for model in catalog.models[:MOST_MODELS]),
         more_models=max(0, len(catalog.models) - MOST_MODELS),
         changes=tuple(row for row in rows if row.changed)[:10],
+        activity=activity(index),
         problems=text.plural(len(catalog.problems), "problem") if catalog.problems else "",
         head=index.commit_link(head.sha) if head else None,
         head_date=text.day(head.date) if head else "",
@@ -172,6 +190,43 @@ def _leader(index: Index, pipeline: PipelineInfo) -> Leader | None:
         rival=index.run_link(rival) if rival else None,
         spark=spark(text.slug(pipeline.name or "pipeline"), frontier(list(runs), info), info),
         runs=held,
+        places=_places(index, alive or list(runs), info),
+        all=Link(
+            f"{'the run' if len(runs) == 1 else f'all {len(runs):,} runs'} in the table",
+            runs_href(pipeline.name, info),
+        ),
+    )
+
+
+def _places(index: Index, runs: Iterable[Run], info: MetricInfo) -> tuple[Place, ...]:
+    """The best runs of a pipeline; seeds count by their mean, so that luck does not win."""
+    by_experiment: dict[str, list[Run]] = {}
+    for run in runs:
+        if number(run, info.name) is not None:
+            by_experiment.setdefault(run.experiment, []).append(run)
+    groups = [group for held in by_experiment.values() for group in seed_groups(held)]
+    sign = -1.0 if info.direction == "minimize" else 1.0
+    scored = sorted(groups, key=lambda group: -sign * _mean(group, info))
+    return tuple(_place(index, group, info) for group in scored[:MOST_PLACES]) if len(scored) > 1 else ()
+
+
+def _mean(group: Sequence[Run], info: MetricInfo) -> float:
+    found = spread(group, info.name)
+    return found[0] if found else number(group[0], info.name) or 0.0
+
+
+def _place(index: Index, group: Sequence[Run], info: MetricInfo) -> Place:
+    top = best(group, info) or group[0]
+    found = spread(group, info.name)
+    shown = cell(top.metric(info.name), info)
+    if found:
+        mean, _deviation, count = found
+        shown = Cell(text.value(mean, info), title=f"mean of {count} seeds; the best has {shown.text}")
+    return Place(
+        run=index.run_link(top),
+        experiment=index.experiment_link(top.experiment),
+        value=shown,
+        spread=f"± {text.value(found[1], info)} over {found[2]} seeds" if found else "",
     )
 
 

@@ -97,6 +97,12 @@ class Index:
         name = min(counts, key=lambda name: (-counts[name], name), default=None)
         return self.infos[name] if name else None
 
+    @cached_property
+    def newest(self) -> str:
+        """The date of the newest commit: what stands for now, since no clock gets in."""
+        dated = ((text.moment(item.commit.date) or 0.0, item.commit.date) for item in self.catalog.snapshots)
+        return max(dated, default=(0.0, ""))[1]
+
     def commit(self, sha: str) -> Commit | None:
         """The commit of that sha, if its snapshot is in the Catalog."""
         snapshot = self.snapshots.get(sha)
@@ -130,6 +136,17 @@ class Index:
         if not base or not sha or sha == WORKSPACE:
             return None
         return "/".join([base, kind, quote(sha), *([quote(path)] if path else [])])
+
+
+def runs_href(pipeline: str, info: MetricInfo | None = None) -> str:
+    """Address of the runs table showing one pipeline, the best by a metric first."""
+    word = pipeline.replace("\\", "\\\\").replace('"', '\\"')
+    query = f'pipeline = "{word}"'
+    parts = [f"q={quote(query, safe='')}"] if pipeline else []
+    if info and info.direction:
+        key = quote(quote(f"metrics.{info.name}", safe=""), safe="")
+        parts.append(f"sort={'-' if info.direction == 'maximize' else ''}{key}")
+    return "runs/index.html" + (f"#{'&'.join(parts)}" if parts else "")
 
 
 def run_href(run_id: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from modelbook import cards
+from modelbook import cards, charts, gates
 from modelbook.pages import text
 from modelbook.pages.cells import (
+    ABSENT,
     DASH,
     TONES,
     Cell,
@@ -20,11 +21,31 @@ from modelbook.pages.cells import (
     link_cell,
     metric_columns,
 )
+from modelbook.pages.drawings import spark
 from modelbook.pages.index import Index, Link, better, changes_href, model_href, number
-from modelbook.records import MetricInfo, Model, ModelVersion, Run
+from modelbook.records import MetricInfo, Model, ModelVersion, Promotion, Run
 
 MOST_METRICS = 12
 """Metrics on a model card; the run's page has all of them."""
+
+
+MOST_PROMOTIONS = 200
+"""Promotions in the history of a model; Git has the older ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateStatus:
+    """What the project's gates say of a run.
+
+    Attributes:
+        says: in a few words; empty when no gate speaks of it.
+        tone: `good`, `bad`, or empty when none could be judged.
+        rows: (mark, tone, kind of gate, reason), the failed first.
+    """
+
+    says: str = ""
+    tone: str = ""
+    rows: tuple[tuple[str, str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +56,9 @@ class Tile:
         environments: (environment, version) as declared.
         value: the headline metric of the version in force first, else of the newest, else of the candidate.
         delta: against the version `than`, the one before it; `tone` says whether that is good.
+        spark: the metric over the versions.
+        trained: when its run was made, and how long before the newest commit. registered: when its version
+            was; both empty where nobody knows.
     """
 
     link: Link
@@ -49,6 +73,10 @@ class Tile:
     than: str
     versions: int
     missing: int
+    spark: str
+    gates: GateStatus
+    trained: str
+    registered: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +103,11 @@ class ModelPage:
     facts: tuple[tuple[str, Link], ...]
     environments: tuple[tuple[str, Link], ...]
     versions: Table
+    gates: GateStatus
+    trained: str
+    registered: str
+    promotions: Table
+    chart: str
     candidate: Link | None
     candidate_note: str
     subject: str
@@ -98,7 +131,7 @@ def listing(index: Index) -> ModelsPage:
 def tile(index: Index, model: Model) -> Tile:
     """One model at a glance."""
     version = lead(model)
-    info = _headline(index, model)
+    info = headline(index, model)
     run = index.runs.get((version.run if version else model.candidate) or "")
     card = cards.card(model, version, run)
     change, tone, than = _change(index, model, version, info)
@@ -115,7 +148,58 @@ def tile(index: Index, model: Model) -> Tile:
         than=than,
         versions=len(model.versions),
         missing=len(card.missing),
+        spark=_spark(index, model, info),
+        gates=gate_status(index, model, version, run),
+        trained=_fresh(index, run.date if run else ""),
+        registered=text.day(version.date) if version else "",
     )
+
+
+def _fresh(index: Index, date: str) -> str:
+    """A day, and how long before the newest commit it was."""
+    then = text.before(date, index.newest)
+    return f"{text.day(date)} ({then})" if then else text.day(date)
+
+
+def _spark(index: Index, model: Model, info: MetricInfo | None) -> str:
+    """The headline metric over the versions, oldest first."""
+    if info is None:
+        return ""
+    runs = [run for item in reversed(model.versions) if (run := index.runs.get(item.run))]
+    values = [score for run in runs if (score := number(run, info.name)) is not None]
+    title = f"{text.line(info.name)} over the versions of {text.line(model.name)}"
+    return spark(f"versions-{text.slug(model.name)}", values, info, title)
+
+
+def gate_status(index: Index, model: Model, version: ModelVersion | None, run: Run | None) -> GateStatus:
+    """The gates on a version, beside the one before it; on the candidate, beside the newest version."""
+    if run is None:
+        return GateStatus()
+    older = model.versions[model.versions.index(version) + 1 :] if version else model.versions
+    before = next((found for item in older if (found := index.runs.get(item.run))), None)
+    return status(gates.judge(index.catalog.project.gates, run, before))
+
+
+def status(judgements: tuple[gates.Judgement, ...]) -> GateStatus:
+    """Judgements for people."""
+    if not judgements:
+        return GateStatus()
+    failed = sum(item.passed is False for item in judgements)
+    held = sum(item.passed is True for item in judgements)
+    words = text.plural(len(judgements), "gate")
+    verdict = gates.passed(judgements)
+    says = {
+        True: f"passes {words}" if held == len(judgements) else f"passes {held} of {words}",
+        False: f"fails {failed} of {words}",
+        None: f"{words} cannot be judged",
+    }[verdict]
+    order = sorted(judgements, key=lambda item: {False: 0, None: 1, True: 2}[item.passed])
+    return GateStatus(says, TONES[verdict], tuple(_gate_row(item) for item in order))
+
+
+def _gate_row(item: gates.Judgement) -> tuple[str, str, str, str]:
+    mark = {True: "passes", False: "fails", None: "open"}[item.passed]
+    return mark, TONES[item.passed], item.gate.kind.replace("_", " "), text.line(item.reason)
 
 
 def lead(model: Model) -> ModelVersion | None:
@@ -133,7 +217,7 @@ def _value(index: Index, run: Run | None, info: MetricInfo | None) -> Cell:
     return cell(run.metric(info.name), info, f"{index.run_link(run).href}#m-{text.slug(info.name)}")
 
 
-def _headline(index: Index, model: Model) -> MetricInfo | None:
+def headline(index: Index, model: Model) -> MetricInfo | None:
     """The metric of its pipeline; of a model that only dvc.yaml or tags know, that of its run."""
     version = lead(model)
     run = index.runs.get(version.run) if version else None
@@ -184,6 +268,11 @@ def page(index: Index, model: Model, version: ModelVersion | None = None) -> Mod
         facts=_facts(index, model, version, run if version else None),
         environments=_environments(model),
         versions=_versions(index, model),
+        gates=gate_status(index, model, subject, run),
+        trained=_fresh(index, run.date if run else ""),
+        registered=_fresh(index, subject.date if subject else ""),
+        promotions=promotions(index, model),
+        chart=_chart(index, model),
         candidate=index.run_link(candidate) if candidate and not version else None,
         candidate_note=_note(index, model, candidate),
         subject=f"Version {text.line(subject.version)}" if subject else "The candidate",
@@ -245,29 +334,116 @@ def _artifact(pattern: str, run: Run | None) -> list[tuple[str, Link]]:
     ]
 
 
+def promotions(index: Index, model: Model) -> Table:
+    """Who put which version where, when and by which commit, newest first."""
+    rows = []
+    for item in model.promotions:
+        what = (
+            Cell(text.line(item.version), href=_version_href(model, item.version))
+            if item.version
+            else Cell("taken out", "never")
+        )
+        rows.append(
+            (
+                Cell(text.day(item.date) or DASH, title=item.date),
+                Cell(text.line(item.environment)),
+                what,
+                Cell(text.line(item.before) or DASH, href=_version_href(model, item.before)),
+                Cell(text.line(item.author) or DASH),
+                _by(index, item),
+            )
+        )
+    names = ("date", "environment", "version in force", "before", "by", "commit or tag")
+    return Table(tuple(map(Column, names)), tuple(rows[:MOST_PROMOTIONS]), "Promotions")
+
+
+def _version_href(model: Model, version: str) -> str | None:
+    known = any(item.version == version for item in model.versions)
+    return model_href(model.name, version) if known else None
+
+
+def _by(index: Index, item: Promotion) -> Cell:
+    """The commit that made a promotion, with its subject; of a tag, the tag."""
+    link = index.commit_link(item.commit)
+    if item.tag:
+        return Cell(text.line(item.tag), title=f"an annotated tag at {link.text}", href=link.href)
+    return link_cell(link)
+
+
+def _chart(index: Index, model: Model) -> str:
+    """The headline metric over the registered versions, from the oldest to the newest."""
+    info = headline(index, model)
+    if info is None:
+        return ""
+    found = [(item, run) for item in reversed(model.versions) if (run := index.runs.get(item.run))]
+    points = [
+        charts.Point(
+            value=score,
+            date=item.date or run.date,
+            label=f"{item.version} ({text.value(score, info)})",
+            href="#versions",
+        )
+        for item, run in found
+        if (score := number(run, info.name)) is not None
+    ]
+    if len(points) < 3:
+        return ""
+    chart = charts.history_chart(
+        f"{info.name} over the versions", points, metric=info.name, unit=info.unit, direction=info.direction
+    )
+    return "" if isinstance(chart, charts.Nothing) else chart.svg("versions-chart")
+
+
 def _versions(index: Index, model: Model) -> Table:
     runs = [run for item in model.versions if (run := index.runs.get(item.run))]
-    headline = _headline(index, model)
-    infos = metric_columns(index, runs, headline.name if headline else "", most=4)
+    top = headline(index, model)
+    infos = metric_columns(index, runs, top.name if top else "", most=4)
     rows = []
-    for item in model.versions:
+    for place, item in enumerate(model.versions):
         run = index.runs.get(item.run)
+        older = next((old for old in model.versions[place + 1 :] if old.run in index.runs), None)
+        before = index.runs[older.run] if older else None
+        verdict = gate_status(index, model, item, run)
         rows.append(
             (
                 Cell(text.line(item.version), href=model_href(model.name, item.version)),
                 Cell(_state(item), tone="good" if item.environments else "bad" if item.deprecated else ""),
-                *(cell(run.metric(info.name) if run else None, info) for info in infos),
+                Cell(
+                    verdict.says or DASH, title="\n".join(row[3] for row in verdict.rows), tone=verdict.tone
+                ),
+                *(_moved(run, before, info) for info in infos),
                 link_cell(index.run_link(item.run))
                 if run
                 else Cell(item.run or "unknown", "unreadable", item.reason or ""),
+                _difference(model, item),
                 Cell(text.day(item.date) or DASH, title=item.date),
                 Cell(text.line(item.author) or DASH),
             )
         )
-    columns = ("version", "environment"), ("run", "registered", "by")
+    columns = ("version", "in force in", "gates"), ("run", "what changed", "registered", "by")
     return Table(
         (*map(Column, columns[0]), *(heading(info) for info in infos), *map(Column, columns[1])), tuple(rows)
     )
+
+
+def _moved(run: Run | None, before: Run | None, info: MetricInfo) -> Cell:
+    """A metric with its change against the version before."""
+    shown = cell(run.metric(info.name) if run else None, info)
+    now, then = number(run, info.name) if run else None, number(before, info.name) if before else None
+    if now is None or then is None:
+        return shown
+    return replace(
+        shown,
+        delta=text.delta(now - then, info),
+        delta_tone=TONES[better(now - then, info)],
+        title=f"{text.value(then, info)} in the version before",
+    )
+
+
+def _difference(model: Model, item: ModelVersion) -> Cell:
+    """A link to all that differs from the version before."""
+    link = _since(model, item)
+    return replace(link_cell(link), text="what changed") if link else ABSENT
 
 
 def _state(item: ModelVersion) -> str:
@@ -276,7 +452,7 @@ def _state(item: ModelVersion) -> str:
 
 
 def _note(index: Index, model: Model, candidate: Run | None) -> str:
-    info = _headline(index, model)
+    info = headline(index, model)
     if candidate is None or info is None:
         return ""
     if any(item.run == candidate.id for item in model.versions):

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 from modelbook.records import MetricInfo
@@ -124,6 +125,28 @@ def duration(seconds: float | None) -> str:
 def day(date: str) -> str:
     """The day of an ISO 8601 date."""
     return date[:10]
+
+
+def moment(date: str) -> float | None:
+    """Seconds since 1970 of an ISO 8601 date with its offset (UTC without one); None when it is none."""
+    try:
+        found = datetime.fromisoformat(date)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def before(date: str, newest: str) -> str:
+    """How long a date lies before that of the newest commit: `12 days before the newest commit`."""
+    then, now = moment(date), moment(newest)
+    if then is None or now is None:
+        return ""
+    days = int(max(0.0, now - then) // 86_400)
+    if days < 1:
+        return "the day of the newest commit"
+    if days < 60:
+        return f"{plural(days, 'day')} before the newest commit"
+    return f"{plural(round(days / 30.44), 'month')} before the newest commit"
 
 
 def plural(count: int, one: str, many: str = "") -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from modelbook.records import Problem, Record, Tag
+from modelbook.records import Problem, Promotion, Record, Tag
 
 Action = Literal["register", "deregister", "assign", "unassign", "deprecate", "create"]
 
@@ -71,12 +71,14 @@ class Entry(Record, frozen=True, kw_only=True):
     Attributes:
         versions: greatest first. environments: (environment, version), sorted.
         deprecated: the last word on it is that it is retired.
+        promotions: each tag that changed what is in force, oldest first.
     """
 
     name: str
     versions: tuple[Version, ...] = ()
     environments: tuple[tuple[str, str], ...] = ()
     deprecated: bool = False
+    promotions: tuple[Promotion, ...] = ()
 
 
 def parse(tag: Tag) -> Event | None:
@@ -160,6 +162,8 @@ class _Ledger:
     name: str
     lines: dict[tuple[str, str], _Line] = field(default_factory=dict)
     deprecated: bool = False
+    promotions: list[Promotion] = field(default_factory=list)
+    in_force: dict[str, str] = field(default_factory=dict)
 
     def add(self, event: Event) -> None:
         """Write the next event down."""
@@ -173,6 +177,34 @@ class _Ledger:
             line.environments.pop(event.environment, None)
             if event.action == "assign":
                 line.environments[event.environment] = event
+        self._promote(event)
+
+    def _promote(self, event: Event) -> None:
+        """Write down where what is in force is not what it was before the event."""
+        now = {name: version for name, (_, version) in self._assigned().items()}
+        for name in sorted(now.keys() | self.in_force.keys()):
+            version, before = now.get(name, ""), self.in_force.get(name, "")
+            if version != before:
+                tag = event.tag
+                self.promotions.append(
+                    Promotion(
+                        environment=name, version=version, before=before, commit=tag.commit,
+                        date=tag.date, author=tag.author, tag=tag.name,
+                    )
+                )  # fmt: skip
+        self.in_force = now
+
+    def _alive(self) -> list[_Line]:
+        return [line for line in self.lines.values() if not line.withdrawn and _says_something(line)]
+
+    def _assigned(self) -> dict[str, tuple[Event, str]]:
+        """Environment -> the event that put a version in force there last, and that version."""
+        found: dict[str, tuple[Event, str]] = {}
+        for line in self._alive():
+            for name, event in line.environments.items():
+                if name not in found or _when(event) > _when(found[name][0]):
+                    found[name] = event, line.version
+        return found
 
     def _line(self, version: str, commit: str) -> _Line:
         return self.lines.setdefault((version, commit), _Line(version, commit))
@@ -184,18 +216,14 @@ class _Ledger:
 
     def entry(self) -> Entry:
         """What holds in the end."""
-        alive = [line for line in self.lines.values() if not line.withdrawn and _says_something(line)]
-        assigned: dict[str, tuple[Event, str]] = {}
-        for line in alive:
-            for name, event in line.environments.items():
-                if name not in assigned or _when(event) > _when(assigned[name][0]):
-                    assigned[name] = event, line.version
-        versions = {line.version: _version(line) for line in alive}  # the later of two commits wins
+        assigned = self._assigned()
+        versions = {line.version: _version(line) for line in self._alive()}  # the later of two commits wins
         return Entry(
             name=self.name,
             versions=tuple(versions[name] for name in sorted(versions, key=order, reverse=True)),
             environments=tuple((name, assigned[name][1]) for name in sorted(assigned)),
             deprecated=self.deprecated,
+            promotions=tuple(self.promotions),
         )
 
 

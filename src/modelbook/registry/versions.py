@@ -7,12 +7,24 @@ holds; the run it came from is the one run at that commit which made the model's
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from modelbook._paths import inside
-from modelbook.records import Commit, Model, ModelInfo, ModelVersion, Problem, Project, Run, Snapshot, Tag
+from modelbook.records import (
+    Commit,
+    Model,
+    ModelInfo,
+    ModelVersion,
+    Problem,
+    Project,
+    Promotion,
+    Run,
+    Snapshot,
+    Tag,
+)
 from modelbook.registry import tags as grammar
 from modelbook.registry.tags import Entry, Version, order
 
@@ -39,6 +51,7 @@ def models(
     held = _held(listed, {version.commit for entry in tagged.values() for version in entry.versions})
     found = []
     problems = list(grammar.problems(tags))
+    line = _line(snapshots, head)
     for name, info in infos.items():
         entry = tagged.get(name, Entry(name=name))
         problems += _disagreements(info, entry)
@@ -52,6 +65,7 @@ def models(
                 name=name,
                 info=replace(info, environments=tuple(environments.items())),
                 versions=tuple(_placed(version, environments) for version in versions),
+                promotions=_promotions(_declared_moves(name, line), entry.promotions),
             )
         )
     return Registered(tuple(found), tuple(problems))
@@ -129,6 +143,50 @@ def _dated(model: str, versions: list[ModelVersion], snapshots: Sequence[Snapsho
         for item in versions
         for commit in [first.get((item.version, item.run), none)]
     ]
+
+
+def _line(snapshots: Sequence[Snapshot], head: str) -> list[Snapshot]:
+    """HEAD and its first parents, oldest first: what was in force when."""
+    by_sha = {snapshot.commit.sha: snapshot for snapshot in snapshots}
+    found = []
+    while head in by_sha:
+        found.append(by_sha[head])
+        head = next(iter(found[-1].commit.parents), "")
+    return found[::-1]
+
+
+def _declared_moves(model: str, line: Iterable[Snapshot]) -> list[Promotion]:
+    """Each commit of the line that put another version of a model in force, or none; oldest first."""
+    found: list[Promotion] = []
+    then: Mapping[str, str] = {}
+    for snapshot in line:
+        infos = snapshot.project.models if snapshot.project else ()
+        now = next((dict(info.environments) for info in infos if info.name == model), {})
+        commit = snapshot.commit
+        for name in [*now, *(gone for gone in then if gone not in now)] if now != then else ():
+            version, before = now.get(name, ""), then.get(name, "")
+            if version != before:
+                found.append(
+                    Promotion(
+                        environment=name, version=version, before=before, commit=commit.sha,
+                        date=commit.date, author=commit.author,
+                    )
+                )  # fmt: skip
+        then = now
+    return found
+
+
+def _promotions(declared: Sequence[Promotion], tagged: Sequence[Promotion]) -> tuple[Promotion, ...]:
+    """Those of both sources, newest first by the moment; of one source in its own order."""
+    both = [*declared, *tagged][::-1]
+    return tuple(sorted(both, key=lambda item: _moment(item.date), reverse=True))
+
+
+def _moment(date: str) -> float:
+    try:
+        return datetime.fromisoformat(date).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 # -- from tags
