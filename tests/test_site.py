@@ -268,7 +268,7 @@ def test_the_manifest_lists_every_file(built: Path) -> None:
 @pytest.mark.slow
 def test_nothing_names_this_machine(built: Path) -> None:
     for path in built.rglob("*"):
-        if path.suffix in (".html", ".json", ".xml") or path.parent.name == "data":
+        if path.is_file() and (path.suffix in (".html", ".json", ".xml") or path.parent.name == "data"):
             content = path.read_text(encoding="utf-8")
             assert str(built.parent) not in content
             assert str(site.default_folder()) not in content
@@ -289,7 +289,8 @@ def test_every_link_leads_somewhere(built: Path) -> None:
                 target, _, anchor = unquote(href).partition("#")
                 file = (path.parent / target).resolve() if target else path
                 assert file.is_file(), (path, tag, href)
-                assert not anchor or file.suffix != ".html" or anchor in anchors[file], (path, href)
+                state = "=" in anchor  # what a script of the page reads, such as #q=auc%20>%200.7
+                assert not anchor or state or file.suffix != ".html" or anchor in anchors[file], (path, href)
 
 
 @pytest.mark.slow
