@@ -273,6 +273,69 @@ def test_anything_yaml_like(text: str) -> None:
     agree(text)
 
 
+@st.composite
+def block_scalars(draw: st.DrawFn) -> str:
+    """Mappings and lists with literal and folded scalars in them, mostly well formed."""
+    lines: list[str] = []
+    for _ in range(draw(st.integers(1, 4))):
+        margin = " " * draw(st.sampled_from([0, 0, 0, 0, 2]))
+        start = draw(
+            st.sampled_from(["a: ", "b: ", "a:\n  c: ", "- ", "- a: ", "a:\n- ", "a:\n  - b:   ", "a: x\n  "])
+        )
+        mark = draw(st.sampled_from(["|", ">", "|-", ">-", "|", ">", "|+", ">+", "|2", "> # c", ">  "]))
+        lines.append(margin + start.replace("\n", f"\n{margin}") + mark)
+        for _ in range(draw(st.integers(0, 5))):
+            indent = " " * draw(st.sampled_from([2, 4, 4, 4, 4, 6, 5, 0, 1]))
+            content = draw(
+                st.sampled_from(["x", "y z", "", "", "# c", "- d", "k: v", "e ", "f: |", "\\", "${i}", "-"])
+            )
+            lines.append(indent + content if draw(st.booleans()) else (indent + content).rstrip())
+        if draw(st.booleans()):
+            lines.append(draw(st.sampled_from(["z: 1", "- 1", "# c", "  # c", "  z: 1", "", "---", "..."])))
+    return "\n".join(lines) + draw(st.sampled_from(["\n", "\n", "", "\n\n", " ", "\n  "]))
+
+
+@settings(max_examples=700, deadline=None)
+@given(block_scalars())
+def test_block_scalars(text: str) -> None:
+    agree(text)
+
+
+def test_block_scalars_need_no_slow_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = """\
+stages:
+  a:
+    cmd: >
+      fit --x 1
+      --y 2
+
+        deeper
+      # no comment
+    deps: [x]
+  b:
+    cmd:
+    - |-
+      one
+      two
+    - >-
+
+      three
+    desc: |
+      end
+"""
+    wanted = yaml12.load_exactly(text)
+    slow: list[str] = []
+    exactly = yaml12.load_exactly
+
+    def watched(text: str) -> Any:
+        slow.append(text)
+        return exactly(text)
+
+    monkeypatch.setattr(yaml12, "load_exactly", watched)
+    assert yaml12.load(text) == wanted
+    assert slow == ["k: [x]"]
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.text("ab:1 -\n#'\"[]{}&*|>!%?,.\t<", max_size=40))
 @example("a: 1\n<<: b")

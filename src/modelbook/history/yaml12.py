@@ -1,13 +1,14 @@
 """YAML as DVC means it: YAML 1.2, read by ruamel; the plain part of it read faster.
 
-Machine-written YAML is nearly all block mappings, block lists and one-line scalars. That part is read
-here line by line; whatever else occurs (anchors, block scalars, tabs, comments behind values...) sends the
-text, or just the one scalar, to ruamel. So nothing can mean anything ruamel does not mean.
+Machine-written YAML is nearly all block mappings, block lists and one-line scalars, with commands as block
+scalars. That part is read here line by line; whatever else occurs (anchors, tabs, comments behind values...)
+sends the text, or just the one scalar, to ruamel. So nothing can mean anything ruamel does not mean.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -25,6 +26,11 @@ _QUOTED = re.compile(r"'[^']*'$|\"[^\"\\]*\"$")
 _WORD = re.compile(r"[A-Za-z_/$(]|\./")
 _CHUNK = re.compile(r"\n(?=[A-Za-z0-9_/.])")
 _ITEM = re.compile(r"\n(?=- )")
+_BLOCK = re.compile(r"[|>]-?$", re.MULTILINE)
+_BLOCK_HEAD = re.compile(r"((?:- +)?)((?:[A-Za-z0-9_/.][A-Za-z0-9_/.@+-]{0,400}: +)?)([|>])(-?)$")
+_MARK, _BREAK = "\0", "\1"
+"""Around the text of a block scalar in the content of a `Line`, and in it for each line end."""
+
 _LONG = 40
 """Parts of more lines are read entry by entry: versions of them share most entries."""
 
@@ -144,7 +150,9 @@ def _load_inner(chunk: str, known: dict[str, Any]) -> dict[Any, Any] | None:
 def _load_items(text: str, known: dict[str, Any]) -> list[Any]:
     """A list whose items stand at the left, item by item."""
     found = []
-    for item in _ITEM.split(text.rstrip("\n")):
+    parts = _ITEM.split(text.rstrip("\n"))
+    for number, part in enumerate(parts, 1):
+        item = f"{part}\n" if number < len(parts) or text.endswith("\n") else part
         value = known.get(item)
         if value is None:
             value = known[item] = _load_item(item)
@@ -163,7 +171,67 @@ def _load_item(item: str) -> list[Any]:
 
 
 def _lines(text: str) -> list[Line]:
-    return [(number, *row) for number, line in enumerate(text.split("\n")) if (row := _row(line)) is not None]
+    lines = text.split("\n")
+    if ("|" in text or ">" in text) and _BLOCK.search(text):
+        return list(_lines_and_blocks(lines))
+    return [(number, *row) for number, line in enumerate(lines) if (row := _row(line)) is not None]
+
+
+def _lines_and_blocks(lines: list[str]) -> Iterator[Line]:
+    """The lines; one that starts a block scalar has all the text of it behind its key or dash."""
+    at = 0
+    while at < len(lines):
+        number, row = at, _row(lines[at])
+        at += 1
+        if row is None:
+            continue
+        indent, content, item = row
+        dash, key, style, strip = head.groups() if (head := _BLOCK_HEAD.match(content)) else ("",) * 4
+        if dash or key:
+            text, at = _block_scalar(lines, at, indent + (len(dash) if key else 0), folded=style == ">")
+            text = text.removesuffix("\n") if strip else text
+            content = f"{dash}{key}{_MARK}{text.replace(chr(10), _BREAK)}{_MARK}"
+        yield number, indent, content, item
+
+
+def _block_scalar(lines: list[str], at: int, around: int, *, folded: bool) -> tuple[str, int]:
+    """The text of a literal or folded block scalar, and the number of the line behind it.
+
+    Args:
+        around: the column of the key or dash that it belongs to; its lines are farther right.
+    """
+    start = next((number for number in range(at, len(lines)) if lines[number].strip(" ")), len(lines))
+    if any(lines[at:start]) or (lines[-1] and not lines[-1].strip(" ")):
+        raise _NotPlain  # what spaces alone on a line mean here is for ruamel to tell
+    if start == len(lines):
+        return "", start
+    indent = len(lines[start]) - len(lines[start].lstrip(" "))
+    if indent <= around:
+        return "", start
+    end = start
+    while end < len(lines) and (lines[end].startswith(" " * indent) or not lines[end].strip(" ")):
+        end += 1
+    rows = [line[indent:] for line in lines[start:end]]
+    while not rows[-1]:
+        rows.pop()
+    last = "" if start + len(rows) == len(lines) else "\n"
+    return "\n" * (start - at) + ("".join(_folded(rows)) if folded else "\n".join(rows)) + last, end
+
+
+def _folded(rows: list[str]) -> Iterator[str]:
+    """The text of a folded scalar, the last line end left out: lines at the margin are joined by spaces."""
+    before, gap = rows[0], 0
+    yield before
+    for row in rows[1:]:
+        if not row:
+            gap += 1
+            continue
+        if before[0] != " " and row[0] != " ":
+            yield "\n" * gap or " "
+        else:
+            yield "\n" * (gap + 1)
+        yield row
+        before, gap = row, 0
 
 
 @lru_cache(_MEMO)
@@ -265,7 +333,7 @@ def _inline(lines: list[Line], at: int, indent: int, text: str, before: str) -> 
 
 
 def _is_text(text: str) -> bool:
-    return ": " not in text and " #" not in text and not text.endswith(":")
+    return ": " not in text and " #" not in text and not text.endswith(":") and _MARK not in text
 
 
 @lru_cache(_MEMO)
@@ -281,6 +349,8 @@ def _scalar(text: str, before: str) -> Any:
         return text  # digits with a letter that no number has: a hash, an id, a file's name
     elif before and _QUOTED.match(text):
         return text[1:-1]
+    elif text[0] == _MARK:
+        return text[1:-1].replace(_BREAK, "\n")
     return _ask(before + text)
 
 
