@@ -51,6 +51,10 @@ class _Builder:
         self._nodes.setdefault(node.id, node)
         return node.id
 
+    def md5(self, key: str) -> str | None:
+        """The hash of a node; None when there is no such node, or nobody knows."""
+        return self._nodes[key].md5 if key in self._nodes else None
+
     def join(self, source: str, target: str) -> None:
         if source != target:
             self._edges.add((source, target))
@@ -72,6 +76,11 @@ def of_run(run: Run, catalog: Catalog) -> Graph:
 def of_snapshot(snapshot: Snapshot, catalog: Catalog) -> Graph:
     """The graph of a whole revision, stages that have never run included, with the models of its runs."""
     build = _Builder()
+    _add_snapshot(build, snapshot, catalog)
+    return build.graph()
+
+
+def _add_snapshot(build: _Builder, snapshot: Snapshot, catalog: Catalog) -> None:
     held = [run for run in catalog.runs if snapshot.commit.sha in run.commits]
     owner: dict[str, str | None] = {}
     for run in held:
@@ -80,13 +89,54 @@ def of_snapshot(snapshot: Snapshot, catalog: Catalog) -> Graph:
     stages = [stage for stage in snapshot.stages if not stage.guard and not stage.orphan]
     _add_stages(build, stages, snapshot.datasets, owner)
     _add_models(build, held, catalog.models)
-    return build.graph()
 
 
 def of_head(catalog: Catalog) -> Graph:
     """The graph of the revision HEAD stands at; empty when there is none."""
-    head = next((found for found in catalog.snapshots if found.commit.sha == catalog.head), None)
+    head = _head(catalog)
     return of_snapshot(head, catalog) if head else Graph()
+
+
+def _head(catalog: Catalog) -> Snapshot | None:
+    return next((found for found in catalog.snapshots if found.commit.sha == catalog.head), None)
+
+
+def of_project(catalog: Catalog) -> Graph:
+    """HEAD's graph, and all model versions: one whose run HEAD no longer holds comes from that run, whole.
+
+    Such a run hangs on the data it read; data that has changed since is a node of its own.
+    """
+    build = _Builder()
+    if head := _head(catalog):
+        _add_snapshot(build, head, catalog)
+    by_id = {run.id: run for run in catalog.runs}
+    for model in catalog.models:
+        for version in model.versions:
+            run = by_id.get(version.run)
+            node = _add_version(build, model, version)
+            if run is not None and not (head and head.commit.sha in run.commits):
+                build.join(_add_earlier(build, run), node)
+    return build.graph()
+
+
+def _add_earlier(build: _Builder, run: Run) -> str:
+    """A run that HEAD does not hold, with its data."""
+    here = build.add(
+        Node(id=f"run:{run.id}", kind="run", label=run.name, run=run.id, detail="run not in HEAD")
+    )
+    for data in run.datasets:
+        now = [f"{kind}:{data.path}" for kind in ("artifact", "data")]
+        source = next((key for key in now if data.md5 and build.md5(key) == data.md5), None)
+        build.join(source or build.add(_earlier(data)), here)
+    return here
+
+
+def _earlier(data: Dataset) -> Node:
+    short = f"@{data.md5[:7]}" if data.md5 else ""
+    return Node(
+        id=f"data:{data.path}{short}", kind="data", label=data.name + short, md5=data.md5, size=data.size,
+        nfiles=data.nfiles, detail="dataset, as it was",
+    )  # fmt: skip
 
 
 def without_details(graph: Graph) -> Graph:
@@ -107,6 +157,11 @@ def by_stage(graph: Graph) -> Graph:
     Where that would close a circle (an item that reads what another item of its stage made) the graph is
     returned as it is.
     """
+    return _merged(graph, items_of_stages(graph))
+
+
+def items_of_stages(graph: Graph) -> dict[str, tuple[str, str]]:
+    """Node -> (id, label) of what `by_stage` makes it a part of; nodes that stay alone are not in it."""
     items: dict[str, list[str]] = {}
     for node in graph.nodes:
         if node.kind == "stage" and "@" in node.label:
@@ -118,7 +173,7 @@ def by_stage(graph: Graph) -> Graph:
         if source in joint and by_id[target].kind == "artifact":
             starred = _starred(by_id[target].label, by_id[source].label)
             home[target] = (f"artifact:{starred} of {joint[source]}", starred)
-    return _merged(graph, home)
+    return home
 
 
 def _merged(graph: Graph, home: Mapping[str, tuple[str, str]]) -> Graph:
@@ -228,7 +283,12 @@ def _add_stages(
     known = {dataset.path: dataset for dataset in datasets}
     for stage in stages:
         run = owner.get(stage.address)
-        here = build.add(Node(id=f"stage:{stage.address}", kind="stage", label=stage.address, run=run))
+        here = build.add(
+            Node(
+                id=f"stage:{stage.address}", kind="stage", label=stage.address, run=run, command=stage.cmd,
+                lock=stage.lock or "",
+            )
+        )  # fmt: skip
         for out in stage.outs:
             build.join(here, build.add(_artifact(out, run)))
     for stage in stages:
@@ -246,6 +306,7 @@ def _artifact(out: Artifact, run: str | None) -> Node:
         md5=out.md5,
         size=out.size,
         detail=out.kind,
+        nfiles=out.nfiles,
     )
 
 
@@ -261,6 +322,7 @@ def _data(dep: Dependency, datasets: dict[str, Dataset]) -> Node:
         md5=(dep.md5 if whole else None) or (dataset.md5 if dataset else None),
         size=(dep.size if whole else None) or (dataset.size if dataset else None),
         detail="dataset" if dataset else "file",
+        nfiles=(dep.nfiles if whole else None) or (dataset.nfiles if dataset else None),
     )
 
 

@@ -621,6 +621,7 @@ class Node(Record, frozen=True, kw_only=True):
             `environment:MODEL/NAME`.
         kind: the part of the id before the colon.
         run: id of the run a stage or artifact belongs to, when it belongs to just one.
+        nfiles: files in a folder. command, lock: of a stage; the lock is empty when it has never run.
     """
 
     id: str
@@ -630,6 +631,9 @@ class Node(Record, frozen=True, kw_only=True):
     md5: str | None = None
     size: int | None = None
     detail: str = ""
+    nfiles: int | None = None
+    command: str = ""
+    lock: str = ""
 
 
 class Graph(Record, frozen=True, kw_only=True):

@@ -5,15 +5,17 @@ data is a `Nothing` with a `reason`; no function here raises for what the data h
 `read_columns` for a file that is no table.
 """
 
+from modelbook.charts._clusters import alike
 from modelbook.charts.bars import Bar, BarChart, bar_chart, mean_std
 from modelbook.charts.base import Chart, Nothing
 from modelbook.charts.dvc import PlotDataError, from_plot, read_columns
-from modelbook.charts.lineage import lineage_svg
+from modelbook.charts.lineage import LINEAGE_KINDS, lineage_svg
 from modelbook.charts.matrix import MatrixChart, confusion_chart
 from modelbook.charts.spark import sparkline
 from modelbook.charts.xy import Axis, Point, Series, XYChart, history_chart, xy_chart
 
 __all__ = [
+    "LINEAGE_KINDS",
     "Axis",
     "Bar",
     "BarChart",
@@ -24,6 +26,7 @@ __all__ = [
     "Point",
     "Series",
     "XYChart",
+    "alike",
     "bar_chart",
     "confusion_chart",
     "from_plot",

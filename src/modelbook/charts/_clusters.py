@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from modelbook.charts._layers import Arrow
-from modelbook.records import Node
+from modelbook.records import Graph, Node
 
 ALIKE = 5
 """Fewest nodes that are folded into one."""
@@ -22,6 +22,12 @@ class Group:
     def id(self) -> str:
         """The id of its first member."""
         return self.members[0].id
+
+
+def alike(graph: Graph) -> dict[str, str]:
+    """Node -> the first of those it would be folded with; nodes that stay alone are not in it."""
+    groups, _ = fold(graph.nodes, graph.edges, None)
+    return {node.id: group.id for group in groups if len(group.members) > 1 for node in group.members}
 
 
 def fold(

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from modelbook.charts import _svg
 from modelbook.charts._clusters import Group, fold, lane_name
@@ -28,6 +29,16 @@ _ICONS = {
 _PLURALS = {"data": "datasets", "artifact": "artifacts", "environment": "environments"}
 _ROUND = {"stage": 3, "data": 10, "artifact": 0, "run": 21, "model": 10, "environment": 21}
 _TONES = {"data": 0, "stage": 6, "artifact": 4, "run": 2, "model": 3, "environment": 5}
+LINEAGE_KINDS: dict[str, dict[str, Any]] = {
+    kind: {
+        "icon": icon,
+        "round": _ROUND[kind],
+        "tone": _TONES[kind],
+        "plural": _PLURALS.get(kind, f"{kind}s"),
+    }
+    for kind, icon in _ICONS.items()
+}
+"""How the nodes of each kind look, for scripts that draw them too."""
 
 Href = Callable[[Node], str | None]
 
@@ -222,7 +233,7 @@ def _texts(group: Group) -> tuple[str, str]:
         folder, _, name = (node.label or node.id).rpartition("/")
         if not name or node.kind not in ("artifact", "data"):
             return node.label or node.id, node.detail or node.kind
-        return name, " · ".join(part for part in (node.detail, folder) if part) or node.kind
+        return name, " · ".join(part for part in (node.detail, folder) if part and part != "out") or node.kind
     plural = _PLURALS.get(node.kind, f"{node.kind}s")
     common = {lane_name(member) for member in group.members}
     return f"… {len(group.members)} {plural}", common.pop() if len(common) == 1 else ""

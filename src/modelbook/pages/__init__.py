@@ -19,6 +19,7 @@ from modelbook.pages import (
     data,
     deployments,
     experiments,
+    graphs,
     home,
     models,
     rundata,
@@ -108,20 +109,24 @@ def compose(catalog: Catalog, read: Read, code: Code | None = None) -> Iterator[
 
 def _sections(index: Index, rows: tuple[changes.Row, ...], read: Read) -> Iterator[Page]:
     deployed = [found] if (found := deployments.page(index)) else []
+    graph, nodes = graphs.page(index, data_href("lineage"))
     contexts = (
         ("experiments", "Experiments", experiments.listing(index), "leaderboard what was tried"),
         ("runs", "Runs", runs.listing(index, data_href("runs")), "table of all runs compare filter"),
         ("models", "Models", models.listing(index), "registry versions environments"),
         ("datasets", "Datasets", data.datasets(index), "data hashes licences"),
-        ("lineage", "Lineage", data.lineage(index), "graph of data stages artifacts models"),
+        ("lineage", "Lineage", graph, "graph of data stages artifacts models"),
         *(("deployments", "Deployments", item, "environments promotions") for item in deployed),
         ("problems", "Problems", data.problems(index), "files that could not be read"),
     )
+    shards = {
+        "runs": rundata.files(index, read, data_href),
+        "lineage": [("lineage", nodes)] if graph.overview else [],
+    }
     for name, title, context, words in contexts:
         if name == "problems":
             yield from _change_lists(rows)
-        files = rundata.files(index, read, data_href) if name == "runs" else ()
-        table = tuple(Data(key, data_href(key), value) for key, value in files)
+        table = tuple(Data(key, data_href(key), value) for key, value in shards.get(name, ()))
         yield Page(
             f"{name}/index.html", title, name, context, nav=title, search=words, kind="page", data=table
         )

@@ -1,4 +1,4 @@
-"""Datasets, lineage and problems: one page each."""
+"""Datasets and problems: one page each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from modelbook.pages import text
 from modelbook.pages.cells import ABSENT, DASH, Cell, Column, Table, link_cell
-from modelbook.pages.drawings import HeadLineage, head_lineage, spark
+from modelbook.pages.drawings import spark
 from modelbook.pages.index import Index, Link
 from modelbook.records import Commit, Dataset, MetricInfo, Problem, State
 
@@ -41,13 +41,6 @@ class DatasetsPage:
 
     datasets: tuple[DatasetView, ...]
     folded: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LineagePage:
-    """`lineage/`: the graph of HEAD."""
-
-    head: HeadLineage
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +151,6 @@ def _size(item: Dataset, before: Dataset | None) -> Cell:
     grown = item.size - before.size
     moved = f"{'+' if grown > 0 else '−'}{text.size(abs(grown))}"
     return replace(shown, delta=moved, title=f"{text.size(before.size)} before")
-
-
-def lineage(index: Index) -> LineagePage:
-    """The graph of HEAD."""
-    return LineagePage(head_lineage(index))
 
 
 def problems(index: Index) -> ProblemsPage:

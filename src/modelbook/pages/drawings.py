@@ -10,7 +10,7 @@ from modelbook import charts, lineage
 from modelbook.pages import text
 from modelbook.pages.cells import DASH
 from modelbook.pages.index import Index, model_href, number, run_href, seed_groups, spread
-from modelbook.records import WORKSPACE, Commit, Experiment, MetricInfo, Node, Plot, Run, State
+from modelbook.records import WORKSPACE, Commit, Experiment, Graph, MetricInfo, Node, Plot, Run, State
 
 MOST_BYTES = 4_000_000
 """A larger data file is named, not drawn: reading it would make one page cost more than all others."""
@@ -210,41 +210,23 @@ def run_lineage(index: Index, run: Run) -> str:
     if len(graph.nodes) < 2:
         return ""
     return charts.lineage_svg(
-        graph, key="lineage", title=f"Lineage of {run.name}", href=_links(index, "../../"), limit=MOST_NODES
+        graph,
+        key="lineage",
+        title=f"Lineage of {run.name}",
+        href=node_links(index, "../../"),
+        limit=MOST_NODES,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class HeadLineage:
-    """Everything at HEAD: how data becomes models, stage by stage; and every run and file of it.
-
-    Attributes:
-        overview, whole: SVG; `whole` is empty when it would show no more than the overview.
-        nodes, edges: of the whole.
-    """
-
-    overview: str
-    whole: str
-    nodes: int
-    edges: int
-
-
-def head_lineage(index: Index) -> HeadLineage:
-    """The lineage of HEAD, drawn twice."""
-    graph = lineage.of_head(index.catalog)
-    if not graph.nodes:
-        return HeadLineage("", "", 0, 0)
-    short = lineage.by_stage(lineage.without_details(graph))
-    href = _links(index, "../")
-    return HeadLineage(
-        charts.lineage_svg(short, key="overview", title="From data to models", href=href),
-        "" if short == graph else charts.lineage_svg(graph, key="lineage", title="Every run", href=href),
-        len(graph.nodes),
-        len(graph.edges),
+def overview(index: Index, graph: Graph) -> str:
+    """How data becomes models, stage by stage."""
+    return charts.lineage_svg(
+        graph, key="overview", title="From data to models", href=node_links(index, "../")
     )
 
 
-def _links(index: Index, root: str) -> Callable[[Node], str | None]:
+def node_links(index: Index, root: str) -> Callable[[Node], str | None]:
+    """What gives the page of a node, if it has one; `root` leads to the site's root."""
     datasets = {item.path: item.name for item in index.catalog.datasets}
     models = {item.name for item in index.catalog.models}
 
