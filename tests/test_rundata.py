@@ -16,6 +16,7 @@ from modelbook import site
 from modelbook.pages import curves, rundata
 from modelbook.pages.branches import branches
 from modelbook.pages.index import Index, run_href
+from modelbook.pages.variants import variants
 from modelbook.records import Catalog, Commit, Plot, Project, Run, Snapshot, State, Value
 
 
@@ -168,6 +169,7 @@ def test_views_lead_to_what_is_there(table: Read) -> None:
     views = {view["label"]: parse_qs(view["state"]) for view in table.files[0][1]["views"]}
     assert views["Current"] == {"q": ["current = yes"]}
     assert views["Mean of each experiment"] == {"group": ["experiment"], "sort": ["-metrics.roc_auc"]}
+    assert views["Mean over seeds"] == {"group": ["variant"], "sort": ["-metrics.roc_auc"]}
     assert views["By branch and commit"] == {"group": ["branch,base"], "open": ["*"]}
     assert read(catalog((run("a"),))).files[0][1]["views"] == []
 
@@ -211,6 +213,27 @@ def test_an_experiment_stands_under_the_commit_it_was_started_from() -> None:
     assert made.columns["base"]["values"] == ["m2 Subject of m2", "x1 Subject of x1", "gone"]
     assert made.columns["base"]["hrefs"][0] == "commits/m2/index.html"
     assert made.columns["ref"]["values"][0] == ["exps/shy-owl"]
+
+
+# -- variants
+
+
+def test_runs_that_differ_in_their_seed_alone_are_one_variant() -> None:
+    def tried(name: str, rate: float, seed: int) -> Run:
+        params = (param("model.rate", rate), param("model.seed", seed), param("same", 1))
+        return run(name, experiment=name[0], params=params)
+
+    found = variants((tried("a1", 0.1, 0), tried("b1", 0.1, 0), tried("a2", 0.2, 1), tried("a3", 0.1, 2)))
+    assert found == ["a: rate 0.1", "b", "a: rate 0.2", "a: rate 0.1"]
+
+
+def test_variants_of_many_params_stay_apart() -> None:
+    runs = tuple(
+        run(f"r{at}", params=tuple(param(f"p{bit}", at >> bit & 1) for bit in range(9))) for at in range(300)
+    )
+    names = variants(runs)
+    assert len(set(names)) == 300
+    assert max(map(len, names)) < 80
 
 
 # -- curves

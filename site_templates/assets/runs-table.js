@@ -290,7 +290,7 @@
     var by = this.by;
     var rest = columns.filter(function (column) { return by.indexOf(column) < 0; });
     var tree = rest.find(function (column) { return !column.numeric && column.kind !== "spark"; }) || by[0];
-    function first(column) { return column.kind === "metric" || column.kind === "spark"; }
+    function first(column) { return column.kind === "metric"; }
     rest = rest.filter(function (column) { return column !== tree; });
     if (!this.moved()) {
       rest = rest.filter(first).concat(rest.filter(function (column) { return !first(column); }));

@@ -14,6 +14,7 @@ from modelbook.pages import text
 from modelbook.pages.branches import base, branches
 from modelbook.pages.curves import Read, curves
 from modelbook.pages.index import Index, best, commit_href, experiment_href
+from modelbook.pages.variants import seeded, variants
 from modelbook.records import MetricInfo, Run, State, Value
 
 Column = dict[str, Any]
@@ -52,7 +53,7 @@ def files(index: Index, read: Read, href: Callable[[str], str]) -> tuple[tuple[s
         "rows": len(runs),
         "ids": first["ids"],
         "columns": shape,
-        "views": _views(index, runs),
+        "views": _views(index, runs, {column["key"] for column in columns}),
         "parts": [{"name": name, "src": href(name)} for name in names],
     }
     return (("runs", head), *zip(names, rest, strict=True))
@@ -156,6 +157,7 @@ def _about(index: Index, runs: Sequence[Run]) -> list[Column]:
             "values": [[text.line(tag) for tag in run.tags] for run in runs],
             "hidden": not any(run.tags for run in runs),
         },
+        *_variants(runs),
         _words("author", runs, lambda run: run.author),
         _words("branch", runs, lambda run: branch.get(base(run)) or branch.get(run.commit, ""))
         | {"description": "the branch or ref that the run's base commit belongs to"},
@@ -188,6 +190,22 @@ def _about(index: Index, runs: Sequence[Run]) -> list[Column]:
             "values": [_seconds(run) for run in runs],
             "hidden": True,
         },
+    ]
+
+
+def _variants(runs: Sequence[Run]) -> list[Column]:
+    """Only where it brings runs together: without seeds it would say what the params say."""
+    names = variants(runs) if seeded(runs) else []
+    if len(set(names)) == len(names):
+        return []
+    return [
+        {
+            "key": "variant",
+            "kind": "text",
+            "values": [text.cut(text.line(name), LONGEST) or None for name in names],
+            "description": "the experiment and the params that tell its runs apart, all but the seeds",
+            "hidden": True,
+        }
     ]
 
 
@@ -313,7 +331,7 @@ def raw(value: Any) -> Any:
 # -- views
 
 
-def _views(index: Index, runs: Sequence[Run]) -> list[dict[str, str]]:
+def _views(index: Index, runs: Sequence[Run], keys: set[str]) -> list[dict[str, str]]:
     """Links to states of the table that are of use in any project; only those that show something else."""
     current = sum(run.id in index.current for run in runs)
     repeated = len({run.experiment for run in runs}) < len(runs)
@@ -323,6 +341,7 @@ def _views(index: Index, runs: Sequence[Run]) -> list[dict[str, str]]:
     views = (
         ("Current", {"q": "current = yes"}, 0 < current < len(runs)),
         ("Best of each experiment", {"q": "best = yes", **sort}, bool(first) and repeated),
+        ("Mean over seeds", {"group": "variant", **sort}, "variant" in keys),
         ("Mean of each experiment", {"group": "experiment", **sort}, repeated),
         (
             "By branch and commit",
