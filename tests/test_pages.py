@@ -126,13 +126,20 @@ def test_a_number_has_its_receipt(made: dict[str, pages.Page]) -> None:
     page = context(made, f"runs/{run_of('gbm').id}/index.html")
     receipt = {name: link.text for name, link in page.metrics[0].receipt.rows}
     assert receipt["file"] == "results/gbm/metrics.json"
-    assert receipt["key"] == "roc_auc"
+    assert page.metrics[0].key == "roc_auc"
     assert receipt["stage"] == "flights-train@gbm"
     assert {"commit", "Git blob", "lock entry"} <= receipt.keys()
     assert page.metrics[0].receipt.command.splitlines() == [
         f"git checkout {sample.COMMITS[2].sha[:12]}",
         "dvc repro flights-train@gbm",
     ]
+
+
+def test_values_of_one_file_share_a_receipt(made: dict[str, pages.Page]) -> None:
+    page = context(made, f"runs/{run_of('gbm').id}/index.html")
+    assert len({id(fact.receipt) for fact in page.metrics}) == 1 < len(page.metrics)
+    assert {fact.receipt for fact in (*page.metrics, *page.params)} == set(page.receipts)
+    assert len({receipt.id for receipt in page.receipts}) == len(page.receipts) == 2
 
 
 def test_a_command_quotes_what_a_shell_would_obey() -> None:

@@ -118,8 +118,18 @@
     target.scrollIntoView();
   }
 
+  /* A value that is opened shows its receipt, which stands on the page once for all values of its file. */
+  function showReceipt(event) {
+    var link = event.target.open && event.target.querySelector("a[data-mb-receipt]");
+    var source = link && document.getElementById(link.getAttribute("href").slice(1));
+    if (!source) return;
+    var copies = Array.prototype.map.call(source.childNodes, function (node) { return node.cloneNode(true); });
+    link.parentElement.replaceWith.apply(link.parentElement, copies);
+  }
+
   addSearch();
   markTab();
+  document.addEventListener("toggle", showReceipt, true);
   openTarget();
   window.addEventListener("hashchange", openTarget);
 })();

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 
 from grandalf.graphs import Edge, Vertex, graph_core  # type: ignore[import-untyped]
@@ -63,9 +64,25 @@ def acyclic(nodes: Sequence[str], arrows: Sequence[Arrow]) -> tuple[list[str], l
 def place(nodes: Sequence[str], arrows: Sequence[Arrow], row: float, gap: float) -> Placement:
     """Columns and heights for `nodes`: connected parts one below the other, single nodes in rows at the end.
 
+    The work is done once for graphs of one shape, as a thousand runs of a pipeline are.
+
     Args:
         row: height of a node. gap: between two nodes of a column.
     """
+    ranks = {name: f"{at:07}" for at, name in enumerate(sorted(nodes))}
+    shape = tuple((ranks[source], ranks[target]) for source, target in arrows)
+    found = _placed(tuple(ranks[name] for name in nodes), shape, row, gap)
+    names = {rank: name for name, rank in ranks.items()}
+    return Placement(
+        {names[rank]: spot for rank, spot in found.at.items()},
+        {(names[source], names[target]): bends for (source, target), bends in found.bends.items()},
+        found.height,
+    )
+
+
+@lru_cache(maxsize=256)
+def _placed(nodes: tuple[str, ...], arrows: tuple[Arrow, ...], row: float, gap: float) -> Placement:
+    """The placement of nodes whose names matter by their order alone."""
     order, forward = acyclic(nodes, arrows)
     result = Placement()
     singles = []

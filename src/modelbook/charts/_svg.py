@@ -11,6 +11,7 @@ import hashlib
 import math
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from html import escape
 
 PALETTE = ("#0072b2", "#b84a00", "#00795a", "#a23f80", "#7d5a00", "#5a4fb3", "#4d4d4d", "#0b7285")
@@ -32,27 +33,36 @@ _UNSAFE_SCHEME = re.compile(r"^[^/?#]*:")
 
 def text(value: object) -> str:
     """`value` as XML text: characters XML cannot hold become U+FFFD, the rest is escaped."""
-    return escape(_NOT_XML.sub("\ufffd", str(value)), quote=True)
+    return _escaped(str(value))
+
+
+@lru_cache(maxsize=1 << 14)
+def _escaped(value: str) -> str:
+    """Remembered, since drawings are alike."""
+    return escape(_NOT_XML.sub("\ufffd", value), quote=True)
 
 
 def tag(name: str, *children: str, **attributes: object) -> str:
     """One element. Attribute values are escaped, children are markup already; `class_` means `class`."""
-    pairs = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{text(_short(value))}"'
-        for key, value in attributes.items()
-        if value is not None
-    )
+    pairs = "".join([_pair(key, value) for key, value in attributes.items() if value is not None])
     return f"<{name}{pairs}>{''.join(children)}</{name}>" if children else f"<{name}{pairs}/>"
 
 
-def _short(value: object) -> object:
-    return pixel(value) if isinstance(value, float) else value
+def _pair(key: str, value: object) -> str:
+    return f' {_hyphened(key)}="{pixel(value) if isinstance(value, float) else _escaped(str(value))}"'
+
+
+@lru_cache(maxsize=256)
+def _hyphened(key: str) -> str:
+    return key.rstrip("_").replace("_", "-")
 
 
 def pixel(value: float) -> str:
     """A coordinate with at most one decimal, never `-0`."""
-    rounded = round(value, 1) + 0.0
-    return str(int(rounded)) if rounded == int(rounded) else f"{rounded:.1f}"
+    shown = f"{value:.1f}"
+    if shown.endswith(".0"):
+        shown = shown[:-2]
+    return "0" if shown == "-0" else shown
 
 
 def identifier(key: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 
 from modelbook.pages import text
 from modelbook.pages.index import Index, Link, best, number
@@ -75,22 +76,26 @@ def part(columns: Sequence[Column], rows: Sequence[tuple[Cell, ...]], caption: s
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Where a number comes from: (what, text or link) rows, and the command that makes it again."""
+    """Where numbers come from: (what, text or link) rows, and the command that makes them again.
 
+    What many values of a run share, such as their file, stands on its page once; `id` is its anchor.
+    """
+
+    id: str
     rows: tuple[tuple[str, Link], ...]
     command: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A named value with its receipt. `id` is its anchor on the page."""
+    """A named value, its key inside its file, and its receipt. `id` is its anchor on the page."""
 
     id: str
     name: str
     cell: Cell
+    key: str
     receipt: Receipt
     note: str = ""
-    tags: tuple[str, ...] = field(default=())
 
 
 DASH = "–"
@@ -140,6 +145,7 @@ def heading(info: MetricInfo) -> Column:
     return Column(f"{text.cut(text.line(info.name), 60)} {arrow}".rstrip(), direction(info), number=True)
 
 
+@lru_cache(maxsize=1 << 12)
 def direction(info: MetricInfo) -> str:
     """Which way is better, in words."""
     words = {"maximize": "higher is better", "minimize": "lower is better"}.get(info.direction or "", "")
@@ -147,21 +153,39 @@ def direction(info: MetricInfo) -> str:
     return "; ".join(part for part in (text.line(info.description).rstrip("."), words + guessed) if part)
 
 
-def receipt(index: Index, run: Run, found: Value) -> Receipt:
-    """The receipt of a value of a run."""
-    stage = next((item for item in run.stages if item.address == found.stage), None)
-    source = Link(found.path or DASH, index.forge("blob", run.commit, found.path) if found.path else None)
-    rows = [
-        ("commit", index.commit_link(run.commit)),
-        ("file", source),
-        ("key", Link(" › ".join(found.key) or "the whole file")),
-        ("Git blob", Link((found.blob or "not in Git")[:12], title=found.blob or "")),
-        ("DVC hash", Link(found.md5 or "")),
-        ("size", Link(text.size(found.size))),
-        ("stage", Link(found.stage or "")),
-        ("lock entry", Link(((stage.lock if stage else None) or "")[:12])),
-    ]
-    return Receipt(tuple((name, link) for name, link in rows if link.text), recreate(run, stage))
+class Receipts:
+    """The receipts of a run's values, one for all values of the same file, stage and content."""
+
+    def __init__(self, index: Index, run: Run) -> None:
+        self._index, self._run = index, run
+        self._made: dict[tuple[object, ...], Receipt] = {}
+
+    def of(self, found: Value) -> Receipt:
+        """The receipt of a value."""
+        key = (found.path, found.blob, found.md5, found.size, found.stage)
+        if key not in self._made:
+            self._made[key] = self._receipt(found, f"source-{len(self._made) + 1}")
+        return self._made[key]
+
+    @property
+    def all(self) -> tuple[Receipt, ...]:
+        """Every receipt that was asked for."""
+        return tuple(self._made.values())
+
+    def _receipt(self, found: Value, name: str) -> Receipt:
+        index, run = self._index, self._run
+        stage = next((item for item in run.stages if item.address == found.stage), None)
+        source = Link(found.path or DASH, index.forge("blob", run.commit, found.path) if found.path else None)
+        rows = [
+            ("file", source),
+            ("commit", index.commit_link(run.commit)),
+            ("Git blob", Link((found.blob or "not in Git")[:12], title=found.blob or "")),
+            ("DVC hash", Link(found.md5 or "")),
+            ("size", Link(text.size(found.size))),
+            ("stage", Link(found.stage or "")),
+            ("lock entry", Link(((stage.lock if stage else None) or "")[:12])),
+        ]
+        return Receipt(name, tuple((what, link) for what, link in rows if link.text), recreate(run, stage))
 
 
 def recreate(run: Run, stage: Stage | None = None) -> str:
@@ -182,7 +206,7 @@ def _shell(word: str) -> str:
     return word if safe or not word else "'" + word.replace("'", "'\"'\"'") + "'"
 
 
-def facts(index: Index, run: Run, values: Iterable[Value], prefix: str) -> tuple[Fact, ...]:
+def facts(index: Index, values: Iterable[Value], prefix: str, receipts: Receipts) -> tuple[Fact, ...]:
     """Values of a run with their receipts, anchors `PREFIX-NAME`."""
     made: list[Fact] = []
     taken: set[str] = set()
@@ -190,14 +214,15 @@ def facts(index: Index, run: Run, values: Iterable[Value], prefix: str) -> tuple
         anchor = f"{prefix}-{text.slug(found.name or found.path)}"
         anchor = anchor if anchor not in taken else f"{anchor}-{text.slug(found.path + '#' + found.name)}"
         taken.add(anchor)
-        info = index.infos.get(found.name)
+        info = index.infos.get(found.name) if prefix == "m" else None
         made.append(
             Fact(
                 anchor,
                 text.line(found.name) or text.line(found.path),
-                cell(found, info if prefix == "m" else None),
-                receipt(index, run, found),
-                direction(info) if info and prefix == "m" else "",
+                cell(found, info),
+                " › ".join(found.key) or "the whole file",
+                receipts.of(found),
+                direction(info) if info else "",
             )
         )
     return tuple(made)

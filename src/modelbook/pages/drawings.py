@@ -24,8 +24,8 @@ ROOM_FOR_IMAGES = 100_000_000
 MOST_NODES = 80
 """Boxes in the drawing of one run's lineage."""
 
-MOST_ROWS = 50
-"""Rows of a plot's data shown under it."""
+MOST_ROWS = 12
+"""Rows of a plot's data shown under it: enough to see what is in the file, which has the rest."""
 
 _MAGIC = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpg", b"GIF8": "gif"}
 

@@ -13,6 +13,8 @@ from modelbook.pages.cells import (
     Cell,
     Column,
     Fact,
+    Receipt,
+    Receipts,
     Table,
     by_weight,
     cell,
@@ -117,6 +119,7 @@ class ModelPage:
     metrics: tuple[Fact, ...]
     more_metrics: int
     params: tuple[Fact, ...]
+    receipts: tuple[Receipt, ...]
     data: tuple[Link, ...]
     sections: tuple[cards.Section, ...]
     missing: tuple[str, ...]
@@ -259,6 +262,7 @@ def page(index: Index, model: Model, version: ModelVersion | None = None) -> Mod
     run_id = subject.run if subject else model.candidate
     run = index.runs.get(run_id or "")
     card = cards.card(model, subject, run)
+    metrics, params, receipts = _values(index, run) if run else ((), (), ())
     candidate = index.runs.get(model.candidate or "")
     return ModelPage(
         name=text.line(model.name),
@@ -280,14 +284,23 @@ def page(index: Index, model: Model, version: ModelVersion | None = None) -> Mod
         run_id=run_id or "",
         reason=text.line((subject.reason or "") if subject else "")
         or ("" if run else "no run of it is in the history"),
-        metrics=facts(index, run, by_weight(index, run)[:MOST_METRICS], "m") if run else (),
+        metrics=metrics,
         more_metrics=max(0, len(run.metrics) - MOST_METRICS) if run else 0,
-        params=facts(index, run, run.params, "p") if run else (),
+        params=params,
+        receipts=receipts,
         data=tuple(index.dataset_link(item.name) for item in run.datasets) if run else (),
         sections=card.sections,
         missing=card.missing,
         snippet=_snippet(model, candidate),
     )
+
+
+def _values(index: Index, run: Run) -> tuple[tuple[Fact, ...], tuple[Fact, ...], tuple[Receipt, ...]]:
+    """Metrics and params of a run, and where they come from."""
+    receipts = Receipts(index, run)
+    metrics = facts(index, by_weight(index, run)[:MOST_METRICS], "m", receipts)
+    params = facts(index, run.params, "p", receipts)
+    return metrics, params, receipts.all
 
 
 def _since(model: Model, version: ModelVersion) -> Link | None:

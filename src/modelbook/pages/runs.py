@@ -11,6 +11,8 @@ from modelbook.pages.cells import (
     Cell,
     Column,
     Fact,
+    Receipt,
+    Receipts,
     Table,
     by_weight,
     facts,
@@ -76,6 +78,7 @@ class RunPage:
     metrics: tuple[Fact, ...]
     more_metrics: tuple[Fact, ...]
     params: tuple[Fact, ...]
+    receipts: tuple[Receipt, ...]
     plots: tuple[Drawing, ...]
     data_name: str
     data: str
@@ -117,7 +120,9 @@ def _wide(index: Index, runs: Sequence[Run]) -> tuple[tuple[Column, ...], tuple[
 def page(index: Index, run: Run, read: Read, album: Album) -> RunPage:
     """One run."""
     info = index.headlines.get(run.pipeline)
-    metrics = facts(index, run, by_weight(index, run), "m")
+    receipts = Receipts(index, run)
+    metrics = facts(index, by_weight(index, run), "m", receipts)
+    params = facts(index, run.params, "p", receipts)
     commits = tuple(index.commit_link(sha) for sha in run.commits[: MOST_COMMITS + MOST_FOLDED])
     headline = next((fact for fact in metrics if info and fact.name == text.line(info.name)), None)
     return RunPage(
@@ -132,7 +137,8 @@ def page(index: Index, run: Run, read: Read, album: Album) -> RunPage:
         ),
         metrics=metrics[:MOST_METRICS],
         more_metrics=metrics[MOST_METRICS:],
-        params=facts(index, run, run.params, "p"),
+        params=params,
+        receipts=receipts.all,
         plots=runfacts.interactive(drawings(run, read, album)),
         data_name=runfacts.name_of(run.id),
         data=runfacts.href(run.id),

@@ -7,6 +7,7 @@ import json
 import math
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from modelbook.records import MetricInfo
@@ -21,6 +22,7 @@ _TITLE = str.maketrans({"<": "‹", ">": "›", "&": "＆", '"': "”", "{": "("
 _CONTROL = re.compile(r"[\x00-\x20\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 
 
+@lru_cache(maxsize=1 << 14)
 def slug(name: str) -> str:
     """`name` as one segment of an address: itself when that is safe, else cleaned, with a digest."""
     if _SAFE_NAME.fullmatch(name) and not name.lower().endswith((".", ".html", ".md")):
