@@ -1,0 +1,419 @@
+"""What a site costs: `python benchmarks/site.py [RUNS...]` prints a table for 1,000, 5,000 and 10,000 runs.
+
+The history is made here: a pipeline of three stages, fifty experiments of it, ten new runs with each
+commit, each held by five commits, with 17 params, 9 metrics, a learning curve, a confusion matrix and the
+environment of each run. All times are CPU seconds of the building process and its children (user + system), so that a busy
+machine matters less. The columns:
+
+    pages         of runs and commits, which grow with the history
+    cold          the whole build, MkDocs included, into an empty folder
+    ms/run        what a run more costs (its share of its commit's page included), from the row before
+    memory        the peak of that process, with the whole Catalog in it
+    rebuild       the build into the same folder after one new commit with ten new runs
+    home          home page, kB gzipped
+    run page      the largest run page with its own data, kB
+    largest       file of the site, MB
+
+The last line is what MkDocs needs a page, above its fixed cost, for a sample of the very same run pages.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from modelbook import catalog as waist
+from modelbook import site
+from modelbook.history import History
+from modelbook.records import (
+    Artifact,
+    Catalog,
+    Commit,
+    Dependency,
+    Environment,
+    MetricInfo,
+    PipelineInfo,
+    Plot,
+    Project,
+    Run,
+    Snapshot,
+    Spec,
+    Stage,
+    Value,
+)
+
+SIZES = (1_000, 5_000, 10_000)
+EXPERIMENTS = 50
+NEW = 10
+"""Runs that each commit brings."""
+
+LIVES = 5
+"""Commits that hold a run."""
+
+SAMPLE = 100
+"""Pages that MkDocs builds; twice, and twice as many, so that its fixed cost cancels out."""
+
+LINKS = ("not_found", "absolute_links", "unrecognized_links", "anchors")
+PACKAGES = tuple((f"package-{number:03}", f"1.{number % 7}.{number % 11}") for number in range(120))
+PARAMS = ("lr", "depth", "dropout", "batch", "epochs", "optimizer.name", "optimizer.beta1", "optimizer.beta2")
+MORE = tuple(f"model.layer{number}.width" for number in range(8))
+METRICS = ("auc", "accuracy", "loss", "val_loss", "f1", "precision", "recall", "brier", "rows")
+
+
+def digest(text: str, digits: int = 40) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:digits]
+
+
+# -- a history
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1 that the text decides."""
+    return round(int(digest(text, 8), 16) / 0xFFFFFFFF, 6)
+
+
+def commit(number: int, total: int) -> Commit:
+    when = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(hours=number)
+    return Commit(
+        sha=digest(f"commit {number}"),
+        parents=(digest(f"commit {number - 1}"),) if number else (),
+        author="Ada",
+        date=when.isoformat(timespec="seconds"),
+        subject=f"Try {NEW} more, number {number}",
+        refs=("main",) if number == total - 1 else (),
+    )
+
+
+def value(name: str, raw: Any, path: str, stage: str) -> Value:
+    return Value(name=name, key=tuple(name.split(".")), value=raw, path=path, stage=stage, blob=digest(path))
+
+
+def contents(blob: str) -> bytes:
+    """What is in the file of a plot; a blob's id is `curve-SEED` or `confusion-SEED` here."""
+    kind, _, seed = blob.partition("-")
+    score = share(seed)
+    if kind == "curve":
+        rows = [
+            f"{step}\t{score * (1 - 0.9**step):.4f}\t{1 - score * (1 - 0.88**step):.4f}" for step in range(50)
+        ]
+        return "\n".join(["step\tauc\tloss", *rows]).encode()
+    pairs = [("late", "late", 40), ("late", "ok", int(20 * score)), ("ok", "late", 7), ("ok", "ok", 60)]
+    return "\n".join(
+        ["actual,predicted", *(f"{a},{p}" for a, p, count in pairs for _ in range(count))]
+    ).encode()
+
+
+def plots(name: str, folder: str, stage: str) -> tuple[Plot, ...]:
+    curve, confusion = f"{folder}/curve.tsv", f"{folder}/confusion.csv"
+    return (
+        Plot(
+            name="curve",
+            title="Learning curve",
+            x="step",
+            y=((curve, "auc"), (curve, "loss")),
+            files=((curve, f"curve-{name}"),),
+            stage=stage,
+        ),
+        Plot(
+            name="confusion",
+            template="confusion",
+            x="actual",
+            y=((confusion, "predicted"),),
+            files=((confusion, f"confusion-{name}"),),
+            stage=stage,
+        ),
+    )
+
+
+def read_by(*paths: str) -> tuple[Dependency, ...]:
+    return tuple(Dependency(path=path, md5=digest(path, 32), size=9_000) for path in paths)
+
+
+def made_by(stage: str, *paths: str, kind: str = "out") -> tuple[Artifact, ...]:
+    return tuple(
+        Artifact(path=path, md5=digest(path, 32), size=9_000, stage=stage, kind=kind, cached=kind == "out")
+        for path in paths
+    )
+
+
+def stage(group: str, item: str, cmd: str, **more: Any) -> Stage:
+    address = f"{group}@{item}" if item else group
+    return Stage(
+        address=address,
+        file="dvc.yaml",
+        group=group,
+        item=item or None,
+        cmd=cmd,
+        lock=digest(f"lock {address}"),
+        **more,
+    )
+
+
+def stages(name: str, params: tuple[Value, ...]) -> tuple[Stage, ...]:
+    folder = f"out/{name}"
+    ready, model = "data/ready.parquet", f"{folder}/model.bin"
+    train, evaluate = f"train@{name}", f"evaluate@{name}"
+    return (
+        stage(
+            "prepare", "", "python prepare.py", deps=read_by("data/raw.parquet", "prepare.py"),
+            outs=made_by("prepare", ready),
+        ),
+        stage(
+            "train", name, f"python train.py --out {folder}", deps=read_by(ready, "train.py"), params=params,
+            outs=made_by(train, model),
+        ),
+        stage(
+            "evaluate", name, f"python evaluate.py {folder}", deps=read_by(model, "evaluate.py"),
+            outs=made_by(evaluate, f"{folder}/metrics.json", kind="metric"),
+        ),
+    )  # fmt: skip
+
+
+def run(number: int, commits: list[Commit]) -> Run:
+    first = number // NEW
+    held = commits[first : first + LIVES]
+    experiment = f"experiment-{first % EXPERIMENTS:02}"
+    name = f"{experiment}-{number}"
+    params = {
+        "seed": number % NEW,
+        **{key: share(f"{key} {first}") for key in PARAMS},
+        **dict.fromkeys(MORE, 8 * (1 + first % 9)),
+    }
+    read = tuple(value(key, params[key], f"params/{name}.yaml", f"train@{name}") for key in sorted(params))
+    metrics = [
+        value(key, share(f"{key} {number}"), f"out/{name}/metrics.json", f"evaluate@{name}")
+        for key in sorted(METRICS)
+    ]
+    made = stages(name, read)
+    return Run(
+        id=digest(name, 12),
+        name=name,
+        experiment=experiment,
+        commit=held[0].sha,
+        commits=tuple(item.sha for item in held),
+        pipeline="late",
+        refs=("main",) if held[-1].refs else (),
+        date=held[0].date,
+        author="Ada",
+        tags=("sweep",),
+        stages=made,
+        params=read,
+        metrics=tuple(metrics),
+        plots=plots(name, f"out/{name}", f"evaluate@{name}"),
+        artifacts=tuple(out for stage in made for out in stage.outs),
+        environments=(
+            Environment(
+                stage=f"train@{name}",
+                path=f"runs/environment/{name}/train.json",
+                run=name,
+                python="3.13.1",
+                platform="Linux x86_64",
+                cpu="A quick one",
+                cores=8,
+                memory=2**34,
+                seconds=60 * share(f"time {name}"),
+                commit=held[0].sha,
+                packages=PACKAGES,
+            ),
+        ),
+    )
+
+
+def history(runs: int) -> tuple[Catalog, Callable[[str], bytes | None]]:
+    """A Catalog of so many runs, and what reads the files of their plots."""
+    total = runs // NEW
+    commits = [commit(number, total) for number in range(total)]
+    project = Project(
+        name="late-flights",
+        url="https://example.org/team/late-flights",
+        metrics=(MetricInfo(name="auc", direction="maximize", format=".4f"),),
+        pipelines=(PipelineInfo(name="late", metric="auc"),),
+    )
+    specs = tuple(
+        Spec(
+            name=f"experiment-{number:02}",
+            path=f"experiments/{number:02}.yaml",
+            pipeline="late",
+            blob=digest(f"spec {number}"),
+        )
+        for number in range(EXPERIMENTS)
+    )
+    snapshots = tuple(Snapshot(commit=item, project=project, specs=specs) for item in reversed(commits))
+    found = History(name="late-flights", head=commits[-1].sha, snapshots=snapshots)
+    made = tuple(run(number, commits) for number in reversed(range(runs)))
+    files = {blob: contents(blob) for item in made for plot in item.plots for _, blob in plot.files if blob}
+    return waist.build(found, made), files.get
+
+
+# -- what is measured; each in a process of its own
+
+
+def cpu() -> float:
+    """CPU seconds of this process and its children."""
+    both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(used.ru_utime + used.ru_stime for used in both)
+
+
+def ours(runs: int, out: Path) -> dict[str, float]:
+    catalog, read = history(runs)
+    began = cpu()
+    made = site.build(catalog, out, read=read)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return {
+        "seconds": cpu() - began,
+        "memory": peak,
+        "pages": made.pages,
+        "bulk": runs + len(catalog.snapshots),
+    }
+
+
+def mkdocs(folder: Path) -> dict[str, float]:
+    began = cpu()
+    argv = [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", "site"]
+    subprocess.run(argv, cwd=folder, check=True, capture_output=True)
+    return {"seconds": cpu() - began}
+
+
+def apart(what: str, *arguments: object) -> dict[str, float]:
+    """Measure in a new process."""
+    argv = [sys.executable, __file__, "--measure", what, *map(str, arguments)]
+    said = subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout
+    found: dict[str, float] = json.loads(said)
+    return found
+
+
+def measure(what: str, *arguments: str) -> dict[str, float]:
+    if what == "ours":
+        return ours(int(arguments[0]), Path(arguments[1]))
+    return mkdocs(Path(arguments[0]))
+
+
+# -- MkDocs, on the same pages
+
+
+def page_content(html: str) -> str:
+    """What stands between the theme's head and foot on one of our pages."""
+    article = html.partition('<article class="md-content__inner md-typeset">')[2]
+    return article.partition("</article>\n          </div>")[0] or article
+
+
+def beside(out: Path, folder: Path) -> float:
+    """CPU seconds a page that MkDocs needs for run pages of the site in `out`."""
+    found = sorted((out / "runs").glob("*/index.html"))[: 2 * SAMPLE]
+    times = []
+    for count in (SAMPLE, 2 * SAMPLE):
+        work = folder / f"mkdocs-{count}"
+        for number, page in enumerate(found[:count]):
+            target = work / "docs" / "runs" / f"{number}.md"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(
+                f"<div>\n{page_content(page.read_text(encoding='utf-8'))}\n</div>\n", encoding="utf-8"
+            )
+        (work / "docs" / "index.md").write_text("# Home\n", encoding="utf-8")
+        config = {
+            "site_name": "beside",
+            "use_directory_urls": False,
+            "plugins": [],
+            "nav": [{"Home": "index.md"}],
+            "theme": {"name": "material", "font": False},
+            "validation": {
+                "omitted_files": "ignore",
+                "links": {"not_found": "ignore", "unrecognized_links": "ignore"},
+            },
+        }
+        (work / "mkdocs.yml").write_text(json.dumps(config), encoding="utf-8")
+        times.append(min(apart("mkdocs", work)["seconds"] for _ in range(2)))
+    return (times[1] - times[0]) / SAMPLE
+
+
+# -- the table
+
+
+def sizes(out: Path) -> tuple[float, float, float]:
+    """(home page gzipped in kB, largest run page with its data in kB, largest file in MB)."""
+    home = len(gzip.compress((out / "index.html").read_bytes(), mtime=0))
+    of_runs = (
+        sum(path.stat().st_size for path in page.parent.iterdir())
+        for page in (out / "runs").glob("*/index.html")
+    )
+    largest = max(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    return home / 1e3, max(of_runs, default=0) / 1e3, largest / 1e6
+
+
+HEADS = (
+    "runs",
+    "pages",
+    "cold",
+    "ms/run",
+    "memory",
+    "rebuild",
+    "rebuild/cold",
+    "home",
+    "run-page",
+    "largest",
+)
+
+
+def rows(wanted: list[int], folder: Path) -> Iterator[tuple[int, Path, float, list[str]]]:
+    before: tuple[int, float] | None = None
+    for runs in wanted:
+        out = folder / f"site-{runs}"
+        cold = apart("ours", runs, out)
+        seconds = cold["seconds"]
+        home, page, largest = sizes(out)
+        slope = (seconds - before[1]) / (runs - before[0]) if before else float("nan")
+        again = apart("ours", runs + NEW, out)["seconds"]
+        before = (runs, seconds)
+        yield runs, out, slope, [
+            f"{runs:,}",
+            f"{cold['bulk']:,.0f}",
+            f"{seconds:.2f} s",
+            "-" if slope != slope else f"{1e3 * slope:.2f}",
+            f"{cold['memory'] / 1e6:.0f} MB",
+            f"{again:.2f} s",
+            f"{again / seconds:.2f}",
+            f"{home:.0f} kB",
+            f"{page:.0f} kB",
+            f"{largest:.1f} MB",
+        ]  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("runs", nargs="*", type=int, default=SIZES)
+    parser.add_argument("--no-mkdocs", action="store_true")
+    parser.add_argument("--measure", nargs="+", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.measure:
+        print(json.dumps(measure(*options.measure)))
+        return
+    print("CPU seconds (user + system)")
+    print("| " + " | ".join(HEADS) + " |")
+    print("|" + " --- |" * len(HEADS), flush=True)
+    with tempfile.TemporaryDirectory(prefix="modelbook-benchmark-") as name:
+        folder, last = Path(name), None
+        for _, out, slope, row in rows(list(options.runs), folder):
+            print("| " + " | ".join(row) + " |", flush=True)
+            if last:
+                shutil.rmtree(last[0])
+            last = (out, slope)
+        if not options.no_mkdocs and last and last[1] == last[1]:
+            theirs = beside(last[0], folder)
+            print(
+                f"MkDocs on {SAMPLE} of these run pages: {1e3 * theirs:.1f} ms a page, {theirs / last[1]:.0f} times ours"
+            )
+
+
+if __name__ == "__main__":
+    main()
