@@ -2,8 +2,8 @@
 
 The history is made here: a pipeline of three stages, fifty experiments of it, ten new runs with each
 commit, each held by five commits, with 17 params, 9 metrics, a learning curve, a confusion matrix and the
-environment of each run. All times are CPU seconds of the building process and its children (user + system), so that a busy
-machine matters less. The columns:
+environment of each run. All times are CPU seconds of the building process and its children (user + system),
+so that a busy machine matters less. The columns:
 
     pages         of runs and commits, which grow with the history
     cold          the whole build, MkDocs included, into an empty folder
@@ -410,9 +410,8 @@ def main() -> None:
             last = (out, slope)
         if not options.no_mkdocs and last and last[1] == last[1]:
             theirs = beside(last[0], folder)
-            print(
-                f"MkDocs on {SAMPLE} of these run pages: {1e3 * theirs:.1f} ms a page, {theirs / last[1]:.0f} times ours"
-            )
+            times = f"{1e3 * theirs:.1f} ms a page, {theirs / last[1]:.0f} times ours"
+            print(f"MkDocs on {SAMPLE} of these run pages: {times}")
 
 
 if __name__ == "__main__":
