@@ -666,11 +666,8 @@ class _Names:
         A name that two files give gets the file in front, whether or not the values differ, so that it means
         the same in every run. Only the files of upstream stages leave the plain name to the run's own file.
         """
-        known = self._places
-        try:
-            places = tuple([known[id(value)] for value in values])
-        except KeyError:
-            places = tuple([self._place(value) for value in values])
+        known, place = self._places.get, self._place
+        places = tuple([place(value) if (at := known(id(value))) is None else at for value in values])
         key = (plan.name if plan.item else None, plan.own_addresses, places)
         order = self._orders.get(key)
         if order is None:

@@ -6,21 +6,18 @@ import hashlib
 import itertools
 import json
 import posixpath
-import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
-from modelbook.history import files, template, yaml12
-from modelbook.history.files import Unreadable, leaves, plain
+from modelbook.history import template
+from modelbook.history.files import Unreadable, plain
 from modelbook.history.files import name as key_name
-from modelbook.records import Dependency, ModelInfo, Record, Value
+from modelbook.records import ModelInfo, Record
 
 DEFAULT_PARAMS = "params.yaml"
-_CANONICAL = "schema: '2.0'\nstages:\n  "
-_ENTRY = re.compile(r"\n  (?=[A-Za-z0-9_/.])")
 _OUTS = {"outs": "out", "metrics": "metric", "plots": "plot"}
 
 
@@ -72,19 +69,6 @@ class LockedOut(Record, frozen=True, kw_only=True):
     md5: str | None = None
     size: int | None = None
     nfiles: int | None = None
-
-
-P = TypeVar("P", Dependency, LockedOut)
-
-
-class Locked(Record, frozen=True, kw_only=True):
-    """A stage's lock entry; `digest` is the SHA-256 of its canonical form."""
-
-    cmd: str
-    deps: tuple[Dependency, ...]
-    params: tuple[Value, ...]
-    outs: tuple[LockedOut, ...]
-    digest: str
 
 
 class Tracked(Record, frozen=True, kw_only=True):
@@ -342,106 +326,10 @@ def _out_def(wdir: str, path: Any, kind: str, props: dict[str, Any]) -> OutDef:
     )
 
 
-# -- dvc.lock
+# -- hashes
 
 
-def parse_lock(data: bytes, chunks: dict[str, Any]) -> dict[str, Any]:
-    """Stage name -> raw entry of a dvc.lock; entries whose text was met before are the same objects.
-
-    Args:
-        chunks: what earlier entries meant by their text; read and added to, and of use for locks alone.
-
-    Raises:
-        Unreadable: it is not a mapping of stages.
-    """
-    content = files.text(data)
-    if content.startswith(_CANONICAL) and "<<<<<<< " not in content:
-        found = _canonical_entries(content[len(_CANONICAL) :].rstrip("\n"), chunks)
-        if found is not None:
-            return found
-    return lock_entries(files.mapping(data, "dvc.lock"))
-
-
-def _canonical_entries(body: str, chunks: dict[str, Any]) -> dict[str, Any] | None:
-    """The entries of a lock as DVC lays it out; None when they must be read as one with the whole file."""
-    whole: dict[Any, Any] = {}
-    count = 0
-    for chunk in _ENTRY.split(body):
-        part = chunks.get(chunk)
-        if part is None:
-            part = chunks[chunk] = _canonical_entry(chunk, chunks)
-        if not part:
-            return None
-        count += len(part)
-        whole.update(part)
-    if count != len(whole) or any(not isinstance(name, str) for name in whole):
-        return None
-    return whole
-
-
-def _canonical_entry(chunk: str, chunks: dict[str, Any]) -> dict[Any, Any]:
-    """One entry, moved out to the left; empty when that would change what it means."""
-    if chunk.count("\n") != chunk.count("\n    "):
-        return {}
-    try:
-        return yaml12.load_part(chunk.replace("\n  ", "\n") + "\n", chunks)
-    except Exception:  # whatever is wrong, the whole file gives the reason with its own line numbers
-        return {}
-
-
-def lock_entries(data: Mapping[Any, Any]) -> dict[str, Any]:
-    """Stage name -> raw entry, of schema 2.0 and of 1.0 (which has no `stages:`)."""
-    stages = data.get("stages") if "schema" in data or "stages" in data else data
-    return {key_name(name): entry for name, entry in _dict(stages).items()}
-
-
-def locked(wdir: str, raw: Any) -> Locked | None:
-    """A lock entry as facts, its paths relative to the Git root; None when it is not a mapping."""
-    if not isinstance(raw, dict):
-        return None
-    deps = tuple(_dependencies(wdir, raw.get("deps"), Dependency))
-    params = tuple(_lock_params(wdir, raw.get("params")))
-    outs = tuple(_dependencies(wdir, raw.get("outs"), LockedOut))
-    cmd = text(raw.get("cmd"))
-    return Locked(cmd=cmd, deps=deps, params=params, outs=outs, digest=_digest(cmd, deps, params, outs))
-
-
-def _digest(
-    cmd: str, deps: tuple[Dependency, ...], params: tuple[Value, ...], outs: tuple[LockedOut, ...]
-) -> str:
-    canonical = [
-        cmd,
-        sorted([dep.path, dep.md5 or ""] for dep in deps),
-        sorted(([value.path, list(value.key), value.value] for value in params), key=_place),
-        sorted([out.path, out.md5 or ""] for out in outs),
-    ]
-    return hashlib.sha256(_spell(canonical).encode()).hexdigest()
-
-
-_spell = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
-
-
-def _place(param: list[Any]) -> tuple[Any, Any]:
-    return param[0], param[1]
-
-
-def _dependencies(wdir: str, entries: Any, kind: type[P]) -> Iterator[P]:
-    for entry in _list(entries):
-        if isinstance(entry, dict) and entry.get("path") is not None:
-            md5, size, nfiles = _content(entry)
-            yield kind(path=join(wdir, entry["path"]), md5=md5, size=size, nfiles=nfiles)
-
-
-def _lock_params(wdir: str, files: Any) -> Iterator[Value]:
-    for path, values in _dict(files).items():
-        where = join(wdir, path)
-        for dotted, value in _dict(values).items():
-            for key, leaf in leaves(value):
-                parts = (key_name(dotted), *key)
-                yield Value(name=".".join(parts), key=parts, value=leaf, path=where)
-
-
-def _content(entry: Mapping[Any, Any]) -> tuple[str | None, int | None, int | None]:
+def content_of(entry: Mapping[Any, Any]) -> tuple[str | None, int | None, int | None]:
     """(hash, size, number of files); of a folder whose files are listed one by one, as DVC sums them up.
 
     DVC lists them for a remote that keeps versions itself; the hash is then that of the list.
@@ -480,7 +368,7 @@ def tracked(folder: str, data: Mapping[Any, Any]) -> tuple[Tracked, ...]:
     for entry in _list(data.get("outs")):
         if not isinstance(entry, dict) or entry.get("path") is None:
             continue
-        md5, size, nfiles = _content(entry)
+        md5, size, nfiles = content_of(entry)
         about = text(entry.get("desc") or data.get("desc"))
         found.append(
             Tracked(

@@ -2,26 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable
+from copy import copy
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from modelbook.history.dvcfiles import Locked, LockedOut, OutDef, StageDef
+from modelbook.history.dvcfiles import Definition, LockedOut, OutDef, StageDef
+from modelbook.history.lockfile import Locked
 from modelbook.history.repository import Tree
 from modelbook.records import Artifact, Dependency, Stage, State
 
 Folders = tuple[str, ...]
 
 
-def stages_at(joined: Iterable[Joined], tree: Tree) -> Iterator[tuple[Stage, bool]]:
-    """(stage, whether it is an orphan) as each is in a tree: looked for again only where a folder changed."""
-    ids: dict[Folders, tuple[str | None, ...]] = {}
-    for one in joined:
-        here = ids.get(one.folders)
-        if here is None:
-            here = ids[one.folders] = tuple([_folder(tree, folder) for folder in one.folders])
-        yield one.known.get(here) or one.at(tree, here), one.orphan
+class Source(NamedTuple):
+    """Where a stage of a layout comes from: its definition, or only its name in the lock."""
+
+    stage: StageDef
+    orphan: bool
+
+
+def sources_of(folder: str, definition: Definition | None, names: Iterable[str]) -> tuple[Source, ...]:
+    """The stages of a dvc.yaml, then those that only its lock names."""
+    defined = tuple(Source(stage, orphan=False) for stage in definition.stages) if definition else ()
+    known = definition.names if definition else frozenset()
+    others = [StageDef(name=name, wdir=folder) for name in names if name not in known]
+    return (*defined, *(Source(stage, orphan=definition is not None) for stage in others))
+
+
+class Layout:
+    """What one dvc.yaml and one dvc.lock say together, whatever else is in the tree.
+
+    Attributes:
+        sources, raws, joined: of each stage, where it comes from, its raw lock entry and the two joined.
+        hashes: of the stages' outputs, as the lock has them.
+    """
+
+    def __init__(self, sources: tuple[Source, ...], raws: list[Any], joined: list[Joined]) -> None:
+        self.sources, self.raws, self.joined = sources, raws, joined
+        self.hashes: dict[str, LockedOut] = {}
+        for one in joined:
+            self.hashes.update(one.hashes)
+
+    def changed(self, raws: list[Any], join: Callable[[Source, Any], Joined]) -> Layout:
+        """The layout of the same stages with these raw entries: only what is not the same is joined anew."""
+        joined, places = self.joined.copy(), []
+        for at, (old, raw) in enumerate(zip(self.raws, raws, strict=True)):
+            if old is not raw:
+                joined[at] = join(self.sources[at], raw)
+                places.append(at)
+        if any(joined[at].hashes.keys() != self.joined[at].hashes.keys() for at in places):
+            return Layout(self.sources, raws, joined)
+        found = copy(self)
+        found.raws, found.joined, found.hashes = raws, joined, self.hashes.copy()
+        for at in places:
+            found.hashes.update(joined[at].hashes)
+        return found
+
+    def at(self, tree: Tree) -> tuple[list[Stage], list[Artifact]]:
+        """The stages and their outputs as they are in a tree; an orphan's outputs are nobody's."""
+        ids: dict[Folders, tuple[str | None, ...]] = {}
+        stages: list[Stage] = []
+        artifacts: list[Artifact] = []
+        for one in self.joined:
+            here = ids.get(one.folders)
+            if here is None:
+                here = ids[one.folders] = tuple([_folder(tree, folder) for folder in one.folders])
+            stage = one.known.get(here) or one.at(tree, here)
+            stages.append(stage)
+            if not one.orphan:
+                artifacts += stage.outs
+        return stages, artifacts
 
 
 def _folder(tree: Tree, path: str) -> str | None:

@@ -101,6 +101,7 @@ class Repository:
         if found is None:
             raise NotARepository(str(path))
         self._git = pygit2.Repository(found)
+        self._odb = self._git.odb
         self._entries: dict[str, dict[str, Entry]] = {}
         self._pairs: dict[bytes, tuple[str, Entry]] = {}
         self._scans: dict[str, tuple[tuple[str, Entry], ...]] = {}
@@ -308,7 +309,7 @@ class Repository:
     def _object(self, object_id: str) -> tuple[int, bytes]:
         """(type, content) as Git stores it, which costs less than an object made of it; 0 for none."""
         try:
-            kind, content = self._git.read(object_id)
+            kind, content = self._odb.read(object_id)
         except (KeyError, ValueError):
             return 0, b""
         return kind, content

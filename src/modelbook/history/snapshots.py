@@ -15,8 +15,9 @@ from modelbook.history import dvcfiles, files, plots, wishes
 from modelbook.history.brought import PULLED, Brought, Pulled
 from modelbook.history.dvcfiles import Definition, LockedOut, StageDef, Tracked
 from modelbook.history.files import Unreadable
-from modelbook.history.joined import Joined, address_of, stages_at
+from modelbook.history.joined import Joined, Layout, Source, address_of, sources_of
 from modelbook.history.links import Found, follow
+from modelbook.history.lockfile import Locks
 from modelbook.history.repository import Entry, Tree
 from modelbook.records import (
     Artifact,
@@ -52,6 +53,17 @@ class Memo:
     def __init__(self, read: Callable[[str], bytes]) -> None:
         self._read = read
         self._known: dict[tuple[str, int, str], Any] = {}
+        self._last = ("", b"")
+
+    def content(self, blob: str) -> bytes:
+        """The content of a blob; the one asked for last is still at hand.
+
+        Raises:
+            Unreadable: it cannot be read.
+        """
+        if self._last[0] != blob:
+            self._last = blob, self._read(blob)
+        return self._last[1]
 
     def get(self, parser: str, blob: str, parse: Callable[[bytes], T]) -> T:
         """What a blob means to a parser; the same object every time.
@@ -63,7 +75,7 @@ class Memo:
         found = self._known.get(key)
         if found is None:
             try:
-                found = parse(self._read(blob))
+                found = parse(self.content(blob))
             except Unreadable as error:
                 found = error
             self._known[key] = found
@@ -79,17 +91,6 @@ class _Unit(NamedTuple):
     folder: str
     definition: Entry | None
     lock: Entry | None
-
-
-class _Layout(NamedTuple):
-    """What one dvc.yaml and one dvc.lock say together, whatever else is in the tree.
-
-    Attributes:
-        hashes: of the stages' outputs, as the lock has them.
-    """
-
-    joined: tuple[Joined, ...]
-    hashes: dict[str, LockedOut]
 
 
 class _Declared(NamedTuple):
@@ -161,8 +162,9 @@ class Reader:
         self._pulled_memo = Memo(self._brought.read) if self._brought else self._memo
         self._chunks: dict[str, Any] = {}
         self._shared: dict[Any, Any] = {}
-        self._entries: dict[str, Any] = {}
+        self._locks = Locks()
         self._joined: dict[tuple[str, int, int, bool], Joined] = {}
+        self._last: dict[str, Layout] = {}
         self._rows: dict[int, tuple[tuple[files.Key, Any], ...]] = {}
         self._kept: list[Any] = []
 
@@ -248,21 +250,20 @@ class Reader:
 
     def _layout(
         self, file: str, folder: str, definition: Definition | None, entries: dict[str, Any]
-    ) -> _Layout:
-        known, get = self._joined, entries.get
-        joined = [
-            known.get((file, id(stage), id(raw := get(stage.name)), False)) or self._join(file, stage, raw)
-            for stage in (definition.stages if definition else ())
-        ]
-        names = definition.names if definition else frozenset()
-        for name, raw in entries.items():
-            if name not in names:
-                orphan = self._once(("orphan", folder, name), partial(StageDef, name=name, wdir=folder))
-                joined.append(self._join(file, orphan, raw, orphan=definition is not None))
-        hashes: dict[str, LockedOut] = {}
-        for one in joined:
-            hashes.update(one.hashes)
-        return _Layout(tuple(joined), hashes)
+    ) -> Layout:
+        """What a dvc.yaml and a dvc.lock say together; worked out only where it is not as it was last."""
+        names = tuple(entries)
+        key = ("sources", folder, id(definition), names)
+        sources = self._once(key, lambda: sources_of(folder, definition, names))
+        raws = [entries.get(source.stage.name) for source in sources]
+        last = self._last.get(file)
+        if last is None or last.sources is not sources:
+            joined = [self._join(file, source, raw) for source, raw in zip(sources, raws, strict=True)]
+            found = Layout(sources, raws, joined)
+        else:
+            found = last.changed(raws, partial(self._join, file))
+        self._last[file] = found
+        return found
 
     def _definition(self, tree: Tree, unit: _Unit, file: str, parts: _Parts) -> Definition | None:
         if unit.definition is None:
@@ -299,20 +300,19 @@ class Reader:
         if unit.lock is None:
             return {}
         try:
-            return self._memo.get("lock", unit.lock.id, self._parse_lock)
+            return self._memo.get("lock", unit.lock.id, self._locks.parse)
         except Unreadable as error:
             parts.problems.append(Problem(path=dvcfiles.join(unit.folder, "dvc.lock"), reason=str(error)))
             return {}
 
-    def _parse_lock(self, content: bytes) -> dict[str, Any]:
-        return dvcfiles.parse_lock(content, self._entries)
-
-    def _join(self, file: str, stage: StageDef, raw: Any, *, orphan: bool = False) -> Joined:
+    def _join(self, file: str, source: Source, raw: Any) -> Joined:
+        stage, orphan = source
         key = (file, id(stage), id(raw), orphan)
         joined = self._joined.get(key)
         if joined is None:
             self._kept.append((stage, raw))  # the key holds their ids, so they must live as long
-            joined = self._joined[key] = Joined(file, stage, dvcfiles.locked(stage.wdir, raw), orphan=orphan)
+            locked = self._locks.locked(stage.wdir, raw)
+            joined = self._joined[key] = Joined(file, stage, locked, orphan=orphan)
         return joined
 
     def _find(self, tree: Tree, path: str) -> Found:
@@ -366,8 +366,8 @@ class Reader:
             data = self._mapping(path, entry.id)
             if data.get("cmd"):
                 stage, raw = self._once(("stage", path, entry.id), lambda: dvcfiles.old_stage(path, data))
-                joined = self._join(path, stage, raw)
-                _add_stages(tree, _Layout((joined,), joined.hashes), parts)
+                source = Source(stage, orphan=False)
+                _add_stages(tree, Layout((source,), [raw], [self._join(path, source, raw)]), parts)
                 parts.declare(_declared(path, [stage]))
                 return
             outs = self._once(("dvc", path, entry.id), lambda: dvcfiles.tracked(folder, data))
@@ -385,18 +385,40 @@ class Reader:
 
     # -- values
 
-    def _metric(self, tree: Tree, path: str, parts: _Parts) -> Iterator[Value]:
+    def _metric(self, tree: Tree, path: str, parts: _Parts) -> Iterable[Value]:
         stage = parts.metrics[path]
+        at = tree.find(path)
+        if at is not None and at.kind == "blob":
+            return self._metric_file(path, at.id, parts)
         found = self._find(tree, path)
         if found.entry is None:
-            yield from self._elsewhere(path, stage, parts.outs, found.reason)
-        elif found.entry.kind == "tree":
-            for inner, blob in tree.below(found.path):
-                yield from self._values(path + inner[len(found.path) :], blob, stage)
-        else:
-            yield from self._values(path, found.entry.id, stage)
-            self._check_unchanged(path, found.entry.id, parts)
-            self._check_lines(path, found.entry.id, parts)
+            return self._elsewhere(path, stage, parts.outs, found.reason)
+        if found.entry.kind == "blob":
+            return self._metric_file(path, found.entry.id, parts)
+        inner = tree.below(found.path)
+        cut = len(found.path)
+        return [value for name, blob in inner for value in self._values(path + name[cut:], blob, stage)]
+
+    def _metric_file(self, path: str, blob: str, parts: _Parts) -> tuple[Value, ...]:
+        stage, lock = parts.metrics[path], parts.outs.get(path)
+        key = ("metric", path, blob, stage, lock.md5 if lock else None)
+        values, problems = self._once(
+            key, lambda: (self._values(path, blob, stage), tuple(self._metric_problems(path, blob, lock)))
+        )
+        parts.problems += problems
+        return values
+
+    def _metric_problems(self, path: str, blob: str, lock: LockedOut | None) -> Iterator[Problem]:
+        """That a file was changed since the run, and that only the last line of it is shown."""
+        try:
+            if lock and lock.md5 and lock.md5 not in _md5s(self._memo.content(blob)):
+                yield Problem(path=path, reason=f"changed since the run: dvc.lock has md5 {lock.md5}")
+            data = self.data(path, blob) if path.endswith("json") else None
+        except Unreadable:
+            return  # its value says so
+        if isinstance(data, files.Lines):
+            reason = f"it holds JSON Lines, which DVC does not read: the last of {len(data)} lines is shown"
+            yield Problem(path=path, reason=reason)
 
     def _elsewhere(
         self, path: str, stage: str | None, outs: dict[str, LockedOut], reason: str
@@ -437,27 +459,6 @@ class Reader:
                 rows = self._rows[id(part)] = tuple(files.leaves({name: part}))
                 self._kept.append(part)
             yield from rows
-
-    def _check_unchanged(self, path: str, blob: str, parts: _Parts) -> None:
-        lock = parts.outs.get(path)
-        if lock is None or lock.md5 is None:
-            return
-        if lock.md5 not in self._memo.get("md5", blob, _md5s):
-            parts.problems.append(
-                Problem(path=path, reason=f"changed since the run: dvc.lock has md5 {lock.md5}")
-            )
-
-    def _check_lines(self, path: str, blob: str, parts: _Parts) -> None:
-        """Say so when only the last line of a file is shown."""
-        if not path.endswith("json"):
-            return
-        try:
-            data = self.data(path, blob)
-        except Unreadable:
-            return
-        if isinstance(data, files.Lines):
-            reason = f"it holds JSON Lines, which DVC does not read: the last of {len(data)} lines is shown"
-            parts.problems.append(Problem(path=path, reason=reason))
 
     def _all_params(
         self,
@@ -618,11 +619,10 @@ class Reader:
                 parts.problems.append(Problem(path=path, reason=str(error)))
 
 
-def _add_stages(tree: Tree, layout: _Layout, parts: _Parts) -> None:
-    for record, orphan in stages_at(layout.joined, tree):
-        parts.stages.append(record)
-        if not orphan:
-            parts.artifacts += record.outs
+def _add_stages(tree: Tree, layout: Layout, parts: _Parts) -> None:
+    stages, artifacts = layout.at(tree)
+    parts.stages += stages
+    parts.artifacts += artifacts
     parts.outs.update(layout.hashes)
 
 
@@ -727,10 +727,11 @@ def _unreadable(path: str, stage: str | None, blob: str | None, reason: str) -> 
     return Value(name=path, state=State.UNREADABLE, path=path, stage=stage, blob=blob, reason=reason)
 
 
-def _md5s(content: bytes) -> frozenset[str]:
+def _md5s(content: bytes) -> Iterator[str]:
     """The hashes DVC may have given this content: as it stands, and with Unix line ends (before DVC 3)."""
-    forms = {content, content.replace(b"\r\n", b"\n")}
-    return frozenset(hashlib.md5(form, usedforsecurity=False).hexdigest() for form in forms)
+    yield hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if b"\r\n" in content:
+        yield hashlib.md5(content.replace(b"\r\n", b"\n"), usedforsecurity=False).hexdigest()
 
 
 def _inner(plot: Plot, path: str, blob: str) -> Plot:

@@ -83,6 +83,18 @@ def load_part(text: str, known: dict[str, Any]) -> dict[Any, Any]:
         raise YAMLError("not plain") from error
 
 
+def scalar(text: str) -> Any:
+    """The value of one line of text behind a key, nothing below it.
+
+    Raises:
+        YAMLError: it is no scalar of one line.
+    """
+    try:
+        return _scalar(text.strip(" "), "k: ")
+    except _NotPlain as error:
+        raise YAMLError("not plain") from error
+
+
 def _load_chunks(text: str, known: dict[str, Any]) -> Any:
     """Join what the top-level entries mean; a part that is no mapping of its own is not plain."""
     whole: dict[Any, Any] = {}
