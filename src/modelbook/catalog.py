@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -298,8 +299,9 @@ class _Finder:
         self._project = project
         self._known = known
         self._groups: tuple[tuple[int, ...], list[tuple[str, _Group]]] = ((), [])
-        self._plans: dict[tuple[Any, ...], list[_Plan]] = {}
-        self._shapes: dict[int, tuple[Any, ...] | None] = {}
+        self._plans: dict[tuple[int, ...], list[_Plan]] = {}
+        self._shapes: dict[int, int] = {}
+        self._numbers: dict[tuple[Any, ...], int] = {}
         self._names = _Names()
         self._at: Snapshot | None = None
         self._found: list[_Found] = []
@@ -341,8 +343,10 @@ class _Finder:
         return self._groups[1]
 
     def _find(self, stages: Sequence[Stage]) -> Iterator[tuple[str, _Group]]:
-        made = [stage for stage in stages if self._shape(stage) is not None]
-        key = tuple([self._shapes[id(stage)] for stage in made])
+        known, shape = self._shapes.get, self._shape
+        shapes = [shape(stage) if (at := known(id(stage))) is None else at for stage in stages]
+        made = [stage for stage, at in zip(stages, shapes, strict=True) if at]
+        key = tuple(filter(None, shapes))
         plans = self._plans.get(key)
         if plans is None:
             plans = self._plans[key] = _plans(made, self._project)
@@ -350,14 +354,12 @@ class _Finder:
             group = _Group(plan, [made[n] for n in plan.own], [made[n] for n in plan.upstream])
             yield _run_id(group), group
 
-    def _shape(self, stage: Stage) -> tuple[Any, ...] | None:
-        """All of a stage that decides to which run it belongs; None when it is in none."""
-        try:
-            return self._shapes[id(stage)]
-        except KeyError:
-            made = stage.lock and not stage.guard and not stage.orphan
-            found = self._shapes[id(stage)] = _shape_of(stage) if made else None
-            return found
+    def _shape(self, stage: Stage) -> int:
+        """A number for all of a stage that decides to which run it belongs; 0 when it is in none."""
+        made = stage.lock and not stage.guard and not stage.orphan
+        found = self._numbers.setdefault(_shape_of(stage), len(self._numbers) + 1) if made else 0
+        self._shapes[id(stage)] = found
+        return found
 
 
 def _shape_of(stage: Stage) -> tuple[Any, ...]:
@@ -633,22 +635,17 @@ def _logged_run(logged: _Logged, snapshot: Snapshot, names: _Names) -> Run:
 
 
 def _run_params(group: _Group) -> list[Value]:
-    """What the lock recorded, each (file, key) once; what upstream stages only repeat is left out.
-
-    Without any lock entry, what the params files say.
-    """
-    found: dict[tuple[str, tuple[str, ...]], Value] = {}
-    for stage in group.own:
-        for value in stage.params:
-            found.setdefault((value.path, value.key), value)
+    """What the lock recorded; what upstream stages only repeat is left out."""
+    mine = [value for stage in group.own for value in stage.params]
     if not group.upstream:
-        return list(found.values())
-    mine = {value.name: value for value in found.values()}
-    for stage in group.upstream:
-        for value in stage.params:
-            if value.name not in mine or not _equal(value, mine[value.name]):
-                found.setdefault((value.path, value.key), value)
-    return list(found.values())
+        return mine
+    by_name = {value.name: value for value in mine}
+    return mine + [
+        value
+        for stage in group.upstream
+        for value in stage.params
+        if value.name not in by_name or not _equal(value, by_name[value.name])
+    ]
 
 
 class _Names:
@@ -656,12 +653,12 @@ class _Names:
 
     def __init__(self) -> None:
         self._places: dict[int, int] = {}
-        self._known_places: dict[tuple[str, str, str | None], int] = {}
-        self._orders: dict[tuple[Any, ...], list[tuple[int, str]]] = {}
+        self._known_places: dict[_Place, int] = {}
+        self._orders: dict[tuple[Any, ...], _Order] = {}
         self._renamed: dict[tuple[int, str], Value] = {}
 
     def named(self, values: Sequence[Value], plan: _Plan) -> tuple[Value, ...]:
-        """The values, sorted.
+        """The values, sorted; of each file and key the first.
 
         A name that two files give gets the file in front, whether or not the values differ, so that it means
         the same in every run. Only the files of upstream stages leave the plain name to the run's own file.
@@ -671,8 +668,14 @@ class _Names:
         key = (plan.name if plan.item else None, plan.own_addresses, places)
         order = self._orders.get(key)
         if order is None:
-            order = self._orders[key] = _order([_place(value) for value in values], plan)
-        return tuple([self._as(values[number], name) if name else values[number] for number, name in order])
+            order = self._orders[key] = _ordered(_order([_place(value) for value in values], plan))
+        found = order.pick(values)
+        if order.renamed:
+            changed = list(found)
+            for at, name in order.renamed:
+                changed[at] = self._as(changed[at], name)
+            return tuple(changed)
+        return found
 
     def _place(self, value: Value) -> int:
         found = self._known_places.setdefault(_place(value), len(self._known_places))
@@ -686,15 +689,41 @@ class _Names:
         return found
 
 
-def _place(value: Value) -> tuple[str, str, str | None]:
-    return value.name, value.path, value.stage
+_Place = tuple[str, str, str | None, tuple[str, ...]]
+"""Name, file, stage and key: what decides the name that a value gets."""
 
 
-def _order(places: Sequence[tuple[str, str, str | None]], plan: _Plan) -> list[tuple[int, str]]:
+class _Order(NamedTuple):
+    """How to name values at the same places: which to pick, and (place in those, new name) of a few."""
+
+    pick: Callable[[Sequence[Value]], tuple[Value, ...]]
+    renamed: list[tuple[int, str]]
+
+
+def _ordered(rows: Sequence[tuple[int, str]]) -> _Order:
+    numbers = [number for number, _name in rows]
+    return _Order(_picker(numbers), [(at, name) for at, (_number, name) in enumerate(rows) if name])
+
+
+def _picker(numbers: Sequence[int]) -> Callable[[Sequence[Value]], tuple[Value, ...]]:
+    """Picks what stands at these numbers; `itemgetter` is the fastest way, but not for fewer than two."""
+    if len(numbers) > 1:
+        return itemgetter(*numbers)
+    return lambda values: tuple([values[number] for number in numbers])
+
+
+def _place(value: Value) -> _Place:
+    return value.name, value.path, value.stage, value.key
+
+
+def _order(places: Sequence[_Place], plan: _Plan) -> list[tuple[int, str]]:
     """The numbers of values in the order of their names, each with its new name if it needs one."""
+    first: dict[tuple[str, tuple[str, ...]], int] = {}
+    for number, (_name, path, _stage, key) in enumerate(places):
+        first.setdefault((path, key), number)
     by_name: dict[str, list[int]] = {}
-    for number, (name, _path, _stage) in enumerate(places):
-        by_name.setdefault(name, []).append(number)
+    for number in first.values():
+        by_name.setdefault(places[number][0], []).append(number)
     found: list[tuple[int, str]] = []
     for same in by_name.values():
         mine = [number for number in same if places[number][2] in plan.own_addresses]
@@ -711,8 +740,8 @@ def _equal(one: Value, other: Value) -> bool:
     )
 
 
-def _prefixed(place: tuple[str, str, str | None], plan: _Plan) -> str:
-    name, path, _stage = place
+def _prefixed(place: _Place, plan: _Plan) -> str:
+    name, path, _stage, _key = place
     parts = path.split("/")
     short = parts[parts.index(plan.name) + 1 :] if plan.item and plan.name in parts[:-1] else parts
     return f"{'/'.join(short)}:{name}"

@@ -21,11 +21,11 @@ import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import msgspec
+import pydantic
 import ruamel.yaml
 
 from modelbook.records import (
@@ -59,9 +59,10 @@ _STRAY_AGE = 3600.0
 _REWRITE_SHARE = 50
 """A file is written again when at least one commit in so many is new: so writing costs less than it saves."""
 
-_MAGIC = b"modelbook cache 1\n"
+_MAGIC = b"modelbook cache 2\n"
 _POOLED = (Stage, Value, Artifact, Plot, Dataset, Environment, Spec, Problem, Project)
 _PARSERS = ("history", "spec", "records.py", "catalog.py", "_paths.py")
+_SAME = array("I", [1]).tobytes()
 _SET_ASIDE = {"commit", "commits", "refs"}
 _LATER = {"params"}
 
@@ -87,7 +88,7 @@ def parser_version() -> str:
     """A digest of all that decides what bytes mean: our own source, the libraries that parse, the machine."""
     package = Path(__file__).parent.parent
     found = hashlib.sha256(f"{sys.version_info[:2]} {sys.byteorder}".encode())
-    found.update(f"{msgspec.__version__} {ruamel.yaml.__version__} {version('pydantic')}".encode())
+    found.update(f"{msgspec.__version__} {ruamel.yaml.__version__} {pydantic.VERSION}".encode())
     for part in _PARSERS:
         for path in sorted((package / part).rglob("*.py") if (package / part).is_dir() else [package / part]):
             found.update(f"\0{path.name}\0".encode() + path.read_bytes())
@@ -170,43 +171,75 @@ class _Pool:
             self.rows.append(record)
         return found
 
-    def numbers(self, records: Iterable[Any]) -> bytes:
+    def numbers(self, records: Iterable[Any]) -> list[int]:
         known = self._numbers
         try:
-            return array("I", [known[id(record)] for record in records]).tobytes()
+            return [known[id(record)] for record in records]
         except KeyError:
-            return array("I", [self.number(record) for record in records]).tobytes()
+            return [self.number(record) for record in records]
 
 
-def _pack(cls: type[Record], row: type[Any], record: Any, pools: Mapping[type[Record], _Pool]) -> Any:
-    packed = []
-    for field in _FIELDS[cls]:
-        value = getattr(record, field.name)
-        if field.pool is None:
-            packed.append(value)
-        elif field.many:
-            packed.append(pools[field.pool].numbers(value))
-        else:
-            packed.append(-1 if value is None else pools[field.pool].number(value))
-    return row(*packed)
+class _Rows:
+    """Records of one kind as rows: a row's numbers are written as what differs from the row before.
+
+    Of most fields that is nothing, or a few of hundreds. A field of many begins with 1 for (place, number)
+    pairs that change the row before, with 0 for all numbers of its own.
+    """
+
+    def __init__(self, cls: type[Record], row: type[Any], pools: Mapping[type[Record], _Pool]) -> None:
+        self._fields, self._row, self._pools = _FIELDS[cls], row, pools
+        self._last: dict[str, list[int]] = {}
+
+    def pack(self, record: Any) -> Any:
+        """The next row."""
+        packed = []
+        for field in self._fields:
+            value = getattr(record, field.name)
+            if field.pool is None:
+                packed.append(value)
+            elif field.many:
+                packed.append(self._changes(field.name, self._pools[field.pool].numbers(value)))
+            else:
+                packed.append(-1 if value is None else self._pools[field.pool].number(value))
+        return self._row(*packed)
+
+    def _changes(self, name: str, numbers: list[int]) -> bytes:
+        last = self._last.get(name, [])
+        self._last[name] = numbers
+        if len(last) != len(numbers):
+            return array("I", [0, *numbers]).tobytes()
+        pairs = [(at, new) for at, (old, new) in enumerate(zip(last, numbers, strict=True)) if old != new]
+        if 2 * len(pairs) > len(numbers):
+            return array("I", [0, *numbers]).tobytes()
+        return array("I", [1, *(number for pair in pairs for number in pair)]).tobytes()
 
 
-class _Tuples:
-    """Numbers back to tuples of records, the same tuple for the same numbers."""
+def _unpacked(
+    cls: type[Record], rows: Iterable[Any], pools: Mapping[type[Record], Sequence[Any]]
+) -> Iterator[dict[str, Any]]:
+    """The fields of each row of `_Rows`; a field that is as in the row before is the same tuple."""
+    fields = _POOLED_FIELDS[cls]
+    last: dict[str, tuple[Any, ...]] = {}
+    for row in rows:
+        found: dict[str, Any] = msgspec.structs.asdict(row)
+        for name, kind, many in fields:
+            if many:
+                found[name] = last[name] = _changed(last.get(name, ()), found[name], pools[kind])
+            else:
+                found[name] = None if found[name] < 0 else pools[kind][found[name]]
+        yield found
 
-    def __init__(self, pool: Sequence[Any]) -> None:
-        self._pool = pool
-        self._known: dict[bytes, tuple[Any, ...]] = {b"": ()}
 
-    def many(self, numbers: bytes) -> tuple[Any, ...]:
-        found = self._known.get(numbers)
-        if found is None:
-            places = memoryview(numbers).cast("I")
-            found = self._known[numbers] = tuple(map(self._pool.__getitem__, places))
-        return found
-
-    def one(self, number: int) -> Any:
-        return None if number < 0 else self._pool[number]
+def _changed(last: tuple[Any, ...], changes: bytes, pool: Sequence[Any]) -> tuple[Any, ...]:
+    if changes == _SAME:
+        return last
+    numbers = memoryview(changes).cast("I").tolist()
+    if not numbers[0]:
+        return tuple([pool[number] for number in numbers[1:]])
+    found = list(last)
+    for place, number in zip(numbers[1::2], numbers[2::2], strict=True):
+        found[place] = pool[number]
+    return tuple(found)
 
 
 class Stored:
@@ -221,22 +254,22 @@ class Stored:
         self.project = content.project
         shas = [commit.sha for commit in content.commits]
         self.commits = dict(zip(shas, content.commits, strict=True))
-        self._rows = dict(zip(shas, content.snapshots, strict=True))
         self._held = dict(zip(shas, content.held, strict=True))
-        self._runs = content.runs
         values = [value for stage in content.stages for value in stage.params]
         outs = [out for stage in content.stages for out in stage.outs]
-        self._pools = {
-            Stage: _Tuples(content.stages),
-            Value: _Tuples([*values, *content.values]),
-            Artifact: _Tuples([*outs, *content.artifacts]),
-            Plot: _Tuples(content.plots),
-            Dataset: _Tuples(content.datasets),
-            Environment: _Tuples(content.environments),
-            Spec: _Tuples(content.specs),
-            Problem: _Tuples(content.problems),
-            Project: _Tuples(content.projects),
+        pools: dict[type[Record], Sequence[Any]] = {
+            Stage: content.stages,
+            Value: [*values, *content.values],
+            Artifact: [*outs, *content.artifacts],
+            Plot: content.plots,
+            Dataset: content.datasets,
+            Environment: content.environments,
+            Spec: content.specs,
+            Problem: content.problems,
+            Project: content.projects,
         }
+        self._rows = dict(zip(shas, _unpacked(Snapshot, content.snapshots, pools), strict=True))
+        self._runs = [Run(commits=(), **found) for found in _unpacked(Run, content.runs, pools)]
 
     def __contains__(self, sha: str) -> bool:
         return sha in self._rows
@@ -246,21 +279,13 @@ class Stored:
 
     def snapshot(self, commit: Commit, params: Callable[[], tuple[Value, ...]]) -> Snapshot:
         """The snapshot of a commit that is in it. Args: params: reads what is not stored, if asked for."""
-        return Snapshot(commit=commit, params=Later(params), **self._unpack(Snapshot, self._rows[commit.sha]))
+        return Snapshot(commit=commit, params=Later(params), **self._rows[commit.sha])
 
     def runs(self) -> tuple[dict[str, list[str]], dict[str, Run]]:
         """(commit -> ids of the runs it holds, run by id as its oldest commit had it)."""
-        found = [Run(commits=(), **self._unpack(Run, row)) for row in self._runs]
-        ids = _Tuples([run.id for run in found])
-        held = {sha: list(ids.many(numbers)) for sha, numbers in self._held.items()}
-        return held, {run.id: run for run in found}
-
-    def _unpack(self, cls: type[Record], row: Any) -> dict[str, Any]:
-        found: dict[str, Any] = msgspec.structs.asdict(row)
-        for name, pool, many in _POOLED_FIELDS[cls]:
-            tuples = self._pools[pool]
-            found[name] = tuples.many(found[name]) if many else tuples.one(found[name])
-        return found
+        ids = [run.id for run in self._runs]
+        held = {sha: [ids[at] for at in memoryview(numbers).cast("I")] for sha, numbers in self._held.items()}
+        return held, {run.id: run for run in self._runs}
 
 
 def encode(snapshots: Iterable[Snapshot], runs: Iterable[Run], project: str) -> bytes:
@@ -281,8 +306,9 @@ def encode(snapshots: Iterable[Snapshot], runs: Iterable[Run], project: str) -> 
         for out in stage.outs:
             _append(pools[Artifact], out)
     values, outs = len(pools[Value].rows), len(pools[Artifact].rows)
-    rows = [_pack(Snapshot, _SnapshotRow, snapshot, pools) for snapshot in kept]
-    run_rows = [_pack(Run, _RunRow, run, pools) for run in found]
+    snapshot_rows, run_rows = _Rows(Snapshot, _SnapshotRow, pools), _Rows(Run, _RunRow, pools)
+    rows = [snapshot_rows.pack(snapshot) for snapshot in kept]
+    held_rows = [run_rows.pack(run) for run in found]
     content = _File(
         project=project,
         stages=stages,
@@ -296,7 +322,7 @@ def encode(snapshots: Iterable[Snapshot], runs: Iterable[Run], project: str) -> 
         projects=pools[Project].rows,
         commits=[msgspec.structs.replace(snapshot.commit, refs=()) for snapshot in kept],
         snapshots=rows,
-        runs=run_rows,
+        runs=held_rows,
         held=_held(kept, found),
     )
     lean = {

@@ -65,6 +65,8 @@ def parse(data: bytes, path: str, chunks: dict[str, Any] | None = None) -> Any:
     suffix = path.rpartition(".")[2].lower()
     reader = _READERS.get(suffix)
     try:
+        if reader is _json:  # which never warns; holding warnings back costs as much as reading a short file
+            return _json(content)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd escapes and reused anchors are not for our reader to mend
             value = reader(content) if reader is not None else yaml12.load(content, chunks)

@@ -36,11 +36,14 @@ class Layout:
 
     Attributes:
         sources, raws, joined: of each stage, where it comes from, its raw lock entry and the two joined.
+        folders: those that hold outputs of a stage, for every stage. orphans: whether any stage is one.
         hashes: of the stages' outputs, as the lock has them.
     """
 
     def __init__(self, sources: tuple[Source, ...], raws: list[Any], joined: list[Joined]) -> None:
         self.sources, self.raws, self.joined = sources, raws, joined
+        self.folders = {one.folders for one in joined}
+        self.orphans = any(source.orphan for source in sources)
         self.hashes: dict[str, LockedOut] = {}
         for one in joined:
             self.hashes.update(one.hashes)
@@ -56,24 +59,19 @@ class Layout:
             return Layout(self.sources, raws, joined)
         found = copy(self)
         found.raws, found.joined, found.hashes = raws, joined, self.hashes.copy()
+        found.folders = self.folders.union(joined[at].folders for at in places)
         for at in places:
             found.hashes.update(joined[at].hashes)
         return found
 
     def at(self, tree: Tree) -> tuple[list[Stage], list[Artifact]]:
         """The stages and their outputs as they are in a tree; an orphan's outputs are nobody's."""
-        ids: dict[Folders, tuple[str | None, ...]] = {}
-        stages: list[Stage] = []
-        artifacts: list[Artifact] = []
-        for one in self.joined:
-            here = ids.get(one.folders)
-            if here is None:
-                here = ids[one.folders] = tuple([_folder(tree, folder) for folder in one.folders])
-            stage = one.known.get(here) or one.at(tree, here)
-            stages.append(stage)
-            if not one.orphan:
-                artifacts += stage.outs
-        return stages, artifacts
+        ids = {folders: tuple([_folder(tree, folder) for folder in folders]) for folders in self.folders}
+        stages = [one.known.get(here := ids[one.folders]) or one.at(tree, here) for one in self.joined]
+        if self.orphans:
+            owned = zip(self.sources, stages, strict=True)
+            return stages, [out for source, stage in owned if not source.orphan for out in stage.outs]
+        return stages, [out for stage in stages for out in stage.outs]
 
 
 def _folder(tree: Tree, path: str) -> str | None:

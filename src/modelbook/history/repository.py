@@ -31,6 +31,7 @@ _KINDS: Mapping[int, Kind] = {
     FileMode.LINK: "link",
     FileMode.COMMIT: "module",
 }
+_TREE_ROW = re.compile(rb"[0-7]+ [^\0]+\0.{20}", re.DOTALL)
 _MAX_BELOW = 10_000
 _TRACKED = frozenset(
     {"dvc.yaml", "dvc.lock", "mlproject.yaml", "metrics.json", "dvclive.json", "artifacts.yaml", "Dvcfile"}
@@ -336,22 +337,17 @@ class Repository:
             if kind != ObjectType.TREE:
                 self.incomplete = True
                 raise Unreadable("a folder's content is not in this clone")
-            found = self._entries[tree_id] = dict(self._rows(content))
+            known = self._pairs
+            pairs = [known.get(row) or self._pair(row) for row in _TREE_ROW.findall(content)]
+            found = self._entries[tree_id] = dict(pairs)
         return found
 
-    def _rows(self, content: bytes) -> Iterator[tuple[str, Entry]]:
-        """The entries of a tree: mode, space, name, zero byte, 20 bytes of id; equal ones are shared."""
-        at = 0
-        while at < len(content):
-            end = content.index(b"\0", at) + 21
-            row = content[at:end]
-            pair = self._pairs.get(row)
-            if pair is None:
-                mode, _space, name = row[:-21].partition(b" ")
-                kind = _KINDS.get(int(mode, 8), "blob")
-                pair = self._pairs[row] = (os.fsdecode(name), Entry(kind, row[-20:].hex()))
-            yield pair
-            at = end
+    def _pair(self, row: bytes) -> tuple[str, Entry]:
+        """An entry of a tree: mode, space, name, zero byte, 20 bytes of id; equal ones are shared."""
+        mode, _space, name = row[:-21].partition(b" ")
+        kind = _KINDS.get(int(mode, 8), "blob")
+        found = self._pairs[row] = (os.fsdecode(name), Entry(kind, row[-20:].hex()))
+        return found
 
     def scan(self, tree_id: str) -> tuple[tuple[str, Entry], ...]:
         """(path, entry) of every file below a tree that is known by its name, sorted by path."""
