@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.util
 import os
 import re
 import sys
@@ -25,7 +26,6 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import msgspec
-import pydantic
 import ruamel.yaml
 
 from modelbook.records import (
@@ -83,12 +83,18 @@ def default_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "modelbook"
 
 
+def _pydantic() -> bytes:
+    """What tells pydantic's version: it is not imported for histories without specs, and that is cheap."""
+    spec = importlib.util.find_spec("pydantic")
+    return Path(spec.origin).with_name("version.py").read_bytes() if spec and spec.origin else b""
+
+
 @cache
 def parser_version() -> str:
     """A digest of all that decides what bytes mean: our own source, the libraries that parse, the machine."""
     package = Path(__file__).parent.parent
     found = hashlib.sha256(f"{sys.version_info[:2]} {sys.byteorder}".encode())
-    found.update(f"{msgspec.__version__} {ruamel.yaml.__version__} {pydantic.VERSION}".encode())
+    found.update(f"{msgspec.__version__} {ruamel.yaml.__version__}".encode() + _pydantic())
     for part in _PARSERS:
         for path in sorted((package / part).rglob("*.py") if (package / part).is_dir() else [package / part]):
             found.update(f"\0{path.name}\0".encode() + path.read_bytes())

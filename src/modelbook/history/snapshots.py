@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
@@ -45,6 +46,7 @@ PARSER_VERSION = 1
 """Raised whenever the same bytes come to mean something else; part of every memo key."""
 
 T = TypeVar("T")
+_path = attrgetter("path")
 
 
 class Memo:
@@ -203,7 +205,7 @@ class Reader:
             params=params,
             metrics=metrics,
             plots=tuple(self._plots(tree, parts)),
-            artifacts=tuple(sorted(parts.artifacts, key=lambda artifact: artifact.path)),
+            artifacts=tuple(sorted(parts.artifacts, key=_path)),
             datasets=_datasets(project, parts),
             environments=tuple(self._environments(tree, parts, home)),
             models=tuple(parts.models),
