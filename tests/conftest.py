@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 ON_CI = os.environ.get("CI", "").lower() == "true"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NO_BROWSER = "no Chromium found: install it, or set CHROMIUM to its path"
+ROOT = Path(__file__).resolve().parents[1]
 PERSON = {"NAME": "Ada Example", "EMAIL": "ada@example.org"}
 
 hypothesis.settings.register_profile("modelbook", deadline=None, derandomize=ON_CI)
@@ -70,6 +76,58 @@ def chromium() -> str:
     if found is None:
         pytest.skip(NO_BROWSER)
     return found
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    """One Chromium for all tests of a worker; each page is opened in a context of its own."""
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=flags)
+        yield started
+        started.close()
+
+
+def once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
+    """A site that is built by whichever worker asks first, and then read by all of them."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "site").is_dir():
+            build(folder / "site")
+    return folder / "site"
+
+
+@pytest.fixture(scope="session")
+def sample_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of the sample: every kind of page, every state, hostile names. Not to be changed."""
+    import sample
+    from modelbook import site
+
+    def build(out: Path) -> None:
+        site.build(sample.catalog(), out, read=sample.BLOBS.get)
+
+    return once(tmp_path_factory, "sample", build)
+
+
+@pytest.fixture(scope="session")
+def demo_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of this repository's own history. Not to be changed."""
+    from click.testing import CliRunner
+
+    from modelbook.cli import main
+
+    def build(out: Path) -> None:
+        done = CliRunner().invoke(main, ["build", "--repo", str(ROOT), "--out", str(out)])
+        assert done.exit_code == 0, done.output
+
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is no clone: there is no history to build the demo's site from")
+    return once(tmp_path_factory, "demo", build)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

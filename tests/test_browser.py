@@ -4,126 +4,25 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, sync_playwright
+from playwright.sync_api import Browser
 
 import sample
-from modelbook import site
-from modelbook.pages import text
-from modelbook.site.preview import Server
+from browsing import Site, opened_site
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 GBM = f"runs/{hashlib.sha256(b'gbm').hexdigest()[:12]}/index.html"
 HOSTILE = f"runs/{hashlib.sha256(sample.SCRIPT.encode()).hexdigest()[:12]}/index.html"
-EVERY_KIND = (
-    "index.html",
-    "experiments/index.html",
-    "experiments/gbm/index.html",
-    f"experiments/{text.slug(sample.SCRIPT)}/index.html",
-    "runs/index.html",
-    GBM,
-    HOSTILE,
-    "models/index.html",
-    "models/flight-delay/index.html",
-    "models/flight-delay/v1.1.0/index.html",
-    f"models/{text.slug(sample.SCRIPT)}/index.html",
-    "datasets/index.html",
-    "lineage/index.html",
-    "changes/index.html",
-    f"commits/{sample.COMMITS[3].sha[:12]}/index.html",
-    "problems/index.html",
-)
-
-
-@dataclass
-class Site:
-    """The built site at one address."""
-
-    base: str
-    browser: Browser
-    faults: list[str] = field(default_factory=list)
-
-    def open(self, path: str, *, width: int = 1280, dark: bool = False, javascript: bool = True) -> Page:
-        """A page in a context of its own, whose every complaint is kept in `faults`."""
-        context = self.browser.new_context(
-            viewport={"width": width, "height": 800},
-            color_scheme="dark" if dark else "light",
-            java_script_enabled=javascript,
-        )
-        page = context.new_page()
-        page.on("console", lambda message: self._console(path, message))
-        page.on("pageerror", lambda error: self.faults.append(f"{path}: {error}"))
-        page.on("dialog", lambda dialog: self._dialog(path, dialog))
-        page.on("request", lambda request: self._request(path, request))
-        page.on("requestfailed", lambda request: self._failed(path, request))
-        page.goto(self.base + path, wait_until="load")
-        return page
-
-    def _console(self, path: str, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            self.faults.append(f"{path}: {message.text}")
-
-    def _dialog(self, path: str, dialog: Dialog) -> None:
-        self.faults.append(f"{path}: a script of a hostile name ran: {dialog.message}")
-        dialog.dismiss()
-
-    def _failed(self, path: str, request: Request) -> None:
-        """A request under way when its page is closed is aborted: that is no fault of the site's."""
-        if request.failure != "net::ERR_ABORTED":
-            self.faults.append(f"{path}: failed {request.url}: {request.failure}")
-
-    def _request(self, path: str, request: Request) -> None:
-        if not request.url.startswith((self.base, "data:", "blob:")):
-            self.faults.append(f"{path}: asked for {request.url}")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("browser") / "site"
-    site.build(sample.catalog(), out, read=sample.BLOBS.get)
-    return out
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=flags)
-        yield started
-        started.close()
 
 
 @pytest.fixture(params=["file", "http"])
-def opened(request: pytest.FixtureRequest, folder: Path, browser: Browser) -> Iterator[Site]:
-    """The site; after each test nothing may have gone wrong in the browser."""
-    if request.param == "file":
-        made = Site(folder.as_uri() + "/", browser)
+def opened(request: pytest.FixtureRequest, sample_site: Path, browser: Browser) -> Iterator[Site]:
+    """The sample's site; after each test nothing may have gone wrong in the browser."""
+    with opened_site(sample_site, browser, request.param) as made:
         yield made
-    else:
-        with Server(folder, 0) as server:
-            made = Site(server.url.removesuffix("index.html"), browser)
-            yield made
-            _close(browser)
-    _close(browser)
-    assert not made.faults, "\n".join(made.faults)
-
-
-def _close(browser: Browser) -> None:
-    for context in browser.contexts:
-        context.close()
-
-
-def test_every_kind_of_page_is_quiet_and_fits_a_phone(opened: Site) -> None:
-    for path in EVERY_KIND:
-        page = opened.open(path, width=375)
-        width = page.evaluate("document.documentElement.scrollWidth")
-        assert width <= 375, f"{path} is {width} px wide"
-        assert page.locator("h1").first.is_visible(), path
-        page.context.close()
 
 
 def test_home(opened: Site) -> None:

@@ -14,24 +14,22 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
-import html
 import json
-import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit
 
 from click.testing import CliRunner
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from modelbook.cli import main as cli
+from webcheck import broken_links
 
 Fact = dict[str, Any]
 Json = Any
@@ -344,44 +342,6 @@ def _watched(process: subprocess.Popen[bytes]) -> int:
                 most = int(found[1])
         time.sleep(0.05)
     return most // 1024
-
-
-_SCRIPT = re.compile(r"<script\b[^>]*>.*?</script>", re.DOTALL)
-_TAG = re.compile(r"<[a-zA-Z](?:[^<>\"']|\"[^\"]*\"|'[^']*')*>")
-_ATTRIBUTE = re.compile(r"\s(href|src|id|name)=(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
-
-
-def broken_links(site: Path, pages: list[Path]) -> Iterator[str]:
-    """`page: link` of every local link that leads to no file, or to no place in its page."""
-    anchors: dict[Path, set[str]] = {}
-    aimed: dict[tuple[Path, str], str] = {}
-    for page in pages:
-        anchors[page] = set()
-        for name, value in _attributes(page):
-            if name in ("id", "name"):
-                anchors[page].add(value)
-            elif link := _local(page, value):
-                aimed.setdefault(link, f"{page.relative_to(site)}: {value}")
-    for (target, anchor), where in aimed.items():
-        if not target.is_file() or (anchor and target in anchors and anchor not in anchors[target]):
-            yield where
-
-
-def _attributes(page: Path) -> Iterator[tuple[str, str]]:
-    text = page.read_text(encoding="utf-8")
-    bare = _SCRIPT.sub(lambda match: match[0].partition(">")[0] + ">", text)
-    for tag in _TAG.finditer(bare):
-        for name, *values in _ATTRIBUTE.findall(tag[0]):
-            yield name, html.unescape("".join(values))
-
-
-def _local(page: Path, link: str) -> tuple[Path, str] | None:
-    """(file, anchor) a link of a page leads to; None for one that leaves the site."""
-    parts = urlsplit(link)
-    if parts.scheme or parts.netloc:
-        return None
-    target = Path(os.path.normpath(page.parent / unquote(parts.path))) if parts.path else page
-    return target / "index.html" if target.is_dir() else target, unquote(parts.fragment)
 
 
 # -- all of it

@@ -1,0 +1,135 @@
+"""A built site as a person meets it: opened in a real Chromium, with every complaint of the browser kept."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request
+
+from modelbook.site.preview import Server
+
+Choice = Callable[..., Path]
+
+WIDE, PHONE = 1440, 390
+LOOKS = tuple((width, dark) for width in (WIDE, PHONE) for dark in (False, True))
+
+
+@dataclass
+class Site:
+    """The built site at one address."""
+
+    base: str
+    browser: Browser
+    faults: list[str] = field(default_factory=list)
+
+    def open(self, path: str, *, width: int = 1280, dark: bool = False, javascript: bool = True) -> Page:
+        """A page in a context of its own, whose every complaint is kept in `faults`."""
+        context = self.browser.new_context(
+            viewport={"width": width, "height": 800},
+            color_scheme="dark" if dark else "light",
+            java_script_enabled=javascript,
+            reduced_motion="reduce",
+        )
+        page = context.new_page()
+        page.on("console", lambda message: self._console(path, message))
+        page.on("pageerror", lambda error: self.faults.append(f"{path}: {error}"))
+        page.on("dialog", lambda dialog: self._dialog(path, dialog))
+        page.on("request", lambda request: self._request(path, request))
+        page.on("requestfailed", lambda request: self._failed(path, request))
+        page.goto(self.base + path, wait_until="load")
+        return page
+
+    def _console(self, path: str, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.faults.append(f"{path}: {message.text}")
+
+    def _dialog(self, path: str, dialog: Dialog) -> None:
+        self.faults.append(f"{path}: a script of a hostile name ran: {dialog.message}")
+        dialog.dismiss()
+
+    def _failed(self, path: str, request: Request) -> None:
+        """A request under way when its page is closed is aborted: that is no fault of the site's."""
+        if request.failure != "net::ERR_ABORTED":
+            self.faults.append(f"{path}: failed {request.url}: {request.failure}")
+
+    def _request(self, path: str, request: Request) -> None:
+        if not request.url.startswith((self.base, "data:", "blob:")):
+            self.faults.append(f"{path}: asked for {request.url}")
+
+
+@contextmanager
+def opened_site(folder: Path, browser: Browser, scheme: str) -> Iterator[Site]:
+    """A built site over `file` or `http`; at the end nothing may have gone wrong in the browser."""
+    if scheme == "file":
+        made = Site(folder.as_uri() + "/", browser)
+        yield made
+        close(browser)
+    else:
+        with Server(folder, 0) as server:
+            made = Site(server.url.removesuffix("index.html"), browser)
+            yield made
+            close(browser)
+    assert not made.faults, "\n".join(made.faults)
+
+
+def close(browser: Browser) -> None:
+    """Close every page of a browser."""
+    for context in browser.contexts:
+        context.close()
+
+
+def kinds(folder: Path, *choices: Choice) -> list[str]:
+    """A page of every kind, the largest; those of one section and one depth are of one kind.
+
+    Args:
+        choices: other ways to choose by size: `(max, min)` for the largest and the smallest.
+    """
+    found: dict[tuple[str, int], list[Path]] = {}
+    for path in sorted(folder.rglob("*.html")):
+        parts = path.relative_to(folder).parts
+        found.setdefault((parts[0], len(parts)), []).append(path)
+    chosen = {
+        choice(pages, key=lambda page: page.stat().st_size)
+        for pages in found.values()
+        for choice in choices or (max,)
+    }
+    return sorted(path.relative_to(folder).as_posix() for path in chosen)
+
+
+def overflow(page: Page) -> int:
+    """How many pixels a page is wider than its window."""
+    width: int = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    return width
+
+
+def axe() -> str:
+    """axe-core, as a script: out of the wheel it comes in, which need not be imported for that."""
+    spec = importlib.util.find_spec("axe_playwright_python")
+    assert spec and spec.origin
+    return (Path(spec.origin).parent / "axe.min.js").read_text(encoding="utf-8")
+
+
+COLOURS = ("color-contrast", "link-in-text-block")
+"""The rules of axe-core that may judge a page otherwise in the dark."""
+
+
+def violations(page: Page, rules: tuple[str, ...] = ()) -> list[str]:
+    """What axe-core has against a page as it stands now: rule, place and what to do, one a line.
+
+    Args:
+        rules: those to ask; none for all.
+    """
+    options: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
+    if rules:
+        options["runOnly"] = {"type": "rule", "values": list(rules)}
+    found: dict[str, Any] = page.evaluate("options => axe.run(document, options)", options)
+    return [
+        f"{fault['impact']} {fault['id']} at {node['target'][-1]}: {' '.join(node['failureSummary'].split())}"
+        for fault in found["violations"]
+        for node in fault["nodes"]
+    ]

@@ -1,0 +1,109 @@
+"""Every kind of page of every site we can make: HTML, links, what the browser says, phones, accessibility.
+
+What a new page must keep to is held here without naming it: pages are found in the built sites.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from browsing import COLOURS, LOOKS, PHONE, axe, kinds, opened_site, overflow, violations
+from webcheck import broken_links, html_faults, links_out
+
+SITES = ("sample", "demo")
+
+
+@pytest.fixture(params=SITES)
+def folder(request: pytest.FixtureRequest) -> Path:
+    """The folder of each site."""
+    found: Path = request.getfixturevalue(f"{request.param}_site")
+    return found
+
+
+def pages(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.html"))
+
+
+@pytest.mark.slow
+def test_every_page_is_valid_html(folder: Path) -> None:
+    faults = [
+        f"{path.relative_to(folder)}:{fault}"
+        for path in pages(folder)
+        for fault in html_faults(path.read_text(encoding="utf-8"))
+    ]
+    assert not faults, "\n".join(faults[:20])
+
+
+@pytest.mark.slow
+def test_every_link_leads_somewhere(folder: Path) -> None:
+    assert len(pages(folder)) > 40
+    faults = sorted(broken_links(folder, pages(folder)))
+    assert not faults, "\n".join(faults[:20])
+
+
+@pytest.mark.slow
+def test_the_sample_links_to_no_other_site_but_those_its_project_names(sample_site: Path) -> None:
+    found = {link for path in pages(sample_site) for link in links_out(path.read_text(encoding="utf-8"))}
+    assert found
+    assert not [link for link in found if not link.startswith("https://example.org/")]
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["file", "http"])
+def test_every_kind_of_page_is_quiet_and_fits_a_phone(folder: Path, browser: Browser, scheme: str) -> None:
+    with opened_site(folder, browser, scheme) as site:
+        for path in kinds(folder, max, min):
+            page = site.open(path, width=PHONE)
+            assert overflow(page) <= 0, f"{path} is {overflow(page)} px wider than a phone"
+            assert page.locator("h1").first.is_visible(), path
+            page.context.close()
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_every_kind_of_page_is_accessible(folder: Path, browser: Browser) -> None:
+    faults: dict[str, str] = {}
+    with opened_site(folder, browser, "file") as site:
+        for path in kinds(folder):
+            page = site.open(path)
+            page.evaluate(axe())
+            for width, dark in LOOKS:
+                page.set_viewport_size({"width": width, "height": 900})
+                page.emulate_media(color_scheme="dark" if dark else "light")
+                page.locator(f"body[data-md-color-scheme={'slate' if dark else 'default'}]").wait_for()
+                look = f"{path} at {width} px{' in the dark' if dark else ''}"
+                for fault in violations(page, COLOURS if dark else ()):
+                    faults.setdefault(fault, look)
+            page.context.close()
+    assert not faults, "\n".join(f"{look}: {fault}" for fault, look in faults.items())
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ("<div><p>x</div>", ""),
+        ("<div><section>x</div></section>", "section"),
+        ("<p><div>x</div></p>", "p"),
+        ("<div>x", "div"),
+        ("<b id=a></b><i id=a></i>", "id a"),
+        ("<ul><div>x</div></ul>", "<div> in <ul>"),
+        ("<span><div>x</div></span>", "<div> in <span>"),
+        ("<a href=x><button>x</button></a>", "<button> inside a <a>"),
+        ("<table><tr><div>x</div></tr></table>", "div"),
+    ],
+)
+def test_faults_of_html_are_found(body: str, fault: str) -> None:
+    found = list(html_faults(f"<!doctype html><html><head><title>x</title></head><body>{body}</body></html>"))
+    assert bool(found) is bool(fault)
+    assert fault in "\n".join(found)
+
+
+def test_broken_links_are_found(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text(
+        '<p id="x"><a href="#x"></a><a href="#y"></a><img src="no.png">', "utf-8"
+    )
+    assert sorted(broken_links(tmp_path, [tmp_path / "a.html"])) == ["a.html: #y", "a.html: no.png"]
