@@ -60,7 +60,7 @@ def _files(index: Index, sha: str, files: Sequence[FileChange], caption: str) ->
         Column("file"),
         Column("change"),
         Column("lines", number=True),
-        Column("", "added and removed"),
+        Column("shares", "added and removed lines, in five signs"),
     )
     return part(columns, [_file(index, sha, item) for item in files], caption)
 
