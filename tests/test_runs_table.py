@@ -82,7 +82,7 @@ def site(folder: Path, data: dict[str, Any], attributes: str = "", body: str = "
     """One page with a table, as the site has it."""
     for name in (*SCRIPTS, "charts.css", "runs-table.css"):
         shutil.copyfile(ASSETS / name, folder / name)
-    (folder / "runs.js").write_text(f'Modelbook.data("runs", {json.dumps(json.dumps(data))});\n', "utf-8")
+    (folder / "runs.js").write_text(data_file("runs", data), "utf-8")
     scripts = "".join(f'<script defer src="{name}"></script>' for name in SCRIPTS)
     page = folder / "index.html"
     page.write_text(
@@ -105,9 +105,10 @@ def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
     heard: list[str] = []
     context = browser.new_context(viewport={"width": 1300, "height": 800}, accept_downloads=True)
 
-    def go(data: dict[str, Any] | None = None, fragment: str = "", **more: str) -> Page:
+    def go(data: dict[str, Any] | None = None, fragment: str = "", before: str = "", **more: str) -> Page:
         target = site(tmp_path, data or runs(), **more)
         page = context.new_page()
+        page.add_init_script(before)
         page.on("console", lambda message: heard.append(message.text))
         page.on("pageerror", lambda error: heard.append(str(error)))
         page.on(
@@ -123,6 +124,37 @@ def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
     yield go
     context.close()
     assert heard == []
+
+
+def in_parts(data: dict[str, Any], first: int, size: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The data as rundata writes it: the first rows with the columns, the rest in parts."""
+
+    def cut(start: int, end: int) -> list[dict[str, Any]]:
+        return [
+            {
+                "values": column["values"][start:end],
+                **({"hrefs": column["hrefs"][start:end]} if "hrefs" in column else {}),
+                **({"dictionary": column["dictionary"]} if "dictionary" in column else {}),
+                "states": {
+                    row: state for row, state in column.get("states", {}).items() if start <= int(row) < end
+                },
+            }
+            for column in data["columns"]
+        ]
+
+    starts = range(first, data["rows"], size)
+    parts = [{"from": at, "ids": data["ids"][at : at + size], "columns": cut(at, at + size)} for at in starts]
+    head = {
+        **data,
+        "ids": data["ids"][:first],
+        "columns": [{**column, **part} for column, part in zip(data["columns"], cut(0, first), strict=True)],
+        "parts": [{"name": f"runs-{at}", "src": f"runs-{at}.js"} for at in range(len(parts))],
+    }
+    return head, parts
+
+
+def data_file(name: str, value: dict[str, Any]) -> str:
+    return f'Modelbook.data("{name}", {json.dumps(json.dumps(value))});\n'
 
 
 def column(page: Page, name: str) -> list[str]:
@@ -543,6 +575,301 @@ def test_ten_thousand_runs_are_quick(opened: Open) -> None:
         }"""
     )
     assert max(times.values()) < 300, times
+
+
+def part_files(folder: Path, parts: list[dict[str, Any]]) -> None:
+    """Parts are named from the site's root, and the page of these tests says that is the folder above."""
+    for at, part in enumerate(parts):
+        (folder.parent / f"runs-{at}.js").write_text(data_file(f"runs-{at}", part), "utf-8")
+
+
+def test_the_first_rows_are_there_before_the_rest_is_read(opened: Open, tmp_path: Path) -> None:
+    head, parts = in_parts(runs(900), 50, 300)
+    part_files(tmp_path, parts)
+    # Where nothing is ever painted, the rest is asked for a little later: time to look at the first rows.
+    held = "window.requestAnimationFrame = () => 0; window.held = [];"
+    page = opened(head, before=held + "window.setTimeout = (then, ms) => { window.held.push(then); };")
+    assert status(page) == "900 runs, loading…"
+    assert page.locator("[role=grid]").get_attribute("aria-rowcount") == "901"
+    assert column(page, "Run")[0] == "run-0"
+    page.evaluate("window.held.splice(0).forEach((then) => then())")
+    page.wait_for_function("document.querySelector('.mb-t-status').textContent === '900 runs'")
+    ask_now = "(q) => { const t = Modelbook.tables.values().next().value; t.query = q; t.refresh(); }"
+    page.evaluate(ask_now, "roc_auc > 1.3")
+    assert status(page) == "89 of 900 runs"
+    page.evaluate(ask_now, "roc_auc = none")
+    assert status(page) == "90 of 900 runs"
+    assert page.locator("[data-line='89'], [data-line='0'] .mb-t-state").count() >= 1
+
+
+def test_a_shared_view_of_many_runs_waits_for_all_of_them(opened: Open, tmp_path: Path) -> None:
+    head, parts = in_parts(runs(900), 50, 300)
+    part_files(tmp_path, parts)
+    page = opened(head, "#sort=-metrics.roc_auc&sel=000000000300")
+    assert status(page) == "900 runs"
+    assert column(page, "Run")[0] == "run-898"
+    assert "1 selected" in page.locator(".mb-t-selection").inner_text()
+    assert page.locator("[data-line='0'] a").first.get_attribute("href") == f"../runs/{898:012x}/index.html"
+
+
+def test_a_part_that_is_missing_is_said(browser: Browser, tmp_path: Path) -> None:
+    head, _ = in_parts(runs(900), 50, 300)
+    page = browser.new_page()
+    (tmp_path / "x").mkdir()
+    page.goto(site(tmp_path / "x", head).as_uri())
+    page.wait_for_selector("[role=alert]")
+    assert "cannot load" in page.locator("[role=alert]").inner_text()
+    assert column(page, "Run")[0] == "run-0"
+    page.close()
+
+
+PLACES = [
+    ("seed = 1 and auk > 1", 14, "auk"),
+    ("auc >", 5, ">"),
+    ("auc > high", 7, "high"),
+    ("seed = 1)", 9, ")"),
+    ("not", 4, ""),
+]
+
+
+def test_a_wrong_query_says_where_it_is_wrong(opened: Open) -> None:
+    page = opened()
+    for query, place, marked in PLACES:
+        ask(page, query)
+        assert f"At character {place}: " in page.locator(".mb-t-problem").inner_text(), query
+        assert page.locator(".mb-t-problem mark").inner_text().strip() == marked
+
+
+def named(*keys: str) -> dict[str, Any]:
+    columns = [
+        {"key": key, "label": key.partition(".")[2], "kind": "metric", "values": [1, 2]} for key in keys
+    ]
+    return {"rows": 2, "ids": ["a", "b"], "columns": columns}
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("lr", "params.train.optimizer.lr"),
+        ("optimizer.lr", "params.train.optimizer.lr"),
+        ("auc", "metrics.roc_auc"),
+        ("loss", "metrics.loss"),
+        ("best", "metrics.best_f1"),
+        ("rate", "rate could be params.a.rate or params.b.rate"),
+        ("a.rate", "params.a.rate"),
+        (
+            "score",
+            "score could be params.s0.score or params.s1.score or params.s2.score or params.s3.score or 2 others",
+        ),
+    ],
+)
+def test_short_names_find_the_one_column_that_ends_in_them(opened: Open, name: str, found: str) -> None:
+    keys = [
+        "params.train.optimizer.lr", "metrics.roc_auc", "metrics.auc_rank", "metrics.loss", "metrics.train.loss",
+        "params.a.rate", "params.b.rate", "metrics.best_f1", *(f"params.s{at}.score" for at in range(6)),
+    ]  # fmt: skip
+    page = opened(named(*keys))
+    script = """([name, keys]) => {
+      const columns = Modelbook.tables.values().next().value.data.columns;
+      const asked = [];
+      columns.forEach((one) => { const number = one.number; one.number = (row) => { asked.push(one.key); return number(row); }; });
+      try { Modelbook.query.compile(name + ' > 0', columns)(0); } catch (problem) { return problem.message; }
+      return asked[0];
+    }"""
+    assert page.evaluate(script, [name, keys]) == found
+
+
+def test_groups_nest_as_a_tree(opened: Open) -> None:
+    page = opened(runs(30))
+    page.select_option("[aria-label='Group by']", "experiment")
+    page.select_option("[aria-label='Then group by']", "params.seed")
+    assert page.locator("[role=treegrid]").count() == 1
+    assert page.locator("[role=columnheader]", has_text="Experiment").count() == 1  # over the tree's heading
+    page.click("text=Open all")
+    levels = [row.get_attribute("aria-level") for row in page.locator("[data-line]").all()[:5]]
+    assert levels == ["1", "2", "3", "3", "2"]
+    lines = page.evaluate("Modelbook.tables.values().next().value.lines.length")
+    assert lines == 3 + 15 + 30
+    labels = page.locator("[aria-level='2'] b").all_inner_texts()
+    assert labels[:5] == ["0", "1", "2", "3", "4"]  # by value
+    assert "group=experiment%2Cparams.seed" in page.url
+    assert "open=*" in page.url
+    page.locator("[aria-level='2'] button").first.click()
+    assert page.evaluate("Modelbook.tables.values().next().value.lines.length") == lines - 2
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.wait_for_selector("[data-ready]")
+    assert other.locator(".mb-t-scroll").inner_text() == page.locator(".mb-t-scroll").inner_text()
+
+
+def test_numbers_that_look_alike_are_different_groups(opened: Open) -> None:
+    data = runs(4)
+    data["columns"][8]["values"] = [0.123456, 0.123457, 0.123456, None]
+    page = opened(data, "#group=params.model.learning_rate")
+    assert sorted(page.locator(".mb-t-group b").all_inner_texts()) == ["(none)", "0.123456", "0.123457"]
+
+
+def test_a_group_is_selected_and_opened_by_keys(opened: Open) -> None:
+    page = opened(runs(9), "#group=experiment")
+    page.locator("[role=treegrid]").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    assert page.locator("[data-line]").count() == 6
+    page.keyboard.press("ArrowLeft")
+    assert page.locator("[data-line]").count() == 3
+    page.keyboard.press(" ")
+    assert "3 selected" in page.locator(".mb-t-selection").inner_text()
+    assert page.locator("[aria-label='Select all of gbm']").is_checked()
+    page.keyboard.press("Enter")
+    page.locator("[aria-label='Select run-3']").uncheck()
+    assert page.evaluate("document.querySelector('[aria-label=\"Select all of gbm\"]').indeterminate")
+
+
+def heading(page: Page, name: str) -> Any:
+    return page.locator(f"[role=columnheader]:has([aria-label='Menu of {name}'])")
+
+
+def headings(page: Page) -> list[str]:
+    return [
+        text.split("\n")[-1].split(" ")[0] for text in page.locator("[role=columnheader]").all_inner_texts()
+    ]
+
+
+def test_the_menu_of_a_heading_does_everything_by_keys(opened: Open) -> None:
+    page = opened()
+    page.locator("[role=grid]").focus()
+    page.keyboard.press("ArrowRight")  # Experiment
+
+    def choose(item: str) -> None:
+        page.keyboard.press("m")
+        place = page.locator("[role=menuitem]").all_inner_texts().index(item)
+        for _ in range(place):
+            page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        assert page.locator("[role=menu]").count() == 0
+        assert page.evaluate("document.activeElement.getAttribute('role')") in ("grid", "treegrid")
+
+    page.keyboard.press("m")
+    assert "experiment" in page.locator("[role=menu] code").inner_text()
+    page.keyboard.press("Escape")
+    choose("Sort Z to A")
+    assert column(page, "Experiment")[0] == "logistic"
+    assert "Sorted by Experiment descending" in page.locator(".mb-t-sr[role=status]").inner_text()
+    choose("Move right")
+    assert headings(page)[1:4] == ["Run", "Tags", "Experiment"]
+    assert page.url.count("order=") == 1
+    page.keyboard.press("ArrowRight")
+    choose("Pin to the left")
+    assert headings(page)[1:4] == ["Run", "Experiment", "Tags"]
+    page.keyboard.press("ArrowLeft")
+    before = heading(page, "Experiment").bounding_box()["width"]
+    choose("Wider")
+    assert heading(page, "Experiment").bounding_box()["width"] == before + 60
+    choose("Hide")
+    assert "Experiment" not in headings(page)
+
+
+def test_a_menu_item_filters(opened: Open) -> None:
+    page = opened()
+    page.click("[aria-label='Menu of loss']")
+    page.click("text=Filter…")
+    page.keyboard.type("5..7")
+    page.wait_for_timeout(300)
+    assert status(page) == "3 of 60 runs"
+    page.click("[aria-label='Menu of seed']")
+    page.click("text=Group by it")
+    assert status(page) == "3 groups, 3 of 60 runs"
+    page.click("[aria-label='Menu of Run']")
+    page.mouse.click(600, 700)
+    assert page.locator("[role=menu]").count() == 0
+
+
+def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move((start[0] + end[0]) / 2, start[1])
+    page.mouse.move(*end)
+    page.mouse.up()
+
+
+def test_columns_are_moved_and_widened_by_mouse(opened: Open) -> None:
+    page = opened()
+    tags, experiment = heading(page, "Tags").bounding_box(), heading(page, "Experiment").bounding_box()
+    drag(page, (tags["x"] + 20, tags["y"] + 25), (experiment["x"] + 10, tags["y"] + 25))
+    assert headings(page)[1:4] == ["Run", "Tags", "Experiment"]
+    assert page.locator("[aria-sort=ascending], [aria-sort=descending]").count() == 0
+    assert page.url.endswith("order=run%2Ctags")
+    edge = heading(page, "Tags").bounding_box()
+    drag(
+        page,
+        (edge["x"] + edge["width"] - 2, edge["y"] + 20),
+        (edge["x"] + edge["width"] + 98, edge["y"] + 20),
+    )
+    assert heading(page, "Tags").bounding_box()["width"] == edge["width"] + 100
+    address = page.url
+    heading(page, "Tags").click()
+    assert page.locator("[aria-sort=ascending]").count() == 1
+    other = page.context.new_page()
+    other.goto(address)
+    other.wait_for_selector("[data-ready]")
+    assert heading(other, "Tags").bounding_box()["width"] == edge["width"] + 100
+
+
+def test_groups_are_downloaded_as_they_are_shown(opened: Open) -> None:
+    page = opened(runs(9), "#group=experiment")
+    page.click("text=Download")
+    assert "the 3 groups" in page.locator(".mb-t-panel").inner_text()
+    assert "the 9 shown runs" in page.locator(".mb-t-panel").inner_text()
+    with page.expect_download() as started:
+        page.locator(".mb-t-panel-bar", has_text="groups").locator("text=CSV").click()
+    rows = list(csv.DictReader(io.StringIO(started.value.path().read_text("utf-8"))))
+    assert [row["experiment"] for row in rows] == list(EXPERIMENTS)
+    assert [row["count"] for row in rows] == ["3", "3", "3"]
+    assert float(rows[0]["metrics.roc_auc mean"]) == pytest.approx(0.503)
+    assert float(rows[0]["metrics.roc_auc std"]) == pytest.approx(0.003)
+    exported = page.evaluate("Modelbook.tables.values().next().value.export('md', false)").splitlines()
+    assert exported[0].startswith("| Experiment | Run |")
+
+
+def test_the_link_of_the_view_is_copied(opened: Open) -> None:
+    page = opened(body='<textarea id="paste"></textarea>')
+    ask(page, "seed = 3")
+    page.click("text=Copy link")
+    page.wait_for_selector("text=Copied")
+    page.focus("#paste")
+    page.keyboard.press("Control+V")
+    assert page.input_value("#paste") == page.url
+    assert "seed" in page.url
+
+
+def test_views_are_links_to_states(opened: Open) -> None:
+    views = [{"label": "Third seeds", "state": "q=seed+%3D+3&group=experiment"}]
+    page = opened({**runs(), "views": views})
+    page.click("nav >> text=Third seeds")
+    page.wait_for_function("document.querySelector('.mb-t-status').textContent === '3 groups, 12 of 60 runs'")
+    assert page.input_value(".mb-t-query") == "seed = 3"
+    page.click("text=Reset")
+    page.click("nav >> text=Third seeds")
+    page.wait_for_function("document.querySelector('.mb-t-status').textContent === '3 groups, 12 of 60 runs'")
+
+
+def test_curves_are_drawn_and_told(opened: Open) -> None:
+    page = opened()
+    curve = page.locator("[data-line='5'] .mb-t-spark")
+    assert curve.get_attribute("aria-label") == "Trend: from 1 to 5, between 1 and 5"
+    assert len((curve.locator("polyline").get_attribute("points") or "").split(" ")) == 3
+
+
+def test_the_example_in_the_query_box_is_of_these_runs(opened: Open) -> None:
+    data = runs()
+    data["columns"][2]["key"] = "tag"
+    page = opened(data)
+    example = page.get_attribute(".mb-t-query", "placeholder") or ""
+    assert example == "Filter: roc_auc > 0.53 and tag:baseline"
+    ask(page, example.removeprefix("Filter: "))
+    assert status(page).endswith("of 60 runs")
+    data["columns"][2]["values"] = [[]] * 60
+    assert "tag" not in (opened(data).get_attribute(".mb-t-query", "placeholder") or "")
 
 
 # Charts

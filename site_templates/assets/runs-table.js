@@ -60,6 +60,7 @@
   var SPARE = 6;
   var SELECT = 40;
   var MOST_COMPARED = 20;
+  var MOST_LINKED = 100; // selected rows in the address, which must stay fit for a mail
   var MOST_LEVELS = 3;
   var tables = 0;
 
@@ -73,19 +74,20 @@
   }
   function joined(list) { return list.map(encodeURIComponent).join(","); }
 
-  function Table(container, json) {
+  function Table(container, json, parts) {
     tables += 1;
     this.id = "mb-table-" + tables;
     this.container = container;
     this.data = model.read(json);
+    if (parts.length) model.extend(this.data, parts);
     this.root = container.dataset.root || "";
     this.noun = container.dataset.noun || container.dataset.modelbookTable;
-    this.rowOf = new Map(this.data.ids.map(function (id, row) { return [id, row]; }));
     this.active = { row: -1, column: 0 };
+    this.look();
     this.reset();
     this.readHash();
     this.build();
-    this.grow([]);
+    this.refresh();
     var self = this;
     window.addEventListener("hashchange", function () {
       if (!self.hashUsed() || location.hash.slice(1) === self.lastHash) return;
@@ -98,11 +100,15 @@
 
   /* Takes in parts of the data that came after the first. */
   Table.prototype.grow = function (parts) {
-    if (parts.length) model.extend(this.data, parts);
+    model.extend(this.data, parts);
+    this.box.setAttribute("placeholder", this.example());
+    this.look();
+    this.refresh();
+  };
+
+  Table.prototype.look = function () {
     this.rowOf = new Map(this.data.ids.map(function (id, row) { return [id, row]; }));
     this.always = this.compileAlways(this.container.dataset.query || "");
-    if (parts.length) this.box.setAttribute("placeholder", this.example());
-    this.refresh();
   };
 
   Table.prototype.compileAlways = function (text) {
@@ -177,7 +183,7 @@
     put("group", keys(this.by));
     put("open", joined(Array.from(this.open)));
     put("diff", this.differences && "1");
-    put("sel", joined(Array.from(this.selected)));
+    put("sel", this.selected.size <= MOST_LINKED ? joined(Array.from(this.selected)) : "");
     var text = state.toString();
     var old = this.lastHash === undefined ? "" : this.lastHash;
     if (text === old || (!text && !location.hash)) return;
@@ -241,6 +247,7 @@
     this.drawRows();
     this.drawStatus();
     this.writeHash();
+    this.share.dataset.copy = location.href;
   };
 
   /* A line is a row number, or a group. */
@@ -590,7 +597,6 @@
     this.status.textContent = groups + (all ? total : shown + " of " + total) + " " + this.noun
       + (this.data.rows < this.data.total ? ", loading…" : "");
     this.drawProblem();
-    this.share.dataset.copy = location.href;
     this.share.hidden = !this.hashUsed();
     this.thenBy.hidden = this.openAll.hidden = !this.by.length;
     this.openAll.setAttribute("aria-pressed", String(this.open.has("*")));
@@ -1071,17 +1077,17 @@
     container.setAttribute("data-started", "");
     Modelbook.load(container.dataset.modelbookTable, container.dataset.src, function (json, error) {
       if (error) fail(container, error);
-      else if (!(json.parts || []).length) made(container, json);
-      else if (wantsAll(container)) parts(container, json, function (all) { made(container, json).grow(all); });
+      else if (!(json.parts || []).length) made(container, json, []);
+      else if (wantsAll(container)) parts(container, json, function (all) { made(container, json, all); });
       else {
-        var table = made(container, json);
+        var table = made(container, json, []);
         painted(function () { parts(container, json, function (all) { table.grow(all); }); });
       }
     });
   }
 
-  function made(container, json) {
-    var table = new Table(container, json);
+  function made(container, json, parts) {
+    var table = new Table(container, json, parts);
     Modelbook.tables.set(container, table);
     container.dispatchEvent(new CustomEvent("modelbook:table", { bubbles: true }));
     return table;
