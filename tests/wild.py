@@ -1,11 +1,12 @@
 """Modelbook against real public repositories: facts known of them, and the links of the sites built.
 
-    python tests/wild.py FACTS FOLDER [--only TEXT] [--no-build] [--keep DIR]
+    python tests/wild.py FACTS FOLDER [--only TEXT] [--no-facts] [--no-build] [--dvc] [--keep DIR]
 
 FACTS is a JSON list of `{repo, head, facts: [{kind, path, key, commit, value}]}`. FOLDER holds bare Git
 directories, as `OWNER+NAME/repo` (or `OWNER+NAME/repo/.git`) or as `NAME.git`; repositories of the facts that
 are not there are skipped, and those without facts are only built. Everything is asked of the command line
-(`runs`, `show`, `models`, `build`); what a lock says is compared with ruamel's own reading of it. No part of
+(`runs`, `show`, `models`, `build`); what a lock says is compared with ruamel's own reading of it. With
+`--dvc` metrics, params, plots and models are compared with what DVC and GTO say of a clone, too. No part of
 the test suite: it needs repositories that are not ours to ship. Exits 1 if anything does not hold.
 """
 
@@ -20,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +29,7 @@ from click.testing import CliRunner
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+import wild_dvc
 from modelbook.cli import main as cli
 from webcheck import broken_links
 
@@ -344,6 +346,40 @@ def _watched(process: subprocess.Popen[bytes]) -> int:
     return most // 1024
 
 
+# -- DVC and GTO themselves
+
+_COMMITS = 8
+"""How many commits of a repository are compared with DVC, which takes a second or more for each."""
+
+
+def check_dvc(name: str, subject: Subject, scratch: Path) -> bool:
+    """Compare with DVC and GTO, and print what is not equal and where they had nothing to say."""
+    folder = wild_dvc.clone(subject.path, scratch / "clone")
+    commits = _spread(subject.git("rev-list", "HEAD").split())
+    found = wild_dvc.compare(folder, commits, subject.show)
+    wrong = [*found.wrong, *_gto_faults(subject, wild_dvc.gto(folder))]
+    print(f"{'FAIL' if wrong else 'pass'}  {name}  dvc  {found.equal} values of {len(commits)} commits equal")
+    for fault in wrong[:10]:
+        print(f"      {fault}")
+    for reason, count in sorted(found.silent.items()):
+        print(f"      {count} times: {reason}", flush=True)
+    return not wrong
+
+
+def _spread(commits: list[str]) -> list[str]:
+    """Some of these commits, the first always among them."""
+    step = max(1, len(commits) // _COMMITS)
+    return commits[::step][:_COMMITS]
+
+
+def _gto_faults(subject: Subject, said: dict[str, Json] | None) -> Iterator[str]:
+    for name, wanted in (said or {}).items():
+        try:
+            gto_show(subject, {"value": {name: wanted}})
+        except Failed as error:
+            yield f"gto {name}: {error}"
+
+
 # -- all of it
 
 
@@ -413,6 +449,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("folder", type=Path, help="folder of bare Git directories")
     parser.add_argument("--only", default="", help="repositories with this in their name")
     parser.add_argument("--no-build", action="store_true", help="check facts alone")
+    parser.add_argument("--no-facts", action="store_true", help="leave the facts out")
+    parser.add_argument("--dvc", action="store_true", help="compare with DVC and GTO, too")
     parser.add_argument("--keep", type=Path, help="folder to leave the sites in")
     return parser.parse_args()
 
@@ -425,21 +463,28 @@ def main() -> int:
     places = {name: place for name in known if (place := located(name, found))}
     skipped = sorted(set(known) - set(places))
     places.update({name: place for name, place in found.items() if place not in places.values()})
-    held = facts = well = built = 0
+    held = facts = well = built = asked = agreed = 0
     with tempfile.TemporaryDirectory() as scratch:
         for name, place in places.items():
             if args.only not in name:
                 continue
             subject = Subject(place)
-            good, all_of_it = check_facts(name, subject, known.get(name, []))
-            held, facts = held + good, facts + all_of_it
+            if not args.no_facts:
+                good, all_of_it = check_facts(name, subject, known.get(name, []))
+                held, facts = held + good, facts + all_of_it
             if not args.no_build:
                 built += 1
                 well += check_site(name, subject, (args.keep or Path(scratch)) / name.replace("/", "+"))
+            if args.dvc:
+                asked += 1
+                with tempfile.TemporaryDirectory() as clone:
+                    agreed += check_dvc(name, subject, Path(clone))
     for name in skipped:
         print(f"skip  {name}: not in {args.folder.name}")
-    print(f"{held} of {facts} facts hold; {well} of {built} sites are whole")
-    return 0 if (held, well) == (facts, built) else 1
+    print(
+        f"{held} of {facts} facts hold; {well} of {built} sites are whole; DVC agrees on {agreed} of {asked}"
+    )
+    return 0 if (held, well, agreed) == (facts, built, asked) else 1
 
 
 if __name__ == "__main__":

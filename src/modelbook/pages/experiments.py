@@ -214,9 +214,8 @@ def _marked(table: Table, runs: list[Run], current: set[str]) -> Table:
 def _facts(index: Index, item: Experiment) -> tuple[tuple[str, Link], ...]:
     spec = item.spec
     file = Link(item.file, index.forge("blob", index.catalog.head, item.file) if item.file else None)
-    pipeline = Link(item.pipeline, f"experiments/index.html#{text.slug(item.pipeline or 'pipeline')}")
     facts = (
-        ("pipeline", pipeline),
+        ("pipeline", index.pipeline_link(item.pipeline)),
         ("owner", Link(spec.owner if spec else "")),
         ("runs", Link(f"{len(item.current)} now, {len(item.runs)} ever")),
         ("spec" if spec else "defined in", file),

@@ -119,6 +119,12 @@ class Index:
         """An experiment by its name."""
         return Link(text.cut(name, 80), experiment_href(name) if name in self.experiments else None)
 
+    def pipeline_link(self, name: str) -> Link:
+        """A pipeline by its name: its table of experiments, if any experiment is of it now."""
+        known = any(item.pipeline == name for item in self.catalog.experiments)
+        place = f"experiments/index.html#{text.slug(name or 'pipeline')}"
+        return Link(name, place if known else None)
+
     def commit_link(self, sha: str) -> Link:
         """A commit by its short id: our page of it, else the forge's."""
         short = sha if sha == WORKSPACE else sha[:7]

@@ -317,7 +317,7 @@ def _facts(
     info = model.info
     rows = [
         ("owner", Link(info.owner)),
-        ("pipeline", Link(info.pipeline, f"experiments/index.html#{text.slug(info.pipeline or 'pipeline')}")),
+        ("pipeline", index.pipeline_link(info.pipeline)),
         *_artifact(info.artifact, run),
         ("type", Link(info.type if info.type != "model" else "")),
         ("labels", Link(", ".join(info.labels))),

@@ -162,7 +162,7 @@ def _overview(index: Index, run: Run) -> tuple[Entry, ...]:
         ("experiment", index.experiment_link(run.experiment)),
         ("named by DVC", Link(run.label)),
         ("based on", index.commit_link(run.baseline) if run.baseline else Link("")),
-        ("pipeline", Link(run.pipeline, f"experiments/index.html#{text.slug(run.pipeline or 'pipeline')}")),
+        ("pipeline", index.pipeline_link(run.pipeline)),
         ("first commit", index.commit_link(run.commit)),
         ("date", Link(text.day(run.date), title=run.date)),
         ("author", Link(run.author)),
