@@ -224,21 +224,21 @@ def _unpacked(
     cls: type[Record], rows: Iterable[Any], pools: Mapping[type[Record], Sequence[Any]]
 ) -> Iterator[dict[str, Any]]:
     """The fields of each row of `_Rows`; a field that is as in the row before is the same tuple."""
-    fields = _POOLED_FIELDS[cls]
-    last: dict[str, tuple[Any, ...]] = {}
+    one = [(name, pools[kind]) for name, kind, many in _POOLED_FIELDS[cls] if not many]
+    more = [(name, pools[kind]) for name, kind, many in _POOLED_FIELDS[cls] if many]
+    last: dict[str, tuple[Any, ...]] = {name: () for name, _pool in more}
     for row in rows:
         found: dict[str, Any] = msgspec.structs.asdict(row)
-        for name, kind, many in fields:
-            if many:
-                found[name] = last[name] = _changed(last.get(name, ()), found[name], pools[kind])
-            else:
-                found[name] = None if found[name] < 0 else pools[kind][found[name]]
+        for name, pool in one:
+            found[name] = None if found[name] < 0 else pool[found[name]]
+        for name, pool in more:
+            if found[name] != _SAME:
+                last[name] = _changed(last[name], found[name], pool)
+        found.update(last)
         yield found
 
 
 def _changed(last: tuple[Any, ...], changes: bytes, pool: Sequence[Any]) -> tuple[Any, ...]:
-    if changes == _SAME:
-        return last
     numbers = memoryview(changes).cast("I").tolist()
     if not numbers[0]:
         return tuple([pool[number] for number in numbers[1:]])
@@ -485,7 +485,7 @@ def prune(folder: Path, *, keep: Path) -> None:
 
 
 def _checksum(version: bytes, payload: bytes | memoryview) -> bytes:
-    found = hashlib.blake2b(version, digest_size=32)
+    found = hashlib.sha256(version)
     found.update(payload)
     return found.digest()
 

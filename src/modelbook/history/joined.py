@@ -79,11 +79,6 @@ def _folder(tree: Tree, path: str) -> str | None:
     return entry.id if entry and entry.kind == "tree" else None
 
 
-def _blob(tree: Tree, path: str) -> str | None:
-    entry = tree.find(path)
-    return entry.id if entry and entry.kind == "blob" else None
-
-
 class Joined:
     """A stage's definition joined with its lock entry; only the blobs in Git are still open."""
 
@@ -91,24 +86,24 @@ class Joined:
         self._outs = _outs(stage, locked)
         self._stage = _stage(file, stage, locked, orphan=orphan)
         self._records: dict[tuple[str | None, ...], Stage] = {}
-        self.folders = tuple(dict.fromkeys(out.path.rpartition("/")[0] for out, _lock in self._outs))
+        self._paths = [out.path for out, _lock in self._outs]
+        self.folders = tuple(dict.fromkeys([path.rpartition("/")[0] for path in self._paths]))
         self.known: dict[tuple[str | None, ...], Stage] = {}
         self.orphan = orphan
         self.hashes = {} if orphan else {lock.path: lock for _out, lock in self._outs if lock}
 
     def at(self, tree: Tree, ids: tuple[str | None, ...]) -> Stage:
         """The stage as it is in a tree, which is then `known`. Args: ids: of all `folders` in that tree."""
-        blobs = tuple([_blob(tree, out.path) for out, _lock in self._outs])
-        found = self.known[ids] = self._record(blobs)
+        entries = [tree.find(path) for path in self._paths]
+        blobs = tuple([entry.id if entry and entry.kind == "blob" else None for entry in entries])
+        found = self.known[ids] = self._records.get(blobs) or self._record(blobs)
         return found
 
     def _record(self, blobs: tuple[str | None, ...]) -> Stage:
         """The stage when its outputs have these blobs; the same object for the same blobs."""
-        found = self._records.get(blobs)
-        if found is None:
-            pairs = zip(self._outs, blobs, strict=True)
-            outs = tuple(_artifact(out, lock, blob, self._stage.address) for (out, lock), blob in pairs)
-            found = self._records[blobs] = replace(self._stage, outs=outs)
+        pairs = zip(self._outs, blobs, strict=True)
+        outs = tuple([_artifact(out, lock, blob, self._stage.address) for (out, lock), blob in pairs])
+        found = self._records[blobs] = replace(self._stage, outs=outs)
         return found
 
 

@@ -60,6 +60,7 @@ class Locks:
 
     def __init__(self) -> None:
         self._entries: dict[str, dict[str, Any]] = {}
+        self._last: tuple[list[str], list[dict[str, Any]]] = ([], [])
         self._names: dict[str, dict[Any, Any]] = {}
         self._sections: dict[str, tuple[Any, Any]] = {}
         self._items: dict[str, Any] = {}
@@ -83,17 +84,27 @@ class Locks:
 
     def _canonical(self, body: str) -> dict[str, Any] | None:
         """The entries of a lock as DVC lays it out; None when the file must be read as a whole."""
-        whole: dict[str, Any] = {}
-        known = self._entries
         chunks = _ENTRY.split(body)
-        for chunk in chunks:
-            part = known.get(chunk)
-            if part is None:
-                part = known[chunk] = self._entry(chunk)
-            if not part:
-                return None
+        old, parts = self._last
+        if len(old) == len(chunks):  # comparing a text with the one before costs less than looking it up
+            pairs = zip(chunks, old, parts, strict=True)
+            parts = [part if chunk == before else self._known(chunk) for chunk, before, part in pairs]
+        else:
+            parts = [self._known(chunk) for chunk in chunks]
+        if not all(parts):
+            return None
+        self._last = chunks, parts
+        whole: dict[str, Any] = {}
+        for part in parts:
             whole.update(part)
         return whole if len(whole) == len(chunks) else None
+
+    def _known(self, chunk: str) -> dict[str, Any]:
+        """What `_entry` makes of a text, made once."""
+        found = self._entries.get(chunk)
+        if found is None:
+            found = self._entries[chunk] = self._entry(chunk)
+        return found
 
     def _entry(self, chunk: str) -> dict[str, Any]:
         """{name: raw entry}; empty when it cannot be told from the entry's text alone."""

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import pygit2
 from msgspec.structs import replace
-from pygit2.enums import FileMode, FileStatus, ObjectType, SortMode
+from pygit2.enums import FileMode, FileStatus, ObjectType, Option, SortMode
 
 from modelbook._paths import normal_folder, parents
 from modelbook.errors import NotARepository, UnknownRevision
@@ -33,6 +33,10 @@ _KINDS: Mapping[int, Kind] = {
 }
 _TREE_ROW = re.compile(rb"[0-7]+ [^\0]+\0.{20}", re.DOTALL)
 _MAX_BELOW = 10_000
+_CHECK_HASHES = False
+"""Whether every object's SHA-1 is worked out again when it is read. Git does not do so either: its packs have
+checksums of their own, and `git fsck` is there to look for damage. It takes as long as all other reading."""
+
 _TRACKED = frozenset(
     {"dvc.yaml", "dvc.lock", "mlproject.yaml", "metrics.json", "dvclive.json", "artifacts.yaml", "Dvcfile"}
 )
@@ -101,6 +105,7 @@ class Repository:
             found = None
         if found is None:
             raise NotARepository(str(path))
+        pygit2.option(Option.ENABLE_STRICT_HASH_VERIFICATION, _CHECK_HASHES)
         self._git = pygit2.Repository(found)
         self._odb = self._git.odb
         self._entries: dict[str, dict[str, Entry]] = {}

@@ -454,7 +454,7 @@ class Reader:
             return
         for name, part in data.items():
             if not isinstance(part, dict):
-                yield from files.leaves({name: part})
+                yield (files.name(name),), files.plain(part)
                 continue
             rows = self._rows.get(id(part))
             if rows is None:
