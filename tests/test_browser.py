@@ -60,9 +60,39 @@ def test_run_page(opened: Site) -> None:
 def test_commands_can_be_copied(opened: Site) -> None:
     page = opened.open(GBM)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.locator(".mb-command > button.mb-copy").last.click()
+    page.locator("#reproduce ~ .mb-command > button.mb-copy").first.click()
     page.get_by_text("Copied", exact=True).wait_for()
     assert "dvc repro flights-train@gbm" in page.evaluate("navigator.clipboard.readText()")
+
+
+def test_a_receipt_can_be_copied(opened: Site) -> None:
+    page = opened.open(GBM)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator("#m-roc_auc summary").click()
+    page.locator("#m-roc_auc").get_by_role("button", name="Copy receipt").click()
+    page.get_by_text("Copied", exact=True).wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()").splitlines()
+    assert copied[0] == "roc_auc: 0.7405"
+    said = dict(line.split(": ", 1) for line in copied if ": " in line)
+    assert {"key", "file", "commit", "Git blob", "stage", "lock entry"} <= said.keys()
+    assert said["Git blob"] == sample.digest("results/gbm/metrics.json")
+    assert copied[-1] == "dvc repro flights-train@gbm"
+
+
+def test_a_receipt_without_javascript_is_one_link_away(opened: Site) -> None:
+    page = opened.open(GBM, javascript=False)
+    page.locator("#m-roc_auc summary").click()
+    page.locator("#m-roc_auc a[data-mb-receipt]").click()
+    page.locator(f"text={sample.digest('lockgbm')[:12]}").last.wait_for(state="attached")
+    assert page.url.endswith("#source-1")
+
+
+def test_a_run_expands_into_the_whole_lineage(opened: Site) -> None:
+    page = opened.open(GBM)
+    page.get_by_role("link", name="Expand").click()
+    page.wait_for_selector("[data-key='stage:flights-train@gbm'].mb-focus")
+    assert "Open the run" in page.locator(".mb-lin-panel").inner_text()
+    assert page.locator("[data-key='model:flight-delay@v1.1.0']").count() == 1
 
 
 def test_model_page(opened: Site) -> None:

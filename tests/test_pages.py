@@ -22,6 +22,7 @@ from modelbook.pages.ledger import Ledger
 from modelbook.records import (
     Catalog,
     Dataset,
+    Dependency,
     MetricInfo,
     ModelInfo,
     PipelineInfo,
@@ -675,3 +676,108 @@ def test_an_image_is_shown_only_when_it_is_one() -> None:
     assert shown["svg"].image is None
     assert "too large" in shown["big"].reason
     assert all(item.state == State.UNREADABLE for key, item in shown.items() if key != "png")
+
+
+def again(count: int, **metrics: float) -> Catalog:
+    """The sample with `count` more runs of the name `retried`, each a bit better than the one before."""
+    found = sample.catalog()
+    made = tuple(
+        msgspec.structs.replace(
+            sample.run("retried", "gbm", "flights", 2, {"roc_auc": 0.7 + at / 100, **metrics}, {"seed": 0}),
+            id=f"{at:012x}",
+        )
+        for at in reversed(range(count))
+    )
+    return msgspec.structs.replace(found, runs=(*made, *found.runs))
+
+
+def run_page(catalog: Catalog, run_id: str) -> Any:
+    composed = pages.compose(catalog, sample.BLOBS.get)
+    return next(page.context for page in composed if page.path == f"runs/{run_id}/index.html")
+
+
+def test_a_metric_says_what_it_was_before_and_draws_its_way() -> None:
+    page = run_page(again(4, log_loss=0.5), f"{2:012x}")
+    fact = page.headline
+    assert (fact.cell.delta, fact.cell.delta_tone) == ("+0.0100", "good")
+    assert fact.before.text.startswith("0.7100 at")
+    assert fact.before.href == f"runs/{1:012x}/index.html"
+    assert "last 0.72" in fact.spark, "nothing of the runs after it"
+    same = next(item for item in page.metrics if item.name == "log_loss")
+    assert (same.cell.delta, same.before.text[:4]) == ("", "0.50")
+    first = run_page(again(4), f"{0:012x}")
+    assert (first.headline.before, first.headline.cell.delta, first.headline.spark) == (None, "", "")
+
+
+def test_a_run_leads_to_its_neighbours_and_to_comparisons() -> None:
+    catalog = again(3)
+    page = run_page(catalog, f"{1:012x}")
+    assert page.before.href == f"runs/{0:012x}/index.html"
+    assert page.after.href == f"runs/{2:012x}/index.html"
+    previous, best = page.compare
+    assert previous.href == f"compare/index.html#runs={0:012x},{1:012x}&base={0:012x}"
+    assert best.href.endswith(f"&base={sample.digest('gbm-sweep-learning_rate-0.1', 12)}")
+    assert run_page(catalog, sample.digest("gbm-sweep-learning_rate-0.1", 12)).compare[1:] == ()
+
+
+def test_receipts_stand_once_for_each_file_however_many_values_it_has() -> None:
+    page = run_page(again(1, **{f"m{at}": at / 7 for at in range(300)}), f"{0:012x}")
+    assert len(page.metrics) + len(page.more_metrics) == 301
+    assert [dict(source.rows)["file"].text for source in page.receipts] == [
+        "results/retried/metrics.json",
+        "runs/params/retried.yaml",
+    ]
+    assert page.more_metrics[-1].receipt is page.receipts[0]
+
+
+def test_the_code_of_a_run_is_what_no_stage_made() -> None:
+    run = sample.run("coded", "gbm", "flights", 2, {}, {})
+    code = Dependency(path="src/train.py", md5="c" * 32, size=10)
+    stages = (*run.stages[:1], msgspec.structs.replace(run.stages[1], deps=(*run.stages[1].deps, code)))
+    found = sample.catalog()
+    page = run_page(
+        msgspec.structs.replace(found, runs=(msgspec.structs.replace(run, stages=stages), *found.runs)),
+        run.id,
+    )
+    assert [(row[0].text, row[0].badge, row[3].text) for row in page.code.rows] == [
+        ("data/flights.parquet", "data", "flights-prepare"),
+        ("src/train.py", "", "flights-train@coded"),
+    ]
+    assert page.code.rows[1][0].href == (
+        f"https://example.org/team/late-flights/blob/{run.commit}/src/train.py"
+    )
+
+
+def test_reproduce_makes_every_last_stage_from_nothing() -> None:
+    run = sample.run("wide", "gbm", "flights", 2, {}, {})
+    report = msgspec.structs.replace(run.stages[1], address="report@it's", outs=())
+    found = sample.catalog()
+    run = msgspec.structs.replace(
+        run,
+        stages=(*run.stages, report),
+        datasets=(Dataset(path="data/raw", name="raw", file="data/raw.dvc"),),
+    )
+    page = run_page(msgspec.structs.replace(found, runs=(run, *found.runs)), run.id)
+    assert page.command.splitlines() == [
+        "git clone https://example.org/team/late-flights again && cd again",
+        f"git checkout {run.commit[:12]}",
+        "dvc pull data/raw.dvc",
+        "dvc repro flights-train@wide 'report@it'\"'\"'s'",
+    ]
+
+
+def test_packages_are_listed_once_when_stages_share_them() -> None:
+    run = sample.run("packed", "gbm", "flights", 2, {}, {})
+    other = msgspec.structs.replace(run.environments[0], stage="evaluate")
+    found = sample.catalog()
+    run = msgspec.structs.replace(run, environments=(run.environments[0], other))
+    page = run_page(msgspec.structs.replace(found, runs=(run, *found.runs)), run.id)
+    assert [(bool(item.packages), item.count) for item in page.environments] == [(True, 2), (False, 2)]
+    assert page.environments[1].same == page.environments[0].stage
+
+
+def test_a_run_of_head_leads_to_its_place_in_the_lineage(made: dict[str, pages.Page]) -> None:
+    gbm = run_of("gbm")
+    assert context(made, f"runs/{gbm.id}/index.html").expand == f"lineage/index.html#focus=+run:{gbm.id}+"
+    old = run_of("gbm-old")
+    assert context(made, f"runs/{old.id}/index.html").expand == ""

@@ -113,7 +113,7 @@
   function openTarget() {
     var id = decodeURIComponent(location.hash.slice(1));
     var target = id && document.getElementById(id);
-    if (!target || target.tagName !== "DETAILS") return;
+    if (!target || !(target.tagName === "DETAILS" || target.closest("details"))) return;
     for (var node = target; node; node = node.parentElement) if (node.tagName === "DETAILS") node.open = true;
     target.scrollIntoView();
   }
@@ -125,6 +125,20 @@
     if (!source) return;
     var copies = Array.prototype.map.call(source.childNodes, function (node) { return node.cloneNode(true); });
     link.parentElement.replaceWith.apply(link.parentElement, copies);
+    var copy = element("button", { type: "button", class: "mb-button", "data-copy": said(event.target) }, "Copy receipt");
+    event.target.append(element("p", {}, copy));
+  }
+
+  /* A receipt as lines of text, every digit of a hash in it. */
+  function said(fact) {
+    var value = fact.querySelector("summary .mb-value").firstChild;
+    var lines = [fact.querySelector(".mb-fact-name").textContent + ": " + value.textContent.trim()];
+    fact.querySelectorAll("dl > div").forEach(function (row) {
+      var full = row.querySelector("dd span[title]");
+      lines.push(row.querySelector("dt").textContent + ": " + (full ? full.title : row.querySelector("dd").textContent).trim());
+    });
+    var code = fact.querySelector("pre");
+    return lines.concat(code ? code.textContent : []).join("\n");
   }
 
   addSearch();

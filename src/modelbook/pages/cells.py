@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from modelbook import charts
+from modelbook._paths import inside
 from modelbook.pages import text
-from modelbook.pages.index import Index, Link, best, number
+from modelbook.pages.index import Index, Link, best, better, number
 from modelbook.records import MetricInfo, Run, Stage, State, Value
 
 ARROWS = {"maximize": "↑", "minimize": "↓"}
@@ -55,6 +57,9 @@ class Table:
     caption: str = ""
 
 
+MOST_BEFORE = 30
+"""Earlier runs of the same name in a line of values."""
+
 MOST_ROWS = 100
 """Rows of a part; it says how many more there are."""
 
@@ -88,7 +93,12 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A named value, its key inside its file, and its receipt. `id` is its anchor on the page."""
+    """A named value, its key inside its file, and its receipt.
+
+    Attributes:
+        id: its anchor on the page.
+        before: the value before it, of which the cell's delta speaks, and its run. spark: SVG, or empty.
+    """
 
     id: str
     name: str
@@ -96,6 +106,8 @@ class Fact:
     key: str
     receipt: Receipt
     note: str = ""
+    before: Link | None = None
+    spark: str = ""
 
 
 DASH = "–"
@@ -175,6 +187,7 @@ class Receipts:
     def _receipt(self, found: Value, name: str) -> Receipt:
         index, run = self._index, self._run
         stage = next((item for item in run.stages if item.address == found.stage), None)
+        lock = (stage.lock if stage else None) or ""
         source = Link(found.path or DASH, index.forge("blob", run.commit, found.path) if found.path else None)
         rows = [
             ("file", source),
@@ -183,31 +196,48 @@ class Receipts:
             ("DVC hash", Link(found.md5 or "")),
             ("size", Link(text.size(found.size))),
             ("stage", Link(found.stage or "")),
-            ("lock entry", Link(((stage.lock if stage else None) or "")[:12])),
+            ("lock entry", Link(lock[:12], title=lock)),
         ]
         return Receipt(name, tuple((what, link) for what, link in rows if link.text), recreate(run, stage))
 
 
 def recreate(run: Run, stage: Stage | None = None) -> str:
     """The shell commands that make a run (or one of its stages) again in a clean clone."""
-    target = stage.address if stage else run.stages[-1].address if run.stages else ""
+    targets = [stage.address] if stage else _last(run.stages)
     steps = [f"git checkout {run.commit[:12]}"] if _is_sha(run.commit) else []
-    if not run.stages:
-        return "\n".join(steps)
-    return "\n".join([*steps, f"dvc repro {_shell(target)}".rstrip()])
+    return "\n".join([*steps, *(["dvc repro " + " ".join(map(shell, targets))] if targets else [])])
+
+
+def _last(stages: Sequence[Stage]) -> list[str]:
+    """The stages that no other of them needs: who makes these makes them all."""
+    read = [dep.path for stage in stages for dep in stage.deps]
+    needed = {
+        stage.address
+        for stage in stages
+        if any(inside(path, out.path) or inside(out.path, path) for out in stage.outs for path in read)
+    }
+    return [stage.address for stage in stages if stage.address not in needed]
 
 
 def _is_sha(commit: str) -> bool:
     return len(commit) == 40
 
 
-def _shell(word: str) -> str:
+def shell(word: str) -> str:
+    """A word as a shell takes it for one."""
     safe = word and all(char.isalnum() or char in "@%+=:,./-_" for char in word)
     return word if safe or not word else "'" + word.replace("'", "'\"'\"'") + "'"
 
 
-def facts(index: Index, values: Iterable[Value], prefix: str, receipts: Receipts) -> tuple[Fact, ...]:
-    """Values of a run with their receipts, anchors `PREFIX-NAME`."""
+def facts(
+    index: Index, run: Run, values: Iterable[Value], prefix: str, receipts: Receipts, sparks: int = 0
+) -> tuple[Fact, ...]:
+    """Values of a run with their receipts, anchors `PREFIX-NAME`.
+
+    Args:
+        prefix: `m` for metrics, `p` for params.
+        sparks: how many metrics, from the first, have their history drawn.
+    """
     made: list[Fact] = []
     taken: set[str] = set()
     for found in values:
@@ -215,17 +245,47 @@ def facts(index: Index, values: Iterable[Value], prefix: str, receipts: Receipts
         anchor = anchor if anchor not in taken else f"{anchor}-{text.slug(found.path + '#' + found.name)}"
         taken.add(anchor)
         info = index.infos.get(found.name) if prefix == "m" else None
+        shown, before, drawn = cell(found, info), None, ""
+        if info:
+            shown, before = _moved(index, run, found, info, shown)
+            drawn = _spark(index, run, info, anchor) if len(made) < sparks else ""
         made.append(
             Fact(
                 anchor,
                 text.line(found.name) or text.line(found.path),
-                cell(found, info),
+                shown,
                 " › ".join(found.key) or "the whole file",
                 receipts.of(found),
                 direction(info) if info else "",
+                before,
+                drawn,
             )
         )
     return tuple(made)
+
+
+def _moved(index: Index, run: Run, found: Value, info: MetricInfo, shown: Cell) -> tuple[Cell, Link | None]:
+    """The cell with what it moved by since the run before of this name, and that run's value."""
+    trail = index.trail(run)
+    before = trail.before(run)
+    known = trail.values(run, found.name) if before else []
+    if before is None or len(known) < 2 or known[-1] is None or known[-2] is None:
+        return shown, None
+    change = known[-1] - known[-2]
+    link = index.run_link(before)
+    was = Link(f"{text.value(known[-2], info)} at {before.commit[:7]}", link.href, link.title)
+    if not change:
+        return shown, was
+    return replace(shown, delta=text.delta(change, info), delta_tone=TONES[better(change, info)]), was
+
+
+def _spark(index: Index, run: Run, info: MetricInfo, anchor: str) -> str:
+    """The metric over the runs of this name up to this one; nothing for fewer than three values."""
+    known = [value for value in index.trail(run).values(run, info.name)[-MOST_BEFORE:] if value is not None]
+    if len(known) < 3:
+        return ""
+    title = f"{text.line(info.name)} of this and the {len(known) - 1} runs before"
+    return charts.sparkline(known, key=anchor, title=title, direction=info.direction)
 
 
 def metric_columns(index: Index, runs: Sequence[Run], first: str, most: int = 6) -> list[MetricInfo]:

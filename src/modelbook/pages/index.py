@@ -36,6 +36,30 @@ Entry = tuple[str, Link | tuple[Link, ...]]
 """A fact in a list of facts: its name, and one or several values."""
 
 
+class Trail:
+    """The runs of one name in one experiment, oldest first: the same thing tried again and again."""
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self.runs = runs
+        self._place = {run.id: at for at, run in enumerate(runs)}
+        self._values: dict[str, list[float | None]] | None = None
+
+    def before(self, run: Run) -> Run | None:
+        """The run before this one."""
+        at = self._place[run.id]
+        return self.runs[at - 1] if at else None
+
+    def values(self, run: Run, metric: str) -> list[float | None]:
+        """The finite values of a metric up to this run, None where there is none."""
+        if self._values is None:
+            self._values = {}
+            for at, held in enumerate(self.runs):
+                for found in held.metrics:
+                    known = self._values.setdefault(found.name, [None] * len(self.runs))
+                    known[at] = finite(found.value)
+        return self._values.get(metric, [])[: self._place[run.id] + 1]
+
+
 class Index:
     """Look-ups over one Catalog. Built once for a site; nothing in it changes."""
 
@@ -73,6 +97,48 @@ class Index:
         for run in self.catalog.runs:
             grouped[run.commit].append(run)
         return grouped
+
+    @cached_property
+    def _trails(self) -> Mapping[tuple[str, str], Trail]:
+        grouped: dict[tuple[str, str], list[Run]] = defaultdict(list)
+        for run in reversed(self.catalog.runs):
+            grouped[run.experiment, run.name].append(run)
+        return {key: Trail(runs) for key, runs in grouped.items()}
+
+    def trail(self, run: Run) -> Trail:
+        """The runs of this run's name in its experiment."""
+        return self._trails[run.experiment, run.name]
+
+    @cached_property
+    def _neighbours(self) -> Mapping[str, tuple[Run | None, Run | None]]:
+        grouped: dict[str, list[Run]] = defaultdict(list)
+        for run in reversed(self.catalog.runs):
+            grouped[run.experiment].append(run)
+        return {
+            run.id: (runs[at - 1] if at else None, runs[at + 1] if at + 1 < len(runs) else None)
+            for runs in grouped.values()
+            for at, run in enumerate(runs)
+        }
+
+    def neighbours(self, run: Run) -> tuple[Run | None, Run | None]:
+        """The runs of the same experiment right before and after this one."""
+        return self._neighbours[run.id]
+
+    @cached_property
+    def registered(self) -> Mapping[str, Sequence[tuple[Model, str]]]:
+        """Run -> the (model, version) pairs registered from it."""
+        found: dict[str, list[tuple[Model, str]]] = defaultdict(list)
+        for model in self.catalog.models:
+            for item in model.versions:
+                found[item.run].append((model, item.version))
+        return found
+
+    @cached_property
+    def tops(self) -> Mapping[str, Run | None]:
+        """Pipeline -> its best run by its headline metric."""
+        return {
+            name: best(self.runs_of_pipeline.get(name, ()), info) for name, info in self.headlines.items()
+        }
 
     @cached_property
     def names(self) -> Counter[str]:
@@ -194,7 +260,11 @@ def model_href(model: str, version: str = "") -> str:
 def number(run: Run, metric: str) -> float | None:
     """The metric's value when it is a finite number."""
     found = run.metric(metric)
-    raw = found.value if found else None
+    return finite(found.value) if found else None
+
+
+def finite(raw: object) -> float | None:
+    """A value when it is a finite number."""
     if isinstance(raw, bool) or not isinstance(raw, int | float):
         return None
     try:

@@ -298,8 +298,8 @@ def page(index: Index, model: Model, version: ModelVersion | None = None) -> Mod
 def _values(index: Index, run: Run) -> tuple[tuple[Fact, ...], tuple[Fact, ...], tuple[Receipt, ...]]:
     """Metrics and params of a run, and where they come from."""
     receipts = Receipts(index, run)
-    metrics = facts(index, by_weight(index, run)[:MOST_METRICS], "m", receipts)
-    params = facts(index, run.params, "p", receipts)
+    metrics = facts(index, run, by_weight(index, run)[:MOST_METRICS], "m", receipts)
+    params = facts(index, run, run.params, "p", receipts)
     return metrics, params, receipts.all
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from modelbook._paths import parents
 from modelbook.pages import runfacts, text
 from modelbook.pages.cells import (
     DASH,
@@ -19,10 +20,11 @@ from modelbook.pages.cells import (
     link_cell,
     recreate,
     runs_table,
+    shell,
 )
 from modelbook.pages.drawings import Album, Drawing, drawings, run_lineage
-from modelbook.pages.index import Entry, Index, Link, model_href, models_of
-from modelbook.records import Artifact, Environment, Run, State
+from modelbook.pages.index import Entry, Index, Link, compare_href, model_href
+from modelbook.records import Artifact, Dependency, Environment, Run, State
 
 FIRST_ROWS = 100
 """Rows of the runs table that are HTML and need no JavaScript."""
@@ -37,6 +39,9 @@ MOST_FOLDED = 40
 """Further commits that are folded away; the rest are only counted."""
 
 MOST_DATASETS = 8
+
+MOST_FILES = 30
+"""Files that its stages read, on a run's page."""
 
 Read = Callable[[str], bytes | None]
 """Git blob id -> its content, or None when it cannot be read."""
@@ -54,11 +59,17 @@ class RunsPage:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentView:
-    """What a stage ran on, as (what, value) rows; packages apart, because they are many."""
+    """What a stage ran on, as (what, value) rows; packages apart, because they are many.
+
+    Attributes:
+        packages: none when they are those of the stage `same`. count: how many there are.
+    """
 
     stage: str
     rows: tuple[tuple[str, str], ...]
     packages: tuple[tuple[str, str], ...]
+    count: int
+    same: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +77,21 @@ class RunPage:
     """`runs/ID/`.
 
     Attributes:
+        before, after: the runs of the same experiment right before and after it. compare: with others.
         data_name, data: what the run's facts are asked for by, and their address from the site's root.
+        code: the files that its stages read and none of them made.
+        at: its commit on the forge, if that is known. whole: the command begins with a clone.
+        expand: where its lineage is part of the whole, if it is.
     """
 
     id: str
     name: str
+    experiment: str
+    at: Link
     headline: Fact | None
+    before: Link | None
+    after: Link | None
+    compare: tuple[Link, ...]
     overview: tuple[Entry, ...]
     tags: tuple[str, ...]
     models: tuple[Link, ...]
@@ -82,12 +102,16 @@ class RunPage:
     plots: tuple[Drawing, ...]
     data_name: str
     data: str
+    code: Table
+    more_code: int
     artifacts: Table
     not_in_git: bool
     stages: Table
     environments: tuple[EnvironmentView, ...]
     lineage: str
+    expand: str
     command: str
+    whole: bool
     commits: tuple[Link, ...]
     folded_commits: tuple[Link, ...]
     more_commits: int
@@ -121,19 +145,28 @@ def page(index: Index, run: Run, read: Read, album: Album) -> RunPage:
     """One run."""
     info = index.headlines.get(run.pipeline)
     receipts = Receipts(index, run)
-    metrics = facts(index, by_weight(index, run), "m", receipts)
-    params = facts(index, run.params, "p", receipts)
+    metrics = facts(index, run, by_weight(index, run), "m", receipts, MOST_METRICS)
+    before, after = index.neighbours(run)
+    code = _code(index, run)
+    params = facts(index, run, run.params, "p", receipts)
     commits = tuple(index.commit_link(sha) for sha in run.commits[: MOST_COMMITS + MOST_FOLDED])
     headline = next((fact for fact in metrics if info and fact.name == text.line(info.name)), None)
     return RunPage(
         id=run.id,
         name=text.line(run.name) or run.id,
+        experiment=text.line(run.experiment),
+        at=Link("its commit on the forge", address)
+        if (address := index.forge("commit", run.commit))
+        else Link(""),
         headline=headline,
+        before=index.run_link(before) if before else None,
+        after=index.run_link(after) if after else None,
+        compare=_compare(index, run, before),
         overview=_overview(index, run),
         tags=tuple(text.line(tag) for tag in run.tags),
         models=tuple(
             Link(f"{text.line(model.name)} {version}", model_href(model.name, version))
-            for model, version in models_of(index.catalog, run)
+            for model, version in index.registered.get(run.id, ())
         ),
         metrics=metrics[:MOST_METRICS],
         more_metrics=metrics[MOST_METRICS:],
@@ -142,18 +175,83 @@ def page(index: Index, run: Run, read: Read, album: Album) -> RunPage:
         plots=runfacts.interactive(drawings(run, read, album)),
         data_name=runfacts.name_of(run.id),
         data=runfacts.href(run.id),
+        code=Table(_CODE, code[:MOST_FILES], "Files that the stages read"),
+        more_code=max(0, len(code) - MOST_FILES),
         artifacts=_artifacts(run.artifacts),
         not_in_git=any(item.cached and item.state is State.PRESENT for item in run.artifacts),
         stages=_stages(run),
-        environments=tuple(_environment(item) for item in run.environments),
+        environments=_environments(run.environments),
         lineage=run_lineage(index, run),
-        command=recreate(run),
+        expand=_expand(index, run),
+        command=_command(index, run),
+        whole=text.web(index.catalog.project.url) is not None,
         commits=commits[:MOST_COMMITS],
         folded_commits=commits[MOST_COMMITS:],
         more_commits=len(run.commits) - len(commits),
         refs=run.refs,
         current=run.id in index.current,
     )
+
+
+_CODE = (Column("file"), Column("MD5"), Column("size", number=True), Column("read by"))
+
+
+def _code(index: Index, run: Run) -> tuple[tuple[Cell, ...], ...]:
+    """What the stages read and none of them made: code, and data from outside."""
+    made = {out.path for stage in run.stages for out in stage.outs}
+    readers: dict[str, list[str]] = {}
+    known: dict[str, Dependency] = {}
+    for stage in run.stages:
+        for dep in stage.deps:
+            if made.isdisjoint(parents(dep.path)):
+                known.setdefault(dep.path, dep)
+                readers.setdefault(dep.path, []).append(stage.address)
+    data = {item.path for item in run.datasets}
+    return tuple(
+        (
+            Cell(
+                text.line(path),
+                href=None if not data.isdisjoint(parents(path)) else index.forge("blob", run.commit, path),
+                badge="" if data.isdisjoint(parents(path)) else "data",
+            ),
+            Cell((dep.md5 or DASH)[:12], title=dep.md5 or ""),
+            Cell(text.size(dep.size) or DASH, number=True),
+            Cell(text.cut(text.line(", ".join(readers[path])))),
+        )
+        for path, dep in sorted(known.items())
+    )
+
+
+def _compare(index: Index, run: Run, before: Run | None) -> tuple[Link, ...]:
+    """Comparisons with the run before it, of its name if there is one, and with the best of its pipeline."""
+    last = index.trail(run).before(run) or before
+    top = index.tops.get(run.pipeline)
+    found = []
+    if last:
+        found.append(Link("Compare with previous", compare_href([last.id, run.id], last.id), _named(last)))
+    if top and top.id != run.id and top is not last:
+        found.append(Link("Compare with best", compare_href([top.id, run.id], top.id), _named(top)))
+    return tuple(found)
+
+
+def _named(run: Run) -> str:
+    return f"{text.cut(text.line(run.name), 80)}, run {run.id}"
+
+
+def _expand(index: Index, run: Run) -> str:
+    """The run on the lineage page, which has those of HEAD and those that became a model version."""
+    held = run.id in index.current or run.id in index.registered
+    return f"lineage/index.html#focus=+run:{run.id}+" if held else ""
+
+
+def _command(index: Index, run: Run) -> str:
+    """Every command from nothing to the results, as far as the address of the repository is known."""
+    url = text.web(index.catalog.project.url.rstrip("/"))
+    clone = [f"git clone {shell(url)} again && cd again"] if url and run.stages else []
+    pulled = sorted({item.file for item in run.datasets if item.file.endswith(".dvc")})
+    pull = [f"dvc pull {' '.join(map(shell, pulled))}"] if pulled and run.stages else []
+    checkout, _, repro = recreate(run).partition("\n")
+    return "\n".join(line for line in (*clone, checkout, *pull, repro) if line)
 
 
 def _overview(index: Index, run: Run) -> tuple[Entry, ...]:
@@ -222,7 +320,18 @@ def _stages(run: Run) -> Table:
     return Table(tuple(Column(name, number=name.endswith("puts")) for name in columns), tuple(rows))
 
 
-def _environment(item: Environment) -> EnvironmentView:
+def _environments(items: Sequence[Environment]) -> tuple[EnvironmentView, ...]:
+    """Every stage's; packages only where they differ from those of the stage before."""
+    made = []
+    last: Environment | None = None
+    for item in items:
+        same = text.line(last.stage) if last and last.packages == item.packages else ""
+        made.append(_environment(item, same))
+        last = item
+    return tuple(made)
+
+
+def _environment(item: Environment, same: str) -> EnvironmentView:
     gpus = ", ".join(item.gpus)
     state = {True: " (with changed files)", False: "", None: ""}[item.dirty]
     rows = (
@@ -236,6 +345,7 @@ def _environment(item: Environment) -> EnvironmentView:
         ("Git state", f"{item.commit[:12]}{state}" if item.commit else ""),
         ("log", item.path),
     )
+    shown = tuple((name, text.line(value)) for name, value in rows if value)
     return EnvironmentView(
-        text.line(item.stage), tuple((name, text.line(shown)) for name, shown in rows if shown), item.packages
+        text.line(item.stage), shown, () if same else item.packages, len(item.packages), same
     )
