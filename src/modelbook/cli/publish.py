@@ -35,20 +35,28 @@ class Wish(NamedTuple):
     refs: str
     project: str
     pull: bool
+    source: bool = False
+    """Only what the engine builds the site from."""
 
 
 @click.command()
 @repo_option
 @out_option
+@click.option(
+    "--source",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Write the Markdown and mkdocs.yml that a site is made of there, and build no site.",
+)
 @refs_option
 @project_option
 @pull_option
-def build(repo: Path, out: Path, refs: str, project: str, pull: bool) -> None:
+def build(repo: Path, out: Path, source: Path | None, refs: str, project: str, pull: bool) -> None:
     """Build the site of this history: every experiment, run, model and change, as pages."""
     began = time.monotonic()
-    made = _build(Wish(repo, out, refs, project, pull))
-    _print_built(made, time.monotonic() - began)
-    click.echo(f"Open {made.out / 'index.html'}")
+    made = _build(Wish(repo, source or out, refs, project, pull, source is not None))
+    _print_built(made, time.monotonic() - began, "Wrote" if source else "Built")
+    click.echo(f"See {made.out / 'mkdocs.yml'}" if source else f"Open {made.out / 'index.html'}")
 
 
 @click.command()
@@ -115,7 +123,8 @@ def _build(wish: Wish) -> Built:
         catalog = catalog_of(found, wish.project)
         content = _reader(repository, found.pulled)
         code = history.CodeReader(repository, cache_of(repository))
-        made = site.build(catalog, wish.out, read=content, code=code, project=templates, progress=report)
+        make = site.source if wish.source else site.build
+        made = make(catalog, wish.out, read=content, code=code, project=templates, progress=report)
         code.save()
     if said := advice(catalog):
         click.echo(said, err=True)
@@ -137,12 +146,12 @@ def _reader(repository: Repository, pulled: Pulled | None) -> Callable[[str], by
     return content
 
 
-def _print_built(made: Built, seconds: float) -> None:
+def _print_built(made: Built, seconds: float, done: str = "Built") -> None:
     counts = f"{made.runs:,} {'run' if made.runs == 1 else 'runs'} on {made.pages:,} pages in {seconds:.1f} s"
-    click.echo(f"Built {counts}")
+    click.echo(f"{done} {counts}")
     if made.problems:
         what = "problem" if made.problems == 1 else "problems"
-        click.echo(f"{made.problems} {what}: see {made.out / 'problems' / 'index.html'}")
+        click.echo(f"{made.problems} {what}: see the page Problems")
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from modelbook.site import engine, escape, output
 from modelbook.site.output import check
 from modelbook.site.themes import Theme, assets, default_folder
 
-__all__ = ["Built", "build", "check", "data_script", "default_folder"]
+__all__ = ["Built", "build", "check", "data_script", "default_folder", "source"]
 
 Read = Callable[[str], bytes | None]
 Progress = Callable[[str, int, int], None]
@@ -72,17 +72,55 @@ def build(
         hand, bulk = _split(composed)
         report("Writing pages", 0, total)
         _write_docs(folder / "docs", hand, theme)
+        _write_shells(folder / "docs")
         report("Running MkDocs", 0, total)
         site = engine.build(folder, _configuration(catalog, hand, theme), _date(catalog))
         stamped = _stamp(
             site, bulk, theme, read, lambda count: report("Stamping runs and commits", count, total)
         )
         report("Publishing", total, total)
-        output.write_manifest(
-            site, {"version": __version__, "project": catalog.project.name, "head": catalog.head}
-        )
+        output.write_manifest(site, _about(catalog))
         output.publish(site, out)
     return Built(out, len(catalog.runs), len(hand) + stamped, len(catalog.problems))
+
+
+def source(
+    catalog: Catalog,
+    out: Path,
+    *,
+    read: Read,
+    code: Code | None = None,
+    project: Path | None = None,
+    progress: Progress | None = None,
+) -> Built:
+    """Write what an engine builds the site from, in the place of what stood at `out`: docs/ and mkdocs.yml.
+
+    Unlike `build`, runs and commits are pages of their own here, so that any engine that reads mkdocs.yml
+    makes the whole site of it. Arguments and errors are those of `build`.
+    """
+    check(out)
+    report = progress or (lambda *_: None)
+    total = len(catalog.runs) + len(catalog.snapshots)
+    theme = Theme(default_folder(), project)
+    with output.workshop(out) as folder:
+        made = folder / "source"
+        hand, bulk = _split(pages.compose(catalog, read, code))
+        _write_docs(made / "docs", hand, theme)
+        count = 0
+        for count, page in enumerate(bulk, 1):
+            content = f"<div>\n{theme.render(page, 'html')}\n</div>\n"
+            _write(made / "docs" / _markdown(page.path), engine.front_matter(page.title) + content)
+            _write_data(made / "docs", page)
+            _copy_images(made / "docs", page.files, read)
+            report("Writing pages", count, total)
+        engine.write_configuration(made, _configuration(catalog, hand, theme))
+        output.write_manifest(made, _about(catalog))
+        output.publish(made, out)
+    return Built(out, len(catalog.runs), len(hand) + count, len(catalog.problems))
+
+
+def _about(catalog: Catalog) -> dict[str, str | None]:
+    return {"version": __version__, "project": catalog.project.name, "head": catalog.head}
 
 
 def _split(composed: Iterator[pages.Page]) -> tuple[list[pages.Page], Iterator[pages.Page]]:
@@ -112,14 +150,17 @@ def _write_docs(docs: Path, hand: Sequence[pages.Page], theme: Theme) -> None:
     for page in hand:
         _write(docs / _markdown(page.path), engine.front_matter(page.title) + theme.render(page, "md"))
         _write_data(docs, page)
-    for path in SHELLS.values():
-        _write(docs / _markdown(path), engine.front_matter(engine.Shell.TITLE) + engine.Shell.MARKDOWN)
-    for name, source in assets(theme.folders).items():
+    for name, asset in assets(theme.folders).items():
         target = docs / "assets" / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+        shutil.copyfile(asset, target)
     shutil.copyfile(_plotly(), docs / PLOTLY)
     _write(docs / pages.data_href("search"), data_script("search", _search(hand)))
+
+
+def _write_shells(docs: Path) -> None:
+    for path in SHELLS.values():
+        _write(docs / _markdown(path), engine.front_matter(engine.Shell.TITLE) + engine.Shell.MARKDOWN)
 
 
 def _write_data(site: Path, page: pages.Page) -> None:

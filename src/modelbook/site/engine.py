@@ -71,6 +71,13 @@ def configuration(
     }
 
 
+def write_configuration(folder: Path, config: dict[str, Any]) -> Path:
+    """Write `folder/mkdocs.yml` (JSON is YAML) and return its path."""
+    file = folder / "mkdocs.yml"
+    file.write_text(json.dumps(config, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    return file
+
+
 def _scheme(media: str, scheme: str, icon: str, name: str) -> dict[str, Any]:
     colours = {"scheme": scheme, "primary": "custom", "accent": "custom"} if scheme else {}
     return {"media": media, **colours, "toggle": {"icon": icon, "name": name}}
@@ -90,8 +97,7 @@ def build(folder: Path, config: dict[str, Any], date: str) -> Path:
     Raises:
         SiteNotBuilt: MkDocs failed, or warned.
     """
-    file = folder / "mkdocs.yml"
-    file.write_text(json.dumps(config, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    file = write_configuration(folder, config)
     env = own_bin_first() | {
         "SOURCE_DATE_EPOCH": str(epoch(date)),
         "NO_MKDOCS_2_WARNING": "1",
