@@ -8,8 +8,8 @@ and for the limit, and DVC runs once. The columns:
     cold          our reading of every commit, up to the Catalog, without a cache
     first         the same with a cache that is empty, and is written
     second        our reading with that cache, after one new commit, up to the Catalog
-    limit         walking the commits and reading, once each, the blobs that a reader must look into, by pygit2 as
-                  it comes: it works out every object's hash again
+    limit         walking the commits and reading, once each, the blobs that a reader must look into, by
+                  pygit2 as it comes: it works out every object's hash again
     bare          the same without that check; our reader leaves it out, as Git does
     memory        the peak of the cold reading process
 
