@@ -11,7 +11,11 @@
    have data-figure="NAME" and data-figure-src="../data/x.js", a data file that calls Modelbook.data("NAME", ...);
    with data-figure-id="ID" the figure is that of the plot of this id in a run's data (see compare-data.js).
    The button shows the Plotly chart in place of the SVG, and the SVG again; without JavaScript it stays hidden.
-   Needs core.js before it. */
+   Needs core.js before it.
+
+   Modelbook.charts.wire(button)                  makes a button of a figure that a script made work
+   Modelbook.charts.draw(box, json, src, done)    a Plotly chart of its own in `box`, again for a changed figure;
+                                                  its look follows the colour scheme; done(error) */
 (function () {
   "use strict";
 
@@ -38,6 +42,7 @@
       grid: read("--mb-grid", "#d9dce1"),
       paper: read("--md-default-bg-color", "#ffffff"),
       series: series.map(function (colour, at) { return read("--mb-s" + (at + 1), colour); }),
+      shades: [1, 2, 3, 4, 5, 6, 7].map(function (at) { return [(at - 1) / 6, read("--mb-heat" + at, "#083f70")]; }),
       heat: [0, 1, 2, 3, 4, 5, 6, 7].map(function (at) {
         return [at / 7, read("--mb-heat" + at, at < 4 ? "#f3f5f8" : "#083f70")];
       })
@@ -57,6 +62,7 @@
       modebar: { bgcolor: "rgba(0,0,0,0)", color: colours.muted, activecolor: colours.ink },
       autosize: true
     });
+    if (copy.layout.margin) layout.margin = copy.layout.margin;
     layout.title = Object.assign({ x: 0.02, font: { size: 14 } }, layout.title);
     Object.keys(layout).filter(function (name) { return /^[xy]axis\d*$/.test(name); }).forEach(function (name) {
       layout[name] = Object.assign({ gridcolor: colours.grid, zeroline: false, linecolor: colours.muted, automargin: true },
@@ -64,6 +70,9 @@
     });
     copy.data.forEach(function (trace) {
       if (trace.type === "heatmap") trace.colorscale = colours.heat;
+      [trace.line, trace.marker].forEach(function (part) {
+        if (part && part.colorscale === "theme") part.colorscale = colours.shades;
+      });
       if (trace.meta && Number.isInteger(trace.meta.tone)) {
         var colour = colours.series[trace.meta.tone % colours.series.length];
         trace.line = Object.assign({ color: colour }, trace.line);
@@ -144,23 +153,38 @@
   }
 
   function redress() {
-    shown.forEach(function (held) {
+    shown.forEach(function (held, key) {
+      if (!held.box.isConnected) { shown.delete(key); return; }
       var look = dressed(held.json, theme());
       window.Plotly.react(held.box, look.data, look.layout, CONFIG);
     });
   }
 
-  function start() {
-    document.querySelectorAll("[data-mb-interactive]").forEach(function (button) {
-      var figure = button.closest("figure");
-      if (!figure || !figure.querySelector("svg")) return;
-      button.hidden = false;
-      button.setAttribute("aria-pressed", "false");
-      button.addEventListener("click", function () {
-        if (shown.has(figure)) close(figure, button);
-        else open(figure, button);
-      });
+  function drawAlone(box, json, src, done) {
+    shown.set(box, { box: box, json: json });
+    Modelbook.script(src, function (missing) {
+      if (missing) { shown.delete(box); done(missing); return; }
+      if (!shown.has(box) || shown.get(box).json !== json || !box.isConnected) return;
+      var look = dressed(json, theme());
+      window.Plotly.react(box, look.data, look.layout, CONFIG).then(function () { done(null); }, done);
     });
+  }
+
+  function wire(button) {
+    var figure = button.closest("figure");
+    if (!figure || !figure.querySelector("svg")) return;
+    button.hidden = false;
+    button.setAttribute("aria-pressed", "false");
+    button.addEventListener("click", function () {
+      if (shown.has(figure)) close(figure, button);
+      else open(figure, button);
+    });
+  }
+
+  Modelbook.charts = { wire: wire, draw: drawAlone };
+
+  function start() {
+    document.querySelectorAll("[data-mb-interactive]").forEach(wire);
     new MutationObserver(redress).observe(document.body, { attributeFilter: ["data-md-color-scheme"] });
   }
 

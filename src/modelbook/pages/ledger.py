@@ -223,6 +223,7 @@ def commit_index(index: Index, ledger: Ledger, facts: Sequence[int], code: Seque
             [model.name, [_version(index, item, ledger) for item in model.versions]]
             for model in index.catalog.models
         ],
+        "head": ledger.numbers.get(index.catalog.head, -1),
         "facts": list(facts),
         "code": list(code),
     }
