@@ -42,7 +42,7 @@
    book.resolve(text)                                  {commit, run, label, kind} or null
    book.holds(commit, done)                            done({runs, stages, datasets, specs, environments, models})
    book.code(base, head, done)                         done({files, commits, more, reason})
-   Modelbook.changes.files(found)                      the same as an element: a sum and tables of files
+   Modelbook.changes.files(found, of)                  the same as an element: a sum and tables of files
    Modelbook.changes.summary(found)                    the same in a few words */
 (function () {
   "use strict";
@@ -310,7 +310,7 @@
 
   /* ---- as people see it ---- */
 
-  function files(found) {
+  function files(found, of) {
     var el = Modelbook.element;
     var box = el("div", {});
     var theirs = found.files.filter(function (file) { return !file.made; });
@@ -322,10 +322,10 @@
       return box;
     }
     note(sum(theirs) || "Only files that DVC and stages write");
-    if (theirs.length) box.append(fileTable(theirs, "Files that changed"));
+    if (theirs.length) box.append(fileTable(theirs, "Files that changed" + (of ? ": " + of : "")));
     if (made.length) {
       box.append(el("details", { class: "mb-data" }, el("summary", {}, made.length + (made.length === 1 ? " file" : " files") + " that DVC and stages write"),
-        fileTable(made, "Files that DVC and stages wrote")));
+        fileTable(made, "Files that DVC and stages wrote" + (of ? ": " + of : ""))));
     }
     if (found.files.some(function (file) { return file.steps > 1 && file.added !== null; })) {
       note("~ lines are summed over several commits that touched the file; what one commit added, another may have taken away.");

@@ -158,8 +158,8 @@
       part("runs", "Metrics", this.metrics(table, matched.renamed.concat(matched.changed)));
       part("params", "Params", this.params(table));
     }
-    if (matched.added.length) part("added", "New runs", this.names(matched.added));
-    if (matched.removed.length) part("removed", "Runs that went", this.names(matched.removed));
+    if (matched.added.length) part("added", "New runs", this.names("New runs", matched.added));
+    if (matched.removed.length) part("removed", "Runs that went", this.names("Runs that went", matched.removed));
     var code = el("div", {}, el("p", { class: "mb-note" }, "Loading…"));
     part("code", "Code", code);
     this.book.code(base.commit, head.commit, function (found, error) {
@@ -242,7 +242,7 @@
       }
       var names = ["run"].concat(shown.map(function (column) {
         return column.label + (column.direction === "maximize" ? " ↑" : column.direction === "minimize" ? " ↓" : "");
-      }), ["verdict", ""]);
+      }), ["verdict", "runs"]);
       box.append(rows("Metrics of " + (pipeline || "runs"), names, places.map(function (at) {
         var pair = table.pairs[at];
         var name = pair[0].name === pair[1].name ? pair[1].name : pair[1].name + ", was " + pair[0].name;
@@ -308,10 +308,10 @@
     }));
   };
 
-  Changes.prototype.names = function (runs) {
+  Changes.prototype.names = function (caption, runs) {
     var self = this;
     var index = this.book.index;
-    return rows("Runs", ["run", "experiment", "pipeline"], runs.map(function (run) {
+    return rows(caption, ["run", "experiment", "pipeline"], runs.map(function (run) {
       return [self.runLink(run[0], run[1]), index.experiments[run[2]] || "–", index.pipelines[run[3]] || "–"];
     }));
   };

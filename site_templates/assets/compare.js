@@ -273,7 +273,7 @@
     var shown = this.shown();
     var base = this.runs.indexOf(this.base);
     var heads = this.facts.map(function (run, row) { return self.head(run, row, row === base); });
-    var head = el("thead", {}, el.apply(null, ["tr", {}, el("th", { scope: "col" }, "")].concat(heads)));
+    var head = el("thead", {}, el.apply(null, ["tr", {}, el("th", { scope: "col" }, "run")].concat(heads)));
     var table = el("table", { class: "mb-table mb-compare" }, el("caption", {}, "Runs side by side; the baseline is " + this.name(base)), head);
     var groups = [];
     shown.forEach(function (column) { if (groups.indexOf(column.group) < 0) groups.push(column.group); });
@@ -551,7 +551,7 @@
     var top = values.reduce(function (most, map) {
       return names.reduce(function (all, name) { return Math.max(all, Math.abs(map.get(name)) || 0); }, most);
     }, 1e-12);
-    var head = el.apply(null, ["tr", {}, el("th", { scope: "col" }, "")].concat(held.map(function (one) { return el("th", { scope: "col" }, self.name(one.row)); })));
+    var head = el.apply(null, ["tr", {}, el("td", {})].concat(held.map(function (one) { return el("th", { scope: "col" }, self.name(one.row)); })));
     var body = names.map(function (name) {
       return el.apply(null, ["tr", {}, el("th", { scope: "row" }, name)].concat(values.map(function (map) {
         var value = map.get(name);
@@ -606,7 +606,7 @@
           if (failed) { note("what changed could not be loaded"); return; }
           part.append(el("details", { class: "mb-data" },
             el("summary", {}, el("b", {}, self.name(facts.indexOf(run))), " " + Modelbook.changes.summary(found) + " from " + from.label + " to " + to.label),
-            Modelbook.changes.files(found),
+            Modelbook.changes.files(found, self.name(facts.indexOf(run))),
             el("p", { class: "mb-note" }, el("a", { href: self.root + "changes/compare/index.html#base=" + book.commits[from.commit][0] + "&head=" + book.commits[to.commit][0] },
               "All that changed from " + from.label + " to " + to.label))));
         });
@@ -648,9 +648,8 @@
     var self = this;
     document.querySelectorAll(".mb-offers").forEach(function (part) { part.hidden = true; });
     this.box.replaceChildren(el("p", { class: "mb-note", role: "status" }, "Loading…"));
-    Modelbook.load("runs", this.box.dataset.table, function (json, error) {
+    this.loadTable(function (data, error) {
       if (error) { self.say("The runs could not be loaded: " + error.message); return; }
-      var data = model.read(json);
       var rows = [];
       try {
         var tests = self.query.trim() ? [Modelbook.query.compile(self.query, data.columns)] : [];
@@ -667,6 +666,28 @@
       function name(row) { return (names && names.text(row)) || data.ids[row]; }
       var says = rows.length + (rows.length === data.rows ? " runs: all of the runs table" : " of " + data.rows + " runs: those that the filters of the runs table keep");
       self.box.replaceChildren(el("p", {}, says + ". ", el("a", { href: self.root + "runs/index.html" }, "Runs table")), self.explorer(data, rows, name));
+    });
+  };
+
+  /* The data of the runs table with all its parts. */
+  Compare.prototype.loadTable = function (done) {
+    var root = this.root;
+    Modelbook.load("runs", this.box.dataset.table, function (json, error) {
+      if (error) { done(null, error); return; }
+      var data = model.read(json);
+      var parts = json.parts || [];
+      var found = [];
+      var failed = null;
+      if (!parts.length) { done(data, null); return; }
+      parts.forEach(function (part) {
+        Modelbook.load(part.name, root + part.src, function (value, missing) {
+          failed = failed || missing;
+          found.push(value);
+          if (found.length < parts.length) return;
+          if (!failed) model.extend(data, found);
+          done(data, failed);
+        });
+      });
     });
   };
 
