@@ -19,7 +19,7 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("_process",),
     ("spec", "records"),  # wishes: what people write; facts: what history says
     ("history", "stages", "runner", "registry", "pull"),
-    ("catalog", "lineage", "diff", "cards", "charts", "gates", "subproject"),
+    ("catalog", "lineage", "diff", "cards", "charts", "gates", "query", "subproject"),
     ("pages",),
     ("site", "scaffold"),
     ("cli",),
@@ -37,6 +37,7 @@ PURE = {
     "cards",
     "charts",
     "gates",
+    "query",
     "subproject",
     "pages",
 }

@@ -10,7 +10,7 @@
    word of its label, in this order, if only one column has it.
 
    Modelbook.query.compile(text, columns) -> function (row) -> bool; throws Modelbook.query.Problem {message, at}.
-   `columns` are those of runs-model.js. */
+   `columns` are those of runs-model.js. src/modelbook/query.py means the same, and a test holds the two together. */
 (function () {
   "use strict";
 
