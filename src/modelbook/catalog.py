@@ -122,6 +122,7 @@ def build(history: History, found: tuple[Run, ...] | None = None) -> Catalog:
         datasets=_datasets(history.snapshots),
         metrics=metrics,
         problems=(*_problems(history), *registered.problems),
+        reports=history.reports,
     )
 
 

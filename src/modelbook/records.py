@@ -592,6 +592,26 @@ class Model(Record, frozen=True, kw_only=True):
     promotions: tuple[Promotion, ...] = ()
 
 
+class Report(Record, frozen=True, kw_only=True):
+    """A Markdown file of `reports/`, as HEAD or the workspace has it.
+
+    Attributes:
+        name: its path below `reports/` without `.md`, which its address is made of.
+        text: all of it; empty when `reason` says why it could not be read.
+        commit, date, author: the last commit that changed it; `WORKSPACE` for changes not committed yet.
+        images: (path, blob id) of the images it shows that are files of the same revision.
+    """
+
+    name: str
+    path: str
+    text: str = ""
+    commit: str = ""
+    date: str = ""
+    author: str = ""
+    images: tuple[tuple[str, str], ...] = ()
+    reason: str = ""
+
+
 class Catalog(Record, frozen=True, kw_only=True):
     """The waist: everything is read into it, everything is rendered from it.
 
@@ -611,6 +631,7 @@ class Catalog(Record, frozen=True, kw_only=True):
     datasets: tuple[Dataset, ...] = ()
     metrics: tuple[MetricInfo, ...] = ()
     problems: tuple[Problem, ...] = ()
+    reports: tuple[Report, ...] = ()
 
 
 class Node(Record, frozen=True, kw_only=True):

@@ -9,9 +9,21 @@ from msgspec.structs import replace
 
 from modelbook._paths import inside, normal_folder
 from modelbook.errors import ModelbookError
-from modelbook.records import Artifact, Catalog, Dataset, Later, Model, Plot, Problem, Run, Snapshot, Value
+from modelbook.records import (
+    Artifact,
+    Catalog,
+    Dataset,
+    Later,
+    Model,
+    Plot,
+    Problem,
+    Report,
+    Run,
+    Snapshot,
+    Value,
+)
 
-T = TypeVar("T", Artifact, Problem, Value)
+T = TypeVar("T", Artifact, Problem, Report, Value)
 
 
 class NothingThere(ModelbookError):
@@ -69,6 +81,7 @@ def limited(catalog: Catalog, folder: str) -> Catalog:
         datasets=datasets,
         metrics=tuple(info for info in catalog.metrics if info.name in metrics),
         problems=_in(catalog.problems, folder),
+        reports=_in(catalog.reports, folder),
     )
 
 

@@ -11,14 +11,15 @@ from pathlib import Path
 import msgspec
 
 from modelbook.errors import UnknownRevision
+from modelbook.history import reports
 from modelbook.history.brought import PULLED, Pulled
 from modelbook.history.cache import Cache, Stored
 from modelbook.history.code import CodeReader
 from modelbook.history.files import Unreadable
 from modelbook.history.plots import plot_rows
-from modelbook.history.repository import Repository, shallow_problem, workspace_commit
+from modelbook.history.repository import Repository, Tree, shallow_problem, workspace_commit
 from modelbook.history.snapshots import Reader
-from modelbook.records import WORKSPACE, Commit, ExperimentRef, Problem, Record, Snapshot, Tag, Value
+from modelbook.records import WORKSPACE, Commit, ExperimentRef, Problem, Record, Report, Snapshot, Tag, Value
 
 __all__ = [
     "PULLED",
@@ -44,6 +45,7 @@ class History(Record, frozen=True, kw_only=True):
         head: sha of HEAD, `WORKSPACE` if the workspace differs from it, empty when there is nothing.
         snapshots: newest first; the workspace, if it differs from HEAD, is the first.
         problems: of the repository itself; those of a commit are in its snapshot.
+        reports: those of HEAD or the workspace.
         tags: every Git tag of a commit, by name. experiments: every experiment ref of DVC's.
     """
 
@@ -53,6 +55,7 @@ class History(Record, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
     tags: tuple[Tag, ...] = ()
     experiments: tuple[ExperimentRef, ...] = ()
+    reports: tuple[Report, ...] = ()
 
 
 def read(
@@ -81,7 +84,9 @@ def read(
         snapshots = _snapshots(repo, reader, refs, progress or _silent, stored)
     head = repo.head
     at_head = next((snapshot for snapshot in snapshots if snapshot.commit.sha == head), None)
-    workspace = _workspace(repo, reader, at_head)
+    tree = repo.workspace()
+    workspace = _workspace(tree, reader, at_head)
+    commits = {snapshot.commit.sha: snapshot.commit for snapshot in snapshots}
     return History(
         name=repo.name,
         head=WORKSPACE if workspace else head,
@@ -89,7 +94,14 @@ def read(
         problems=(shallow_problem(),) if repo.shallow else (),
         tags=repo.tags(),
         experiments=repo.experiments(),
+        reports=reports.read(repo, tree, commits, _home(workspace or at_head)),
     )
+
+
+def _home(snapshot: Snapshot | None) -> str:
+    """The folder of the mlproject.yaml that counts."""
+    file = snapshot.project.file if snapshot and snapshot.project else ""
+    return file.rpartition("/")[0]
 
 
 def read_one(repository: Repository | Path | str, revision: str, *, pulled: Pulled | None = None) -> Snapshot:
@@ -105,7 +117,7 @@ def read_one(repository: Repository | Path | str, revision: str, *, pulled: Pull
         commit = repo.commit(repo.resolve(revision))
         return reader.read(repo.tree(commit.sha), commit)
     at_head = read_one(repo, repo.head, pulled=pulled) if repo.head else None
-    found = _workspace(repo, reader, at_head)
+    found = _workspace(repo.workspace(), reader, at_head)
     if found is not None:
         return found
     if at_head is None or repo.bare:
@@ -154,9 +166,8 @@ def collector_paused() -> Generator[None]:
             gc.enable()
 
 
-def _workspace(repo: Repository, reader: Reader, at_head: Snapshot | None) -> Snapshot | None:
+def _workspace(tree: Tree | None, reader: Reader, at_head: Snapshot | None) -> Snapshot | None:
     """The workspace, when what it says differs from what HEAD says; None for a clean one."""
-    tree = repo.workspace()
     if tree is None:
         return None
     commit = workspace_commit(at_head.commit if at_head else None)
