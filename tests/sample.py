@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from modelbook.records import (
+    WORKSPACE,
     Artifact,
     Catalog,
     Commit,
@@ -29,6 +30,7 @@ from modelbook.records import (
     Problem,
     Project,
     Promotion,
+    Report,
     Run,
     Snapshot,
     Spec,
@@ -472,6 +474,92 @@ def _experiment(spec: Spec) -> Experiment:
     )
 
 
+PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360000002000001"
+    "e221bc330000000049454e44ae426082"
+)
+BLOBS["pixel"] = PIXEL
+
+REPORT = f"""# Which model, and <why>
+
+The first paragraph, with [a link](other.md), [another][defined] and [a trap](javascript:alert(8)).
+
+<script>alert(9)</script> and <img src=x onerror=alert(10)>
+
+![a pixel](pixel.png) ![from elsewhere](https://example.org/x.png) ![gone](../../etc/passwd)
+
+```modelbook runs
+where: pipeline = flights and roc_auc > 0.7
+columns: [roc_auc, model.learning_rate, tag, commit]
+sort: -roc_auc
+limit: 3
+title: '{SCRIPT}'
+```
+
+```modelbook metric
+metric: roc_auc
+of: flight-delay@staging
+against: flight-delay@v1.0.0
+```
+
+```modelbook plot
+plot: roc
+of: gbm
+```
+
+```modelbook plot
+metric: roc_auc
+where: experiment = gbm-sweep
+```
+
+```modelbook plot
+metric: roc_auc
+over: commits
+where: pipeline = flights
+```
+
+```modelbook compare
+runs: [gbm, logistic, best flights]
+```
+
+```modelbook lineage
+node: flight-delay@v1.1.0
+```
+
+```modelbook card
+model: flight-delay@staging
+sections: [intended_use, limitations]
+```
+
+```modelbook metric
+metric: roc_auk
+```
+
+[defined]: https://example.org/defined
+"""
+
+REPORTS = (
+    Report(
+        name="which-model",
+        path="reports/which-model.md",
+        text=REPORT,
+        commit=COMMITS[4].sha,
+        date=COMMITS[4].date,
+        author=f"Ada {SCRIPT}",
+        images=(("reports/pixel.png", "pixel"),),
+    ),
+    Report(
+        name=f"sub/{SCRIPT}",
+        path=f"reports/sub/{SCRIPT}.md",
+        text=f"{MARKDOWN}\n\n{LINK}",
+        commit=COMMITS[2].sha,
+        date=COMMITS[2].date,
+        author="Eve",
+    ),
+    Report(name="other", path="reports/other.md", text="Only words.", commit=WORKSPACE),
+)
+
+
 def _promotion(
     environment: str, version: str, at: int, before: str = "", tag: str | None = None
 ) -> Promotion:
@@ -536,6 +624,7 @@ def catalog() -> Catalog:
         datasets=DATASETS,
         metrics=METRICS,
         problems=PROBLEMS,
+        reports=REPORTS,
     )
 
 

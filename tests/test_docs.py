@@ -15,7 +15,7 @@ from pydantic import BaseModel
 import doctables
 import test_walls
 from modelbook.cli import main as cli
-from modelbook.spec import models
+from modelbook.spec import models, reports
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -24,14 +24,14 @@ PAGES = [
     ROOT / ".github" / "CONTRIBUTING.md",
     *sorted((ROOT / "docs").glob("*.md")),
 ]
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^(`{3,})(\w*)\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!`)\[[^\]]*\]\(([^)\s]+)\)")
 TOUR = "## Five-minute tour"
 
 
 def fences(text: str, language: str) -> list[str]:
     """The fenced blocks of a language."""
-    return [body for found, body in FENCE.findall(text) if found == language]
+    return [body for _, found, body in FENCE.findall(text) if found == language]
 
 
 def shell_lines(text: str) -> Iterator[str]:
@@ -140,6 +140,19 @@ def test_every_spec_model_is_described() -> None:
         re.findall(r"<!-- fields: (\S+) -->", (ROOT / "docs" / "specs.md").read_text(encoding="utf-8"))
     )
     assert described == models_below(models.Project) | models_below(models.Experiment)
+
+
+def test_every_block_of_reports_is_described() -> None:
+    page = (ROOT / "docs" / "reports.md").read_text(encoding="utf-8")
+    described = re.findall(r"(?m)^### (\w+)\n(?:[^#]*)<!-- fields: (\w+) -->", page)
+    assert dict(described) == {kind: model.__name__ for kind, model in reports.KINDS.items()}
+
+
+def test_the_blocks_in_the_docs_are_valid() -> None:
+    text = (ROOT / "docs" / "reports.md").read_text(encoding="utf-8")
+    example = "\n".join(fences(text, "markdown"))
+    assert "```modelbook" in example
+    assert reports.issues(reports.parse_report(example, "docs/reports.md")) == ()
 
 
 def test_every_room_is_described() -> None:

@@ -374,7 +374,7 @@ def test_the_preview_sees_changes_but_not_its_own(tmp_path: Path) -> None:
 def test_the_search_finds_hand_sized_pages_only() -> None:
     listed = [page for page in pages.compose(sample.catalog(), sample.BLOBS.get) if page.search is not None]
     assert not [page for page in listed if page.bulk]
-    assert {page.kind for page in listed} == {"page", "experiment", "model", "model version"}
+    assert {page.kind for page in listed} == {"page", "experiment", "model", "model version", "report"}
 
 
 @pytest.mark.slow

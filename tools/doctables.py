@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from modelbook.cli import main as cli
-from modelbook.spec import models
+from modelbook.spec import models, reports
 
 DOCS = Path(__file__).parent.parent / "docs"
 TABLE = re.compile(r"(<!-- (?P<kind>fields|options): (?P<name>\S+) -->\n).*?(?=<!-- end -->)", re.DOTALL)
@@ -39,7 +39,7 @@ def refreshed(text: str) -> str:
 
 def field_table(model: str) -> str:
     """The keys of a spec model as a Markdown table."""
-    schema = getattr(models, model).model_json_schema()
+    schema = getattr(models if hasattr(models, model) else reports, model).model_json_schema()
     if "$ref" in schema:
         schema = schema["$defs"][model] | {"$defs": schema["$defs"]}
     rows = [

@@ -92,6 +92,10 @@ class Column:
         """What the table shows, in lower case."""
         return self._lower[row]
 
+    def text(self, row: int) -> str:
+        """What the table shows."""
+        return self._text(self.values[row])
+
     def tags(self, row: int) -> list[str]:
         """The items of a list, in lower case."""
         return [_plain(tag).lower() for tag in self.values[row] or ()]

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from modelbook.cli import repo_option
-from modelbook.errors import CheckFailed, SpecError
+from modelbook.cli.source import cache_options
+from modelbook.errors import CheckFailed, Issue, SpecError
 
 if TYPE_CHECKING:
     from modelbook.runner.dvc import Ended
@@ -48,16 +49,42 @@ def init(repo: Path) -> None:
 
 
 @click.command()
+@cache_options
 @repo_option
 def check(repo: Path) -> None:
-    """Validate mlproject.yaml and every experiment spec."""
-    from modelbook import stages
+    """Validate mlproject.yaml, every experiment spec and the blocks of all reports."""
+    from modelbook import spec, stages
 
-    workspace = _workspace(repo)
-    issues = stages.missing_deps(workspace)
-    if issues:
+    root = spec.find_root(repo)
+    issues: list[Issue] = []
+    workspace = None
+    try:
+        workspace = spec.load(root)
+        issues += stages.missing_deps(workspace)
+    except SpecError as error:
+        issues += error.issues
+    issues += _report_issues(root)
+    if issues or workspace is None:
         raise SpecError(issues)
     _print_summary(workspace)
+
+
+def _report_issues(root: Path) -> list[Issue]:
+    """What is wrong with the blocks of reports; the history is read only when there is a report."""
+    from modelbook import history, pages
+    from modelbook.cli import source
+    from modelbook.errors import NotARepository
+
+    if not any((root / history.REPORTS).glob("**/*.md")):
+        return []
+    try:
+        repository = history.Repository(root)
+    except NotARepository:
+        return []
+    below = root.relative_to(repository.root or root).as_posix().removeprefix(".")
+    repository = history.Repository(root, below) if below else repository
+    catalog = source.catalog(source.read(repository, "all", pull=False), below)
+    return list(pages.report_issues(catalog))
 
 
 def _print_summary(workspace: Workspace) -> None:

@@ -17,12 +17,14 @@ from modelbook.history.cache import Cache, Stored
 from modelbook.history.code import CodeReader
 from modelbook.history.files import Unreadable
 from modelbook.history.plots import plot_rows
+from modelbook.history.reports import FOLDER as REPORTS
 from modelbook.history.repository import Repository, Tree, shallow_problem, workspace_commit
 from modelbook.history.snapshots import Reader
 from modelbook.records import WORKSPACE, Commit, ExperimentRef, Problem, Record, Report, Snapshot, Tag, Value
 
 __all__ = [
     "PULLED",
+    "REPORTS",
     "Cache",
     "CodeReader",
     "History",

@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import replace
+
+from modelbook.errors import Issue
 from modelbook.pages import (
     changes,
     commits,
@@ -22,6 +25,7 @@ from modelbook.pages import (
     graphs,
     home,
     models,
+    reports,
     rundata,
     runfacts,
     runs,
@@ -90,7 +94,10 @@ def compose(catalog: Catalog, read: Read, code: Code | None = None) -> Iterator[
     Args:
         code: what each commit did to files, for those who want it told.
     """
-    index = Index(catalog)
+    index, album = Index(catalog), Album()
+    told = reports.compose(index, read, album)
+    if faults := reports.problems(told, catalog.head):
+        index = Index(replace(catalog, problems=(*catalog.problems, *faults)))
     history = changes.History(index)
     ledger = Ledger(index, code or (lambda _: None))
     rows = changes.rows(index, history)
@@ -99,12 +106,17 @@ def compose(catalog: Catalog, read: Read, code: Code | None = None) -> Iterator[
     yield from _sections(index, rows, read)
     yield from _experiments(index)
     yield from _models(index)
+    yield from _reports(index, told)
     yield _compare(index, ledger)
     yield _changes(index, ledger)
-    album = Album()
     newest = sorted(catalog.runs, key=lambda run: run.id not in index.current)  # HEAD's come first to images
     yield from (_run(index, run, read, album) for run in newest)
     yield from (_commit(index, history, ledger, sha) for sha in index.snapshots)
+
+
+def report_issues(catalog: Catalog) -> tuple[Issue, ...]:
+    """All that is wrong with the blocks of a Catalog's reports."""
+    return reports.issues(Index(catalog))
 
 
 def _sections(index: Index, rows: tuple[changes.Row, ...], read: Read) -> Iterator[Page]:
@@ -129,6 +141,25 @@ def _sections(index: Index, rows: tuple[changes.Row, ...], read: Read) -> Iterat
         table = tuple(Data(key, data_href(key), value) for key, value in shards.get(name, ()))
         yield Page(
             f"{name}/index.html", title, name, context, nav=title, search=words, kind="page", data=table
+        )
+
+
+def _reports(index: Index, told: tuple[reports.Made, ...]) -> Iterator[Page]:
+    if told:
+        words = "documents notes what was found"
+        context = reports.listing(index, told)
+        yield Page(
+            "reports/index.html", "Reports", "reports", context, nav="Reports", search=words, kind="page"
+        )
+    for item in told:
+        yield Page(
+            reports.report_href(item.report.name),
+            item.title,
+            "report",
+            item.context,
+            search=text.cut(text.line(item.report.text), 2000),
+            kind="report",
+            files=item.files,
         )
 
 

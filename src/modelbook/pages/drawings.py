@@ -250,12 +250,12 @@ def drawings(run: Run, read: Read, album: Album) -> tuple[Drawing, ...]:
     for plot in run.plots:
         key = text.slug(plot.name)
         key = key if f"plot-{key}" not in made else f"{key}-{len(made)}"
-        drawn = _drawing(run, plot, f"plot-{key}", read, album)
+        drawn = drawing_of(run, plot, f"plot-{key}", read, album)
         made[drawn.id] = drawn
     return tuple(made.values())
 
 
-def _drawing(run: Run, plot: Plot, key: str, read: Read, album: Album) -> Drawing:
+def drawing_of(run: Run, plot: Plot, key: str, read: Read, album: Album) -> Drawing:
     title = text.line(plot.title or plot.name)
     source = ", ".join(dict.fromkeys(text.line(path) for path, _ in plot.files))
     if plot.state is not State.PRESENT:
@@ -272,7 +272,7 @@ def _image(run: Run, plot: Plot, key: str, title: str, source: str, read: Read, 
         reason = f"left out, as this site has its share of images: git show {run.commit[:12]}:{path}"
         return Drawing(key, title, source=source, state="not_shown", reason=text.line(reason))
     data = (read(blob) or b"") if blob else b""
-    kind = _image_kind(data)
+    kind = image_kind(data)
     if len(data) > MOST_IMAGE_BYTES:
         reason = f"{path} is {text.size(len(data))}, too large to show"
     elif not kind or blob is None:
@@ -283,7 +283,8 @@ def _image(run: Run, plot: Plot, key: str, title: str, source: str, read: Read, 
     return Drawing(key, title, source=source, state="unreadable", reason=text.line(reason))
 
 
-def _image_kind(data: bytes) -> str | None:
+def image_kind(data: bytes) -> str | None:
+    """The suffix of an image that browsers show, by its first bytes; None for anything else."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
     return next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), None)

@@ -39,8 +39,7 @@ def files(index: Index, read: Read, href: Callable[[str], str]) -> tuple[tuple[s
         href: name -> address of its file from the site's root.
     """
     runs = index.catalog.runs
-    columns = [*_names_of(index, runs), *_curves(runs, read), *_metrics(index, runs), *_params(runs)]
-    columns += _about(index, runs)
+    columns = columns_of(index, _curves(runs, read))
     ids = [run.id for run in runs]
     first, *rest = list(_parts(ids, columns)) or [_part(ids, columns, 0, 0)]
     names = [f"runs-{at + 1}" for at in range(len(rest))]
@@ -57,6 +56,13 @@ def files(index: Index, read: Read, href: Callable[[str], str]) -> tuple[tuple[s
         "parts": [{"name": name, "src": href(name)} for name in names],
     }
     return (("runs", head), *zip(names, rest, strict=True))
+
+
+def columns_of(index: Index, curves: Iterable[Column] = ()) -> list[Column]:
+    """Every column with all of its rows, newest run first; in queries they are what a column is."""
+    runs = index.catalog.runs
+    found = [*_names_of(index, runs), *curves, *_metrics(index, runs), *_params(runs)]
+    return [*found, *_about(index, runs)]
 
 
 # -- files

@@ -71,7 +71,7 @@ def build(
     with output.workshop(out) as folder:
         hand, bulk = _split(composed)
         report("Writing pages", 0, total)
-        _write_docs(folder / "docs", hand, theme)
+        _write_docs(folder / "docs", hand, theme, read)
         _write_shells(folder / "docs")
         report("Running MkDocs", 0, total)
         site = engine.build(folder, _configuration(catalog, hand, theme), _date(catalog))
@@ -146,10 +146,11 @@ SHELLS = {"run": "runs/shell/index.html", "commit": "commits/shell/index.html"}
 """Kind of a bulk page -> where its shell is built: as deep as the pages it is stamped for."""
 
 
-def _write_docs(docs: Path, hand: Sequence[pages.Page], theme: Theme) -> None:
+def _write_docs(docs: Path, hand: Sequence[pages.Page], theme: Theme, read: Read) -> None:
     for page in hand:
         _write(docs / _markdown(page.path), engine.front_matter(page.title) + theme.render(page, "md"))
         _write_data(docs, page)
+        _copy_images(docs, page.files, read)
     for name, asset in assets(theme.folders).items():
         target = docs / "assets" / name
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
@@ -87,6 +87,78 @@ def prose(raw: str) -> Markup:
     shown = _NOT_TEXT.sub("\ufffd", raw)
     html = _markdown().render(shown)
     return Markup('<div class="mb-prose">' + _FENCES.sub(_fence, html) + "</div>")  # noqa: S704 - by markdown-it
+
+
+def report(raw: str, source: str, resolve: Callable[[str], str | None], url: Callable[[str], str]) -> Markup:
+    """Markdown of a report as HTML: raw HTML in it is shown, not obeyed.
+
+    Args:
+        source: the whole report, whose link definitions `raw`, a part of it, may use.
+        resolve: a relative address -> where it leads, from the site's root or on the web; None for nowhere.
+        url: an address from the site's root -> one from the page.
+    """
+    engine = _report_markdown()
+    env: dict[str, Any] = {"references": _references(_NOT_TEXT.sub("\ufffd", source))}
+    tokens = engine.parse(_NOT_TEXT.sub("\ufffd", raw), env)
+    _settle(tokens, lambda href: _led(href, resolve, url))
+    html = engine.renderer.render(tokens, engine.options, env)
+    return Markup('<div class="mb-prose">' + _FENCES.sub(_fence, html) + "</div>")  # noqa: S704 - by markdown-it
+
+
+@cache
+def _report_markdown() -> MarkdownIt:
+    return MarkdownIt("commonmark", {"html": False, "linkify": False}).enable(["table", "strikethrough"])
+
+
+@lru_cache(maxsize=8)
+def _references(source: str) -> dict[str, Any]:
+    env: dict[str, Any] = {}
+    _report_markdown().parse(source, env)
+    found: dict[str, Any] = env.get("references", {})
+    return found
+
+
+def _led(href: str, resolve: Callable[[str], str | None], url: Callable[[str], str]) -> str | None:
+    if _WEB.match(href):
+        return href
+    found = resolve(href)
+    return url(found) if found else None
+
+
+def _settle(tokens: list[Token], lead: Callable[[str], str | None]) -> None:
+    """Headings below the page's own; links and images lead to the web, into the site, or nowhere."""
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{max(2, int(token.tag[1]))}"
+        if token.type == "link_open":
+            _settle_link(token, lead)
+        if token.children:
+            _settle(token.children, lead)
+            token.children = [part for child in token.children for part in _settled_image(child, lead)]
+
+
+def _settle_link(token: Token, lead: Callable[[str], str | None]) -> None:
+    href = lead(str(token.attrs.get("href", "")))
+    token.attrs.pop("href", None)
+    if href:
+        token.attrs["href"] = href
+        if _WEB.match(href):
+            token.attrs["rel"] = "noopener noreferrer"
+
+
+def _settled_image(token: Token, lead: Callable[[str], str | None]) -> list[Token]:
+    """An image of the site as it is; one from elsewhere as a link, for no page loads anything from there."""
+    if token.type != "image":
+        return [token]
+    href = lead(str(token.attrs.get("src", "")))
+    if href and not _WEB.match(href):
+        token.attrs |= {"src": href, "loading": "lazy"}
+        return [token]
+    shown = Token("text", "", 0, content=token.content or "image")
+    if not href:
+        return [shown]
+    opened = Token("link_open", "a", 1, attrs={"href": href, "rel": "noopener noreferrer"})
+    return [opened, shown, Token("link_close", "a", -1)]
 
 
 def drawing(svg: str) -> Markup:

@@ -190,6 +190,9 @@ class Theme:
         self._environment.filters.update(
             md=escape.text, prose=escape.prose, drawing=escape.drawing, json=escape.script_json
         )
+        self._environment.filters["report"] = lambda raw, page: escape.report(
+            raw, page.source, page.resolve, self._url
+        )
         self._environment.tests["web"] = lambda href: bool(_WEB.match(str(href)))
         self._environment.globals["url"] = self._url
 
