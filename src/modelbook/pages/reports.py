@@ -17,6 +17,7 @@ from modelbook.pages.cells import (
     Cell,
     Column,
     Fact,
+    Receipts,
     Table,
     cell,
     facts,
@@ -416,7 +417,8 @@ class _Filler:
         info = self._asked(("metric",), lambda: chooser.info(wish.metric))
         run = self._asked(("of",), lambda: chooser.run(wish.of, wish.metric))
         value = self._asked(("metric",), lambda: chooser.value(run, wish.metric))
-        (fact,) = (replace(fact, id=f"{key}-metric") for fact in facts(index, run, [value], "m"))
+        (fact,) = facts(index, [value], "m", Receipts(index, run))
+        fact = replace(fact, id=f"{key}-metric", receipt=replace(fact.receipt, id=f"{key}-source"))
         made = Part("metric", id=key, fact=fact, links=(index.run_link(run),))
         if not wish.against:
             return made
