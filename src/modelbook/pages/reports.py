@@ -417,7 +417,7 @@ class _Filler:
         info = self._asked(("metric",), lambda: chooser.info(wish.metric))
         run = self._asked(("of",), lambda: chooser.run(wish.of, wish.metric))
         value = self._asked(("metric",), lambda: chooser.value(run, wish.metric))
-        (fact,) = facts(index, [value], "m", Receipts(index, run))
+        (fact,) = facts(index, run, [value], "m", Receipts(index, run))
         fact = replace(fact, id=f"{key}-metric", receipt=replace(fact.receipt, id=f"{key}-source"))
         made = Part("metric", id=key, fact=fact, links=(index.run_link(run),))
         if not wish.against:

@@ -105,7 +105,7 @@ def source(
     with output.workshop(out) as folder:
         made = folder / "source"
         hand, bulk = _split(pages.compose(catalog, read, code))
-        _write_docs(made / "docs", hand, theme)
+        _write_docs(made / "docs", hand, theme, read)
         count = 0
         for count, page in enumerate(bulk, 1):
             content = f"<div>\n{theme.render(page, 'html')}\n</div>\n"
