@@ -102,6 +102,13 @@ def test_columns_that_say_nothing_are_out_of_sight_at_first() -> None:
     assert not alone.columns["metrics.auc"]["hidden"]
 
 
+def test_an_experiment_that_is_the_name_of_the_run_is_not_said_twice() -> None:
+    alike = tuple(run(f"r{at}", name=f"e{at}", experiment=f"e{at}") for at in range(30))
+    assert read(catalog(alike)).columns["experiment"]["hidden"]
+    other = (*alike, run("x", name="x"), run("y", name="y"))
+    assert not read(catalog(other)).columns["experiment"]["hidden"]
+
+
 def test_many_runs_are_cut_into_files_of_bounded_size() -> None:
     names = [f"p{at}" for at in range(30)]
     wide = tuple(
@@ -225,6 +232,15 @@ def test_runs_that_differ_in_their_seed_alone_are_one_variant() -> None:
 
     found = variants((tried("a1", 0.1, 0), tried("b1", 0.1, 0), tried("a2", 0.2, 1), tried("a3", 0.1, 2)))
     assert found == ["a: rate 0.1", "b", "a: rate 0.2", "a: rate 0.1"]
+
+
+def test_runs_with_one_seed_have_no_means_over_seeds() -> None:
+    def seeds(*values: int) -> set[str]:
+        runs = tuple(run(f"r{at}", params=(param("seed", value),)) for at, value in enumerate(values))
+        return {view["label"] for view in read(catalog(runs)).files[0][1]["views"]}
+
+    assert "Mean over seeds" in seeds(1, 2)
+    assert "Mean over seeds" not in seeds(1, 1)
 
 
 def test_variants_of_many_params_stay_apart() -> None:

@@ -640,43 +640,52 @@ def test_a_wrong_query_says_where_it_is_wrong(opened: Open) -> None:
         assert page.locator(".mb-t-problem mark").inner_text().strip() == marked
 
 
-def named(*keys: str) -> dict[str, Any]:
+NAMES = [
+    "params.train.optimizer.lr", "metrics.roc_auc", "metrics.auc_rank", "metrics.loss", "metrics.train.loss",
+    "params.a.rate", "params.b.rate", "metrics.best_f1", *(f"params.s{at}.score" for at in range(6)),
+]  # fmt: skip
+
+FOUND = {
+    "lr": "params.train.optimizer.lr",
+    "optimizer.lr": "params.train.optimizer.lr",
+    "auc": "metrics.roc_auc",
+    "loss": "metrics.loss",
+    "best": "metrics.best_f1",
+    "rate": "rate could be params.a.rate or params.b.rate",
+    "a.rate": "params.a.rate",
+    "score": "score could be params.s0.score or params.s1.score or params.s2.score or params.s3.score"
+    " or 2 others",
+}
+
+
+def test_short_names_find_the_one_column_that_ends_in_them(opened: Open) -> None:
     columns = [
-        {"key": key, "label": key.partition(".")[2], "kind": "metric", "values": [1, 2]} for key in keys
+        {"key": key, "label": key.partition(".")[2], "kind": "metric", "values": [1, 2]} for key in NAMES
     ]
-    return {"rows": 2, "ids": ["a", "b"], "columns": columns}
-
-
-@pytest.mark.parametrize(
-    ("name", "found"),
-    [
-        ("lr", "params.train.optimizer.lr"),
-        ("optimizer.lr", "params.train.optimizer.lr"),
-        ("auc", "metrics.roc_auc"),
-        ("loss", "metrics.loss"),
-        ("best", "metrics.best_f1"),
-        ("rate", "rate could be params.a.rate or params.b.rate"),
-        ("a.rate", "params.a.rate"),
-        (
-            "score",
-            "score could be params.s0.score or params.s1.score or params.s2.score or params.s3.score or 2 others",
-        ),
-    ],
-)
-def test_short_names_find_the_one_column_that_ends_in_them(opened: Open, name: str, found: str) -> None:
-    keys = [
-        "params.train.optimizer.lr", "metrics.roc_auc", "metrics.auc_rank", "metrics.loss", "metrics.train.loss",
-        "params.a.rate", "params.b.rate", "metrics.best_f1", *(f"params.s{at}.score" for at in range(6)),
-    ]  # fmt: skip
-    page = opened(named(*keys))
-    script = """([name, keys]) => {
-      const columns = Modelbook.tables.values().next().value.data.columns;
+    page = opened({"rows": 2, "ids": ["a", "b"], "columns": columns})
+    script = """(name) => {
       const asked = [];
-      columns.forEach((one) => { const number = one.number; one.number = (row) => { asked.push(one.key); return number(row); }; });
-      try { Modelbook.query.compile(name + ' > 0', columns)(0); } catch (problem) { return problem.message; }
+      const columns = Modelbook.tables.values().next().value.data.columns.map((one) => (
+        {...one, number: (row) => { asked.push(one.key); return 1; }}));
+      try {
+        Modelbook.query.compile(name + ' > 0', columns)(0);
+      } catch (problem) { return problem.message; }
       return asked[0];
     }"""
-    assert page.evaluate(script, [name, keys]) == found
+    assert {name: page.evaluate(script, name) for name in FOUND} == FOUND
+
+
+def test_long_names_are_cut_in_the_middle_and_told_whole(opened: Open) -> None:
+    data = runs(2)
+    long = "experiments/" + "x" * 80 + "/seed-1"
+    data["columns"][0]["values"] = [long, "short"]
+    page = opened(data)
+    link = page.locator("[data-line='0'] a")
+    assert link.get_attribute("aria-label") == long
+    assert link.inner_text().startswith("experiments/")
+    assert link.inner_text().endswith("/seed-1")
+    assert link.evaluate("(node) => node.offsetWidth <= node.parentNode.clientWidth - 20")
+    assert page.locator("[data-line='1'] a").get_attribute("aria-label") is None
 
 
 def test_groups_nest_as_a_tree(opened: Open) -> None:

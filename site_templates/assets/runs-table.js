@@ -854,10 +854,18 @@
       }
     } else {
       var href = column.href(row, this.data.ids[row]);
-      node.append(href ? el("a", { href: this.address(href), tabindex: "-1" }, text || this.data.ids[row]) : text);
+      node.append(href ? this.link(href, text || this.data.ids[row], column.width - 24) : text);
     }
     if (this.best.has(column) && column.number(row) === this.best.get(column)) this.markBest(node, column);
     if (!node.title) node.title = column.numeric && !column.empty(row) ? text + " (" + column.raw(row) + ")" : text;
+  };
+
+  /* Names of runs differ at their ends: what is too long for its cell is cut in the middle. */
+  Table.prototype.link = function (href, text, width) {
+    var room = Math.floor(width / 7.8);
+    var cut = text.length > room + 1;
+    var shown = cut ? text.slice(0, Math.ceil(room / 3)) + "…" + text.slice(text.length - Math.floor((room * 2) / 3) + 1) : text;
+    return el("a", { href: this.address(href), tabindex: "-1", "aria-label": cut ? text : null }, shown);
   };
 
   Table.prototype.address = function (href) {
@@ -877,7 +885,7 @@
       node.append(
         el("button", { class: "mb-t-mini", type: "button", tabindex: "-1", "aria-label": this.isOpen(group) ? "Close" : "Open" },
           this.isOpen(group) ? "▾" : "▸"),
-        el("b", {}, href && group.column.key !== "run" ? el("a", { href: this.address(href), tabindex: "-1" }, name) : name),
+        el("b", {}, href && group.column.key !== "run" ? this.link(href, name, column.width - 76 - 16 * group.level) : name),
         el("small", {}, " " + group.rows.length)
       );
       node.title = group.column.label + " " + name + ": " + group.rows.length + " " + this.noun;

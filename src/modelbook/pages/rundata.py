@@ -121,8 +121,8 @@ def _shared(values: Sequence[Any], hrefs: Sequence[str] | None) -> Column | None
 
 def _names_of(index: Index, runs: Sequence[Run]) -> list[Column]:
     experiments = [run.experiment for run in runs]
-    named = len(set(experiments)) > 1 and any(run.name != run.experiment for run in runs)
-    piped = len({run.pipeline for run in runs}) > 1 and any(run.pipeline != run.experiment for run in runs)
+    named = _tells(experiments, [run.name for run in runs])
+    piped = _tells([run.pipeline for run in runs], experiments)
     return [
         {
             "key": "run",
@@ -146,6 +146,12 @@ def _names_of(index: Index, runs: Sequence[Run]) -> list[Column]:
         },
         {**_words("pipeline", runs, lambda run: run.pipeline), "hidden": not piped},
     ]
+
+
+def _tells(words: Sequence[str], known: Sequence[str]) -> bool:
+    """Whether a column says more than the one before it, in more than one row of twenty."""
+    new = sum(word != said for word, said in zip(words, known, strict=True))
+    return len(set(words)) > 1 and 20 * new > len(words)
 
 
 def _commit_href(index: Index, sha: str) -> str:

@@ -28,8 +28,10 @@ def variants(runs: Sequence[Run]) -> list[str]:
 
 
 def seeded(runs: Sequence[Run]) -> bool:
-    """Whether any run has a seed among its params."""
-    return bool(_seeds(runs))
+    """Whether the runs have different seeds."""
+    names = _seeds(runs)
+    values = {(item.name, str(item.value)) for run in runs for item in run.params if item.name in names}
+    return len(values) > len(names)
 
 
 def _seeds(runs: Sequence[Run]) -> set[str]:
