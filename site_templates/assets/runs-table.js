@@ -854,16 +854,19 @@
       }
     } else {
       var href = column.href(row, this.data.ids[row]);
-      node.append(href ? this.link(href, text || this.data.ids[row], column.width - 24) : text);
+      node.append(href ? this.link(href, text || this.data.ids[row], column.width - 24 - this.indent(column)) : text);
     }
     if (this.best.has(column) && column.number(row) === this.best.get(column)) this.markBest(node, column);
     if (!node.title) node.title = column.numeric && !column.empty(row) ? text + " (" + column.raw(row) + ")" : text;
   };
 
+  /* How far a row stands in, in the column of the tree. */
+  Table.prototype.indent = function (column) { return this.groups && column === this.columns[0] ? 16 * this.by.length : 0; };
+
   /* Names of runs differ at their ends: what is too long for its cell is cut in the middle. */
   Table.prototype.link = function (href, text, width) {
     var room = Math.floor(width / 7.8);
-    var cut = text.length > room + 1;
+    var cut = text.length > room + 1 && !/\s/.test(text);
     var shown = cut ? text.slice(0, Math.ceil(room / 3)) + "…" + text.slice(text.length - Math.floor((room * 2) / 3) + 1) : text;
     return el("a", { href: this.address(href), tabindex: "-1", "aria-label": cut ? text : null }, shown);
   };

@@ -121,8 +121,8 @@ def _shared(values: Sequence[Any], hrefs: Sequence[str] | None) -> Column | None
 
 def _names_of(index: Index, runs: Sequence[Run]) -> list[Column]:
     experiments = [run.experiment for run in runs]
-    named = _tells(experiments, [run.name for run in runs])
-    piped = _tells([run.pipeline for run in runs], experiments)
+    named = tells(experiments, [run.name for run in runs])
+    piped = tells([run.pipeline for run in runs], experiments)
     return [
         {
             "key": "run",
@@ -148,7 +148,7 @@ def _names_of(index: Index, runs: Sequence[Run]) -> list[Column]:
     ]
 
 
-def _tells(words: Sequence[str], known: Sequence[str]) -> bool:
+def tells(words: Sequence[str], known: Sequence[str]) -> bool:
     """Whether a column says more than the one before it, in more than one row of twenty."""
     new = sum(word != said for word, said in zip(words, known, strict=True))
     return len(set(words)) > 1 and 20 * new > len(words)

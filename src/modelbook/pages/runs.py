@@ -24,6 +24,7 @@ from modelbook.pages.cells import (
 )
 from modelbook.pages.drawings import Album, Drawing, drawings, run_lineage
 from modelbook.pages.index import Entry, Index, Link, compare_href, model_href
+from modelbook.pages.rundata import tells
 from modelbook.records import Artifact, Dependency, Environment, Run, State
 
 FIRST_ROWS = 100
@@ -128,16 +129,14 @@ def listing(index: Index, data: str) -> RunsPage:
 
 def _wide(index: Index, runs: Sequence[Run]) -> tuple[tuple[Column, ...], tuple[tuple[Cell, ...], ...]]:
     table = runs_table(index, runs, None)
-    columns = (table.columns[0], Column("experiment"), Column("pipeline"), *table.columns[1:])
-    rows = tuple(
-        (
-            row[0],
-            link_cell(index.experiment_link(run.experiment)),
-            Cell(text.line(run.pipeline) or DASH),
-            *row[1:],
-        )
-        for run, row in zip(runs, table.rows, strict=True)
-    )
+    experiments, pipelines = [run.experiment for run in runs], [run.pipeline for run in runs]
+    more: list[tuple[Column, list[Cell]]] = []
+    if tells(experiments, [run.name for run in runs]):
+        more.append((Column("experiment"), [link_cell(index.experiment_link(name)) for name in experiments]))
+    if tells(pipelines, experiments):
+        more.append((Column("pipeline"), [Cell(text.line(name) or DASH) for name in pipelines]))
+    columns = (table.columns[0], *(column for column, _ in more), *table.columns[1:])
+    rows = tuple((row[0], *(cells[at] for _, cells in more), *row[1:]) for at, row in enumerate(table.rows))
     return columns, rows
 
 
