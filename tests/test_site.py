@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import threading
-import urllib.error
-import urllib.request
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -24,7 +21,6 @@ from modelbook import pages, site
 from modelbook.cli import main
 from modelbook.pages import Page
 from modelbook.site import engine, escape, output
-from modelbook.site.preview import VERSION, Server, watch
 from modelbook.site.themes import TemplateFault, Theme, assets
 
 HOSTILE = st.one_of(
@@ -323,52 +319,6 @@ def test_a_projects_assets_are_published(tmp_path: Path) -> None:
     site.build(sample.EMPTY, tmp_path / "out", read=sample.BLOBS.get, project=own)
     assert (tmp_path / "out" / "assets" / "logo.svg").read_text(encoding="utf-8") == "<svg/>"
     assert "assets/ours.css" in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
-
-
-def get(url: str, host: str = "") -> tuple[int, bytes]:
-    request = urllib.request.Request(url, headers={"Host": host} if host else {})
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.status, answer.read()
-    except urllib.error.HTTPError as error:
-        return error.code, b""
-
-
-def test_the_preview_serves_pages_that_look_for_changes(tmp_path: Path) -> None:
-    (tmp_path / "index.html").write_text("<body>hello</body>", encoding="utf-8")
-    (tmp_path / "x.css").write_text("b{}", encoding="utf-8")
-    with Server(tmp_path, 0) as server:
-        base = server.url.removesuffix("/index.html")
-        assert VERSION.encode() in get(base + "/")[1]
-        assert get(base + "/x.css") == (200, b"b{}")
-        assert get(base + VERSION) == (200, b"0")
-        server.reload()
-        assert get(base + VERSION) == (200, b"1")
-        assert get(base + "/", host="evil.example:80")[0] == 403
-        assert get(base + "/../secret")[0] == 404
-
-
-def test_the_preview_sees_changes_but_not_its_own(tmp_path: Path) -> None:
-    (tmp_path / "site").mkdir()
-    (tmp_path / "experiments").mkdir()
-    stop, seen = threading.Event(), threading.Event()
-    changes: list[None] = []
-
-    def look() -> None:
-        for change in watch(tmp_path, tmp_path / "site", stop=stop, every=0.02):
-            changes.append(change)
-            seen.set()
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        (tmp_path / "site" / "index.json").write_text("x", encoding="utf-8")
-        assert not seen.wait(0.3)
-        (tmp_path / "experiments" / "a.yaml").write_text("x", encoding="utf-8")
-        assert seen.wait(10)
-    finally:
-        stop.set()
-        thread.join()
 
 
 def test_the_search_finds_hand_sized_pages_only() -> None:

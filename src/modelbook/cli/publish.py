@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from modelbook.cli.source import catalog as catalog_of
 if TYPE_CHECKING:
     from modelbook.history import Pulled, Repository
     from modelbook.site import Built
+    from modelbook.site.preview import Server
 
 out_option = click.option(
     "--out",
@@ -73,19 +75,20 @@ def preview(repo: Path, out: Path, refs: str, project: str, pull: bool, port: in
     from modelbook.site.preview import Server, watch
 
     wish = Wish(repo, out, refs, project, pull)
-    began = time.monotonic()
-    _print_built(_build(wish), time.monotonic() - began)
     with Server(out, port) as server:
+        changes = watch(_root(repo), out)
+        began = time.monotonic()
+        _print_built(_build(wish), time.monotonic() - began)
         click.echo(f"Open {server.url} (Ctrl-C ends)")
         try:
-            for _ in watch(_root(repo), out):
-                _rebuild(wish, server.reload)
+            for _ in changes:
+                _rebuild(wish, server)
         except KeyboardInterrupt:
             click.echo("\nDone.")
 
 
-def _rebuild(wish: Wish, then: Callable[[], None]) -> None:
-    """Build again; what goes wrong is said, and the site stays as it was."""
+def _rebuild(wish: Wish, server: Server) -> None:
+    """Build again; what goes wrong is said here and in the browser, and the site stays as it was."""
     from modelbook.errors import ModelbookError
 
     began = time.monotonic()
@@ -93,9 +96,13 @@ def _rebuild(wish: Wish, then: Callable[[], None]) -> None:
         made = _build(wish)
     except ModelbookError as error:
         print_error(error)
-        return
-    then()
-    _print_built(made, time.monotonic() - began)
+        server.tell("\n".join(filter(None, (str(error), error.hint))))
+    except Exception as error:  # whatever it is, the next edit may mend it
+        traceback.print_exc()
+        server.tell(f"{type(error).__name__}: {error}")
+    else:
+        server.reload()
+        _print_built(made, time.monotonic() - began)
 
 
 def _root(repo: Path) -> Path:

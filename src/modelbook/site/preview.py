@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,37 +18,44 @@ from modelbook.errors import ModelbookError
 
 ADDRESS = "127.0.0.1"
 VERSION = "/modelbook-preview-version"
-_KINDS = (
-    ".yaml",
-    ".yml",
-    ".lock",
-    ".dvc",
-    ".json",
-    ".toml",
-    ".csv",
-    ".tsv",
-    ".md",
-    ".j2",
-    ".css",
-    ".js",
-    ".svg",
-)
+_SOURCES = (".yaml", ".yml", ".lock", ".dvc", ".json", ".jsonl", ".toml", ".py", ".csv", ".tsv", ".md")
+_LOOKS = (".j2", ".css", ".js", ".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp")
+_KINDS = _SOURCES + _LOOKS
 _GIT = ("HEAD", "ORIG_HEAD", "packed-refs", "refs")
 _POLL = f"""<script>(function () {{
-  var seen = null;
+  var seen = null, shown = null;
   function look() {{
     fetch("{VERSION}", {{cache: "no-store"}}).then(read).then(compare, again);
   }}
-  function read(answer) {{ return answer.text(); }}
+  function read(answer) {{ return answer.json(); }}
   function again() {{ setTimeout(look, 1000); }}
   function compare(now) {{
-    if (seen !== null && now !== seen) location.reload();
-    seen = now;
+    if (seen !== null && now.version !== seen) location.reload();
+    seen = now.version;
+    tell(now.error);
     again();
+  }}
+  function tell(error) {{
+    if (!error && shown) {{ shown.remove(); shown = null; }}
+    if (!error) return;
+    if (!shown) {{
+      shown = document.createElement("pre");
+      shown.setAttribute("role", "alert");
+      shown.id = "modelbook-preview-error";
+      shown.style.cssText = "position:fixed;z-index:99;left:0;right:0;bottom:0;max-height:60vh;margin:0;" +
+        "padding:16px 20px;overflow:auto;background:#3a1d20;color:#fff;border-top:3px solid #ff8f8f;" +
+        "font:14px/1.5 monospace;white-space:pre-wrap";
+      document.body.append(shown);
+    }}
+    var text = "The site could not be built again. This page is as it was before.\\n\\n" + error;
+    if (shown.textContent !== text) shown.textContent = text;
   }}
   look();
 }})();</script>
 </body>""".encode()
+_GONE = b"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Not in this site</title></head>
+<body style="font-family:system-ui;margin:3rem"><h1>Not in this site</h1>
+<p>This page is not there, or not any more. <a href="/index.html">Home</a></p></body></html>"""
 
 
 class PortTaken(ModelbookError):
@@ -66,13 +76,15 @@ class Server:
         Raises:
             PortTaken: something else listens there.
         """
+        self._start = secrets.token_hex(4)
         self._version = 0
-        handler = partial(_Handler, directory=str(folder), version=lambda: self._version)
+        self._error = ""
+        handler = partial(_Handler, directory=str(folder), state=self._state)
         try:
             self._server = ThreadingHTTPServer((ADDRESS, port), handler)
         except OSError as error:
             raise PortTaken(port) from error
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property
     def url(self) -> str:
@@ -90,37 +102,63 @@ class Server:
 
     def reload(self) -> None:
         """Make every open page load itself again."""
+        self._error = ""
         self._version += 1
+
+    def tell(self, error: str) -> None:
+        """Show on every open page why it could not be built again."""
+        self._error = error
+
+    def _state(self) -> bytes:
+        """What open pages ask for; another server on the same port has other versions."""
+        return json.dumps({"version": f"{self._start}-{self._version}", "error": self._error}).encode()
+
+
+_PORT = re.compile(r":\d*\Z")
+_HTML = "text/html; charset=utf-8"
+
+
+def _polling(page: bytes) -> bytes:
+    """A page that looks for a newer version of itself, as served here; what is published never does."""
+    return page.replace(b"</body>", _POLL)
 
 
 class _Handler(SimpleHTTPRequestHandler):
     """Files as they are, but for pages, which learn to look for a newer version of themselves."""
 
-    def __init__(self, *args: Any, version: Callable[[], int], **more: Any) -> None:
-        self._version = version
+    def __init__(self, *args: Any, state: Callable[[], bytes], **more: Any) -> None:
+        self._state = state
         super().__init__(*args, **more)
 
+    def parse_request(self) -> bool:
+        """Take only requests for this machine by name, lest a page elsewhere reads along."""
+        if not super().parse_request():
+            return False
+        if _PORT.sub("", self.headers.get("Host", "")) in (ADDRESS, "localhost"):
+            return True
+        self.send_error(403)
+        return False
+
     def do_GET(self) -> None:
-        """Answer one request; only those for this machine, lest a page elsewhere reads along."""
-        host = self.headers.get("Host", "").rpartition(":")[0]
-        if host not in (ADDRESS, "localhost"):
-            self.send_error(403)
-        elif self.path == VERSION:
-            self._send(str(self._version()).encode(), "text/plain")
+        """Answer one request."""
+        if self.path == VERSION:
+            self._send(self._state(), "application/json")
+            return
+        path = Path(self.translate_path(self.path))
+        path = path / "index.html" if path.is_dir() else path
+        if path.suffix != ".html" or self._folder_without_slash():
+            super().do_GET()
+        elif path.is_file():
+            self._send(_polling(path.read_bytes()), _HTML)
         else:
-            path = Path(self.translate_path(self.path))
-            path = path / "index.html" if path.is_dir() else path
-            if path.suffix == ".html" and path.is_file() and not self._folder_without_slash():
-                self._send(path.read_bytes().replace(b"</body>", _POLL), "text/html; charset=utf-8")
-            else:
-                super().do_GET()
+            self._send(_polling(_GONE), _HTML, 404)
 
     def _folder_without_slash(self) -> bool:
         path = self.path.partition("?")[0]
         return not path.endswith(("/", ".html"))
 
-    def _send(self, body: bytes, kind: str) -> None:
-        self.send_response(200)
+    def _send(self, body: bytes, kind: str, status: int = 200) -> None:
+        self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -136,16 +174,24 @@ class _Handler(SimpleHTTPRequestHandler):
 
 
 def watch(
-    root: Path, without: Path, *, stop: threading.Event | None = None, every: float = 1.0
+    root: Path, without: Path, *, stop: threading.Event | None = None, every: float = 0.5
 ) -> Iterator[None]:
     """Yield each time that files a site is made of have changed, and then have been quiet for a moment.
+
+    What changed is told from how things are when this is called, not from when the first change is asked for.
 
     Args:
         root: of the repository. without: the folder the site is in.
         stop: ends it.
+        every: seconds between two looks, at least.
     """
-    seen = _state(root, without)
-    while stop is None or not stop.is_set():
+    return _changes(root, without, _state(root, without), stop or threading.Event(), every)
+
+
+def _changes(
+    root: Path, without: Path, seen: dict[str, tuple[int, int]], stop: threading.Event, every: float
+) -> Iterator[None]:
+    while not stop.is_set():
         began = time.monotonic()
         now = _state(root, without)
         if now != seen:
@@ -181,9 +227,22 @@ def _files(folder: Path | str, without: Path) -> Iterator[os.DirEntry[str]]:
 
 
 def _git_files(root: Path) -> Iterator[os.DirEntry[str]]:
-    for entry in _scan(root / ".git"):
-        if entry.name in _GIT:
-            yield from _all(entry)
+    for folder in _git_folders(root):
+        for entry in _scan(folder):
+            if entry.name in _GIT:
+                yield from _all(entry)
+
+
+def _git_folders(root: Path) -> tuple[Path, ...]:
+    """Where HEAD and where refs are: two places in a worktree, whose `.git` is a file that names one."""
+    git = root / ".git"
+    try:
+        if git.is_file():
+            git = root / git.read_text(encoding="utf-8").removeprefix("gitdir:").strip()
+        common = git / (git / "commondir").read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return (git,)
+    return git, common
 
 
 def _all(entry: os.DirEntry[str]) -> Iterator[os.DirEntry[str]]:
