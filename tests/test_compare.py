@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -269,6 +270,15 @@ def test_all_runs_of_the_table_are_plotted(opened: Open) -> None:
     )
 
 
+def test_the_plot_of_the_runs_page_keeps_its_filters(opened: Open) -> None:
+    page = opened("runs/index.html#q=many")
+    page.locator(".mb-t-query").fill("many and log_loss < 0.485")
+    page.wait_for_function("document.querySelector('.mb-t-status').textContent.startsWith('6 ')")
+    page.get_by_role("link", name="Plot these runs").click()
+    page.get_by_text("6 of ").first.wait_for()
+    assert "of=all&q=many" in page.evaluate("location.hash")
+
+
 def test_runs_are_compared_from_the_runs_table(opened: Open) -> None:
     page = opened(f"runs/index.html#sel={ids('svm', 'bare')}")
     page.locator(".mb-t-selection a", has_text="Compare").click()
@@ -349,3 +359,47 @@ STEPS = """(steps) => Modelbook.changes.composed(steps.map((rows) => ({more: 0, 
 def test_steps_add_up_to_their_net_change(opened: Open, steps: Any, net: Any) -> None:
     page = opened("changes/compare/index.html")
     assert page.evaluate(STEPS, json.loads(json.dumps(steps))) == net
+
+
+def history(random: Random) -> tuple[dict[str, str], dict[str, str], list[list[list[str]]]]:
+    """(files before, files after, steps between) of a history: edits, renames, files that come and go."""
+    files = {name: f"{name}0" for name in "abc"}
+    before = dict(files)
+    steps = []
+    for number in range(random.randint(1, 6)):
+        old = dict(files)
+        rows: list[list[str]] = []
+        for name in random.sample("abcde", random.randint(1, 3)):
+            target = random.choice([name, *"abcde"])
+            free = target not in old and not any(target in row[:2] for row in rows)
+            if any(name in row[:2] for row in rows):
+                continue
+            if name not in old:
+                files[name] = f"{name}{number}"
+                rows.append([name, "", "", files[name]])
+            elif target != name and free:
+                files[target] = files.pop(name)
+                rows.append([target, name, old[name], files[target]])
+            elif random.random() < 0.4:
+                del files[name]
+                rows.append([name, "", old[name], ""])
+            else:
+                files[name] = random.choice([f"{name}{number}!", f"{name}0"])
+                rows.append([name, "", old[name], files[name]])
+        steps.append(rows)
+    return before, files, steps
+
+
+def test_whatever_happens_on_the_way_the_sum_is_what_differs(opened: Open) -> None:
+    page = opened("changes/compare/index.html")
+    made = [history(Random(seed)) for seed in range(300)]
+    told = page.evaluate(f"(all) => all.map({STEPS})", [steps for _, _, steps in made])
+    for (before, after, steps), found in zip(made, told, strict=True):
+        gone, come, edited = set(), set(), set()
+        for kind, path, old, _ in found:
+            gone |= {old} if kind == "renamed" else {path} if kind == "removed" else set()
+            come |= {path} if kind in ("renamed", "added") else set()
+            edited |= {path} if kind == "changed" else set()
+        assert gone == before.keys() - after.keys(), steps
+        assert come == after.keys() - before.keys(), steps
+        assert edited == {name for name in before.keys() & after.keys() if before[name] != after[name]}, steps

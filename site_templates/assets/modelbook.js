@@ -141,6 +141,21 @@
     return lines.concat(code ? code.textContent : []).join("\n");
   }
 
+  /* <a data-carry="q f." href="x#of=all"> takes along what the page's own address says of these keys: `q`, and those
+     that begin with `f.`. */
+  function carry(event) {
+    var link = event.target.closest && event.target.closest("a[data-carry]");
+    if (!link) return;
+    var bare = link.dataset.bare || (link.dataset.bare = link.getAttribute("href"));
+    var wanted = link.dataset.carry.split(" ");
+    var kept = Array.from(new URLSearchParams(location.hash.slice(1))).filter(function (pair) {
+      return wanted.some(function (key) { return pair[0] === key || (/\.$/.test(key) && pair[0].indexOf(key) === 0); });
+    });
+    link.href = bare + (kept.length ? "&" + new URLSearchParams(kept) : "");
+  }
+
+  document.addEventListener("pointerdown", carry, true);
+  document.addEventListener("click", carry, true);
   addSearch();
   markTab();
   document.addEventListener("toggle", showReceipt, true);
