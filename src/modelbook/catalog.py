@@ -16,7 +16,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from operator import itemgetter
+from itertools import chain
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -762,7 +763,8 @@ def guess(name: str) -> str | None:
 
 def _metric_infos(project: Project, runs: Iterable[Run]) -> tuple[MetricInfo, ...]:
     declared = {info.name: info for info in project.metrics}
-    names = sorted({value.name for run in runs for value in run.metrics} | set(declared))
+    used = map(attrgetter("name"), chain.from_iterable(run.metrics for run in runs))
+    names = sorted({*used, *declared})
     return tuple(_metric_info(name, declared) for name in names)
 
 

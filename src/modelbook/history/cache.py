@@ -62,7 +62,6 @@ _REWRITE_SHARE = 50
 _MAGIC = b"modelbook cache 2\n"
 _POOLED = (Stage, Value, Artifact, Plot, Dataset, Environment, Spec, Problem, Project)
 _PARSERS = ("history", "spec", "records.py", "catalog.py", "_paths.py")
-_SAME = array("I", [1]).tobytes()
 _SET_ASIDE = {"commit", "commits", "refs"}
 _LATER = {"params"}
 
@@ -129,9 +128,11 @@ def _fields(cls: type[Record]) -> tuple[_Field, ...]:
 
 
 def _row_type(cls: type[Record]) -> type[Any]:
-    """Like the record, with bytes (many numbers) or a number (one, -1 for none) in place of pooled parts."""
+    """Like the record, with numbers (many) or a number (one, -1 for none) in place of pooled parts."""
     types = {f.name: f.type for f in msgspec.structs.fields(cls)}
-    columns = [(f.name, types[f.name] if f.pool is None else bytes if f.many else int) for f in _fields(cls)]
+    columns = [
+        (f.name, types[f.name] if f.pool is None else list[int] if f.many else int) for f in _fields(cls)
+    ]
     return msgspec.defstruct(f"{cls.__name__}Row", columns, array_like=True, gc=False)
 
 
@@ -188,8 +189,8 @@ class _Pool:
 class _Rows:
     """Records of one kind as rows: a row's numbers are written as what differs from the row before.
 
-    Of most fields that is nothing, or a few of hundreds. A field of many begins with 1 for (place, number)
-    pairs that change the row before, with 0 for all numbers of its own.
+    Of most fields that is nothing, or a few of hundreds. A field of many is empty when it is as before; it
+    begins with 1 for pairs of a place and the number now there, with 0 for all numbers of its own.
     """
 
     def __init__(self, cls: type[Record], row: type[Any], pools: Mapping[type[Record], _Pool]) -> None:
@@ -209,15 +210,15 @@ class _Rows:
                 packed.append(-1 if value is None else self._pools[field.pool].number(value))
         return self._row(*packed)
 
-    def _changes(self, name: str, numbers: list[int]) -> bytes:
+    def _changes(self, name: str, numbers: list[int]) -> list[int]:
         last = self._last.get(name, [])
         self._last[name] = numbers
-        if len(last) != len(numbers):
-            return array("I", [0, *numbers]).tobytes()
-        pairs = [(at, new) for at, (old, new) in enumerate(zip(last, numbers, strict=True)) if old != new]
-        if 2 * len(pairs) > len(numbers):
-            return array("I", [0, *numbers]).tobytes()
-        return array("I", [1, *(number for pair in pairs for number in pair)]).tobytes()
+        if numbers == last:
+            return []
+        pairs = [(at, new) for at, (old, new) in enumerate(zip(last, numbers, strict=False)) if old != new]
+        if len(last) != len(numbers) or 2 * len(pairs) > len(numbers):
+            return [0, *numbers]
+        return [1, *(number for pair in pairs for number in pair)]
 
 
 def _unpacked(
@@ -232,19 +233,19 @@ def _unpacked(
         for name, pool in one:
             found[name] = None if found[name] < 0 else pool[found[name]]
         for name, pool in more:
-            if found[name] != _SAME:
+            if found[name]:
                 last[name] = _changed(last[name], found[name], pool)
         found.update(last)
         yield found
 
 
-def _changed(last: tuple[Any, ...], changes: bytes, pool: Sequence[Any]) -> tuple[Any, ...]:
-    numbers = memoryview(changes).cast("I").tolist()
-    if not numbers[0]:
-        return tuple([pool[number] for number in numbers[1:]])
+def _changed(last: tuple[Any, ...], changes: list[int], pool: Sequence[Any]) -> tuple[Any, ...]:
+    numbers = iter(changes)
+    if not next(numbers):
+        return tuple([pool[number] for number in numbers])
     found = list(last)
-    for place, number in zip(numbers[1::2], numbers[2::2], strict=True):
-        found[place] = pool[number]
+    for place in numbers:
+        found[place] = pool[next(numbers)]
     return tuple(found)
 
 

@@ -137,7 +137,7 @@ def _stage(file: str, stage: StageDef, locked: Locked | None, *, orphan: bool) -
         cmd=locked.cmd if locked else stage.cmd,
         wdir=stage.wdir,
         deps=locked.deps if locked else tuple(Dependency(path=path) for path in stage.deps),
-        params=tuple(replace(value, stage=address) for value in locked.params) if locked else (),
+        params=locked.params if locked else (),
         description=stage.description,
         frozen=stage.frozen,
         experiment=_meta_text(meta, "experiment"),

@@ -66,7 +66,7 @@ class Locks:
         self._items: dict[str, Any] = {}
         self._parts: dict[str, Any] = {}
         self._files: dict[tuple[int, str, type[Record]], _File | None] = {}
-        self._params: dict[tuple[int, str], tuple[tuple[Value, ...], str]] = {}
+        self._params: dict[tuple[int, str, str], tuple[tuple[Value, ...], str]] = {}
         self._kept: list[Any] = []
 
     def parse(self, data: bytes) -> dict[str, Any]:
@@ -164,8 +164,11 @@ class Locks:
             self._items[item] = found
         return found
 
-    def locked(self, wdir: str, raw: Any) -> Locked | None:
+    def locked(self, wdir: str, raw: Any, stage: str = "") -> Locked | None:
         """A lock entry as facts, its paths relative to the Git root; None when it is not a mapping.
+
+        Args:
+            stage: the address that its params are given.
 
         Its canonical form is the JSON of [cmd, deps, params, outs], sorted, without white space.
         """
@@ -173,7 +176,7 @@ class Locks:
             return None
         deps = self._records(wdir, raw.get("deps"), Dependency)
         outs = self._records(wdir, raw.get("outs"), LockedOut)
-        params, spelled = self._values(wdir, raw.get("params"))
+        params, spelled = self._values(wdir, raw.get("params"), stage)
         cmd = text(raw.get("cmd"))
         canonical = f"[{_quote(cmd)},[{deps.spelled}],[{spelled}],[{outs.spelled}]]"
         return Locked(
@@ -201,14 +204,14 @@ class Locks:
             ",".join([spelled for _place, spelled in sorted([file[:2] for file in found])]),
         )
 
-    def _values(self, wdir: str, listed: Any) -> tuple[tuple[Value, ...], str]:
+    def _values(self, wdir: str, listed: Any, stage: str) -> tuple[tuple[Value, ...], str]:
         if not isinstance(listed, dict):
             return (), ""
-        found = self._params.get((id(listed), wdir))
+        found = self._params.get((id(listed), wdir, stage))
         if found is None:
-            values = tuple(_values(wdir, listed))
+            values = tuple(_values(wdir, listed, stage or None))
             rows = sorted(([value.path, list(value.key), value.value] for value in values), key=_place)
-            found = self._params[id(listed), wdir] = values, ",".join(map(_spell, rows))
+            found = self._params[id(listed), wdir, stage] = values, ",".join(map(_spell, rows))
             self._kept.append(listed)
         return found
 
@@ -228,13 +231,13 @@ def _file(wdir: str, item: Any, kind: type[Record]) -> _File | None:
     return _File((path, md5 or ""), spelled, kind(path=path, md5=md5, size=size, nfiles=nfiles))
 
 
-def _values(wdir: str, listed: Mapping[Any, Any]) -> Iterator[Value]:
+def _values(wdir: str, listed: Mapping[Any, Any], stage: str | None) -> Iterator[Value]:
     for path, values in listed.items():
         where = join(wdir, path)
         for dotted, value in values.items() if isinstance(values, dict) else ():
             for key, leaf in leaves(value):
                 parts = (key_name(dotted), *key)
-                yield Value(name=".".join(parts), key=parts, value=leaf, path=where)
+                yield Value(name=".".join(parts), key=parts, value=leaf, path=where, stage=stage)
 
 
 _spell = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode

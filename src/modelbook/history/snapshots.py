@@ -313,7 +313,7 @@ class Reader:
         joined = self._joined.get(key)
         if joined is None:
             self._kept.append((stage, raw))  # the key holds their ids, so they must live as long
-            locked = self._locks.locked(stage.wdir, raw)
+            locked = self._locks.locked(stage.wdir, raw, address_of(file, stage))
             joined = self._joined[key] = Joined(file, stage, locked, orphan=orphan)
         return joined
 
