@@ -644,3 +644,49 @@ def test_lineage_is_the_same_whatever_the_hash_seed() -> None:
         )
         seen.add(ran.stdout)
     assert len(seen) == 1
+
+
+def test_what_is_left_out_is_said_where_it_can_be_seen() -> None:
+    def seen(made: charts.Chart) -> str:
+        return " ".join(item.text or "" for item in parse(made.svg("k")).iter(f"{SVG}text"))
+
+    rows = charts.bar_chart("t", [charts.Bar(name=f"f{at}", value=float(at)) for at in range(90)])
+    assert "Only the first 60 of 90 rows are drawn." in seen(rows)
+    many = charts.xy_chart("t", [charts.Series(name=f"s{at}", x=[0, 1], y=[0, at]) for at in range(30)])
+    assert "Only the first 24 of 30 series are drawn." in seen(many)
+    classes = charts.confusion_chart("t", [(f"c{at}", f"c{at}") for at in range(200)])
+    assert "rarest classes are left out." in seen(classes)
+
+
+def test_an_interactive_line_shows_points_that_stand_alone() -> None:
+    def mode(values: list[float | None]) -> str:
+        made = charts.xy_chart("t", [charts.Series(name="s", x=list(range(len(values))), y=values)])
+        return str(made.plotly()["data"][0]["mode"])
+
+    assert mode([1.0]) == "lines+markers"
+    assert mode([1.0, 2.0, None, 3.0]) == "lines+markers"
+    assert mode([1.0, 2.0, None, 3.0, 4.0]) == "lines"
+
+
+def test_interactive_smoothing_has_one_name_in_the_legend() -> None:
+    plot = Plot(name="loss", template="smooth", x="x", y=(("f.csv", "y"),), files=(("f.csv", "b"),))
+    layout = charts.from_plot(plot, {"x": [1, 2], "y": [3, 4]}).plotly()
+    assert layout is not None
+    assert layout["layout"]["showlegend"] is False
+
+
+def test_long_names_are_shortened_on_the_axes_of_interactive_charts_too() -> None:
+    name = "a very long name " * 9
+    bars = charts.bar_chart("t", [charts.Bar(name=name, value=1.0)]).plotly()["layout"]["yaxis"]
+    assert (len(bars["ticktext"][0]) < 40, bars["tickvals"][0][:6]) == (True, "a very")
+    matrix = charts.confusion_chart("t", [(name, at) for at in range(20)]).plotly()
+    assert max(map(len, matrix["layout"]["xaxis"]["ticktext"])) < 30
+    assert "texttemplate" not in matrix["data"][0], "numbers of 20 classes cannot be read"
+
+
+def test_an_axis_of_words_says_that_it_counts_rows() -> None:
+    plot = Plot(name="p", x="day", y=(("f.csv", "y"),), files=(("f.csv", "b"),))
+    columns: dict[str, list[Any]] = {"day": ["Mon", "Tue"], "y": [1, 2]}
+    figure = charts.from_plot(plot, columns).plotly()
+    assert figure is not None
+    assert figure["layout"]["xaxis"]["title"]["text"] == "row (day is no number)"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import sample
 from modelbook import pages
-from modelbook.pages import changes, commits, experiments, home, models, runs, text
+from modelbook.pages import changes, commits, experiments, home, images, models, runs, text
 from modelbook.pages.cells import Cell, recreate
 from modelbook.pages.drawings import Album, activity, drawings
 from modelbook.pages.index import Index, Link, best, runs_href, seed_groups, spread
@@ -675,7 +675,57 @@ def test_an_image_is_shown_only_when_it_is_one() -> None:
     assert shown["png"].image == ("assets/plots/png.png", "png")
     assert shown["svg"].image is None
     assert "too large" in shown["big"].reason
-    assert all(item.state == State.UNREADABLE for key, item in shown.items() if key != "png")
+    assert (shown["big"].state, shown["big"].path) == ("not_shown", "big.png"), "so that it can be linked"
+    assert shown["svg"].state == State.UNREADABLE
+
+
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
+MATPLOTLIB = (
+    '<?xml version="1.0" encoding="utf-8" standalone="no"?>\n<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" '
+    '"http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">'
+    f'{SVG}<defs><style type="text/css">*{{stroke-linejoin: round}}</style></defs>'
+    '<text>a \\alpha url(x)</text><g clip-path="url(#p1)"><use xlink:href="#m"/></g></svg>'
+)
+
+
+def test_a_plain_svg_is_shown() -> None:
+    assert images.kind_of(MATPLOTLIB.encode()) == ("svg", "")
+    assert images.kind_of(MATPLOTLIB.replace("utf-8", "utf-16").encode("utf-16")) == ("svg", "")
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "<script>alert(1)</script>",
+        '<g onload="alert(1)"/>',
+        '<a xlink:href="javascript:alert(1)"/>',
+        '<a href="&#106;avascript:alert(1)"/>',
+        '<image href="https://example.org/x.png"/>',
+        '<use href="data:image/svg+xml;base64,AAAA"/>',
+        "<foreignObject/>",
+        '<b xmlns="http://www.w3.org/1999/xhtml"/>',
+        "<style>@import 'https://example.org/x.css'</style>",
+        "<style>g{fill:url(https://example.org/x)}</style>",
+        r"<style>g{fill:\75rl(https://example.org/x)}</style>",
+        "<g style=\"fill:url( '//example.org/x')\"/>",
+        '<g fill="url(//example.org/x)"/>',
+        '<set attributeName="href" to="javascript:alert(1)"/>',
+        "<?xml-stylesheet href='https://example.org/x.css'?>",
+        "<g>",
+    ],
+)
+def test_an_svg_that_could_act_is_not_shown(inside: str) -> None:
+    kind, reason = images.kind_of(f"{SVG}{inside}</svg>".encode())
+    assert kind == ""
+    assert reason
+    hidden = f"{SVG}{inside}</svg>".encode("utf-16")
+    assert images.kind_of(hidden)[0] == ""
+
+
+def test_entities_and_other_documents_are_no_images() -> None:
+    bomb = f'<!DOCTYPE svg [<!ENTITY a "b">]>{SVG}&a;</svg>'
+    for data in (bomb.encode(), b"<html></html>", b"<svg></svg>", b"", b"nonsense"):
+        assert images.kind_of(data)[0] == ""
 
 
 def again(count: int, **metrics: float) -> Catalog:

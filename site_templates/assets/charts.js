@@ -57,7 +57,7 @@
       colorway: colours.series,
       font: { color: colours.ink, family: getComputedStyle(document.body).fontFamily, size: 12 },
       hoverlabel: { bgcolor: colours.paper, bordercolor: colours.grid, font: { color: colours.ink } },
-      legend: { orientation: "h", yanchor: "bottom", y: 1.02, x: 0 },
+      legend: copy.data.length > 6 ? { x: 1.02, y: 1, font: { size: 10 } } : { orientation: "h", yanchor: "bottom", y: 1.02, x: 0 },
       margin: { l: 60, r: 20, t: 70, b: 55 },
       modebar: { bgcolor: "rgba(0,0,0,0)", color: colours.muted, activecolor: colours.ink },
       autosize: true

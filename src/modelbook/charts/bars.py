@@ -16,6 +16,10 @@ BARS = 60
 _ROW = 22.0
 
 
+_NAMED = 40
+"""Most rows that have their names written beside them, where a script draws them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
     """One row.
@@ -73,11 +77,15 @@ class BarChart:
         }
         if any(row.error is not None for row in self.rows):
             trace["error_x"] = {"type": "data", "array": [row.error for row in self.rows]}
+        marked = trace["y"][:: -(-len(self.rows) // _NAMED)]
         layout = {
             "title": {"text": plain(self.title)},
             "xaxis": {"title": {"text": plain(self.heading)}},
-            "yaxis": {"autorange": "reversed", "type": "category", "automargin": True},
-        }
+            "yaxis": {
+                "autorange": "reversed", "type": "category", "automargin": True, "tickmode": "array",
+                "tickvals": marked, "ticktext": [_svg.shorten(name, 190, 12) for name in marked],
+            },
+        }  # fmt: skip
         return {"data": [trace], "layout": layout}
 
     @property
@@ -178,6 +186,10 @@ class _Bars:
             body.append(_svg.label((self.left + self.right) / 2, self.bottom + 36, shown, anchor="middle"))
         linked = any(row.href for row in self.rows)
         height = self.bottom + (46 if chart.heading else 28)
+        if len(chart.rows) > BARS:
+            note = f"Only the first {BARS} of {len(chart.rows)} rows are drawn."
+            body.append(_svg.label(14, height + 10, note, size=11, fill="muted"))
+            height += 18
         return _svg.document(
             self.key, WIDTH, height, chart.title or "Bar chart", self._words(), body, linked=linked
         )

@@ -188,7 +188,7 @@ def _curves(plot: Plot, title: str, found: Sequence[Found]) -> Chart:
     if diagonal == _CALIBRATED:
         series = [replace(one, style="both") if one.style == "line" else one for one in series]
     x = Axis(
-        label=plot.x_label or plot.x or "row",
+        label=_x_label(plot, found),
         kind="index" if _whole(series) and not unit_square else "linear",
         low=0 if unit_square else None,
         high=1 if unit_square else None,
@@ -198,6 +198,14 @@ def _curves(plot: Plot, title: str, found: Sequence[Found]) -> Chart:
     kind = "scatter plot" if plot.template.startswith("scatter") else "line chart"
     note = "The strong line is an exponential moving average." if plot.template == "smooth" else ""
     return xy_chart(title, series, x=x, y=y, diagonal=diagonal, kind=kind, note=note)
+
+
+def _x_label(plot: Plot, found: Sequence[Found]) -> str:
+    """What the x axis counts: rows, where the field holds no number."""
+    given = [value for _, _, table in found for value in table.get(plot.x or "", ())]
+    if given and all(number(value) is None for value in given):
+        return f"row ({plot.x_label or plot.x} is no number)"
+    return plot.x_label or plot.x or "row"
 
 
 def _series_name(path: str, field: str, several_files: bool, several_fields: bool) -> str:

@@ -15,6 +15,10 @@ CLASSES = 40
 _LEVELS = 7
 
 
+_NUMBERED = 16
+"""Most classes that have their names and numbers written in, where a script draws them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatrixChart:
     """Counts of (row class, column class).
@@ -55,12 +59,18 @@ class MatrixChart:
             "y": names,
             "z": shares if self.normalised else [list(row) for row in self.counts],
             "colorscale": "Blues",
-            "texttemplate": "%{z:.2f}" if self.normalised else "%{z}",
         }
+        if len(names) <= _NUMBERED:
+            trace["texttemplate"] = "%{z:.2f}" if self.normalised else "%{z}"
+        marked = names[:: -(-len(names) // _NUMBERED)]
+        ticks = {
+            "type": "category", "tickmode": "array", "tickvals": marked,
+            "ticktext": [_svg.shorten(name, 110, 11) for name in marked],
+        }  # fmt: skip
         layout = {
             "title": {"text": plain(self.title)},
-            "xaxis": {"title": {"text": plain(self.column_label)}, "type": "category"},
-            "yaxis": {"title": {"text": plain(self.row_label)}, "type": "category", "autorange": "reversed"},
+            "xaxis": {"title": {"text": plain(self.column_label)}, **ticks},
+            "yaxis": {"title": {"text": plain(self.row_label)}, **ticks, "autorange": "reversed"},
         }
         return {"data": [trace], "layout": layout}
 
@@ -125,10 +135,12 @@ def _markup(chart: MatrixChart, key: str) -> str:
     turn = f"rotate(-90 {_svg.pixel(edge)} {_svg.pixel(middle)})"
     shown = _svg.shorten(chart.row_label, side)
     body.append(_svg.label(edge, middle, shown, anchor="middle", transform=turn))
-    width = max(WIDTH, left + side + 10)
-    return _svg.document(
-        key, width, top + side + below + 28, chart.title or "Confusion matrix", _words(chart), body
-    )
+    width, height = max(WIDTH, left + side + 10), top + side + below + 28
+    if chart.left_out:
+        note = f"The {chart.left_out} rarest classes are left out."
+        body.append(_svg.label(14, height + 10, note, size=11, fill="muted"))
+        height += 18
+    return _svg.document(key, width, height, chart.title or "Confusion matrix", _words(chart), body)
 
 
 def _cell(chart: MatrixChart, row: int, column: int, left: float, top: float, size: float) -> str:

@@ -223,6 +223,10 @@ class _Drawing:
         chart = self.chart
         height = self.bottom + (44 if chart.x.heading else 26)
         body = [*self._heading(), *self._grid(), self.legend, *self._axes_labels()]
+        if len(chart.series) > SERIES:
+            note = f"Only the first {SERIES} of {len(chart.series)} series are drawn."
+            body.append(_svg.label(14, height + 10, note, size=11, fill="muted"))
+            height += 18
         if chart.diagonal:
             body.append(_diagonal(self.x(0), self.y(0), self.x(1), self.y(1)))
         body += [self._series(index, one) for index, one in self._toned()]
@@ -425,7 +429,7 @@ def _figure(chart: XYChart) -> dict[str, Any]:
         "title": {"text": plain(chart.title)},
         "xaxis": _plotly_axis(chart.x),
         "yaxis": _plotly_axis(chart.y),
-        "showlegend": len(traces) > 1,
+        "showlegend": sum(trace.get("showlegend", True) for trace in traces) > 1,
         "hovermode": "closest" if chart.series[0].style == "points" else "x unified",
     }
     return {"data": traces, "layout": layout}
@@ -435,7 +439,7 @@ def _trace(series: Series, chart: XYChart) -> dict[str, Any]:
     kept = scales.thin(series.y, PLOTLY_POINTS)
     trace: dict[str, Any] = {
         "type": "scatter",
-        "mode": {"points": "markers", "pale": "markers", "both": "lines+markers"}.get(series.style, "lines"),
+        "mode": _mode(series),
         "name": plain(series.name or chart.y.label or "value"),
         "x": [_plotly_value(series.x[at], chart.x) for at in kept],
         "y": [_plotly_value(series.y[at], chart.y) for at in kept],
@@ -445,6 +449,8 @@ def _trace(series: Series, chart: XYChart) -> dict[str, Any]:
         trace["line"] = {"shape": "hv"}
     if series.style in ("faint", "pale"):
         trace["opacity"] = 0.35
+    if series.style == "faint":
+        trace["showlegend"] = False
     if series.tone is not None:
         trace["meta"] = {"tone": series.tone}
     if series.error:
@@ -452,6 +458,14 @@ def _trace(series: Series, chart: XYChart) -> dict[str, Any]:
     if series.labels:
         trace["text"] = [plain(_at(series.labels, at) or "") for at in kept]
     return trace
+
+
+def _mode(series: Series) -> str:
+    """A line shows no point that stands alone between gaps, so such a series has marks too."""
+    mode = {"points": "markers", "pale": "markers", "both": "lines+markers"}.get(series.style, "lines")
+    known = [False, *(value is not None for value in series.y), False]
+    alone = any(known[at] and not known[at - 1] and not known[at + 1] for at in range(1, len(known) - 1))
+    return "lines+markers" if mode == "lines" and alone else mode
 
 
 def _plotly_value(value: float | None, axis: Axis) -> float | str | None:

@@ -9,6 +9,7 @@ from typing import Any
 from modelbook import charts, lineage
 from modelbook.pages import text
 from modelbook.pages.cells import DASH
+from modelbook.pages.images import kind_of
 from modelbook.pages.index import Index, model_href, number, run_href, seed_groups, spread
 from modelbook.records import WORKSPACE, Commit, Experiment, Graph, MetricInfo, Node, Plot, Run, State
 
@@ -26,8 +27,6 @@ MOST_NODES = 80
 
 MOST_ROWS = 12
 """Rows of a plot's data shown under it: enough to see what is in the file, which has the rest."""
-
-_MAGIC = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpg", b"GIF8": "gif"}
 
 Read = Callable[[str], bytes | None]
 """Git blob id -> its content, or None when it cannot be read."""
@@ -68,7 +67,7 @@ class Drawing:
         image: address of the image, from the site's root, and the blob it is copied from.
         figure: what Plotly makes interactive, or None.
         data: the first rows of what is drawn, for those who read rather than look.
-        reason: why there is nothing to see, or empty.
+        reason: why there is nothing to see, or empty. path: of an image that is there but not shown.
     """
 
     id: str
@@ -81,6 +80,7 @@ class Drawing:
     source: str = ""
     state: str = "present"
     reason: str = ""
+    path: str = ""
 
 
 def spark(key: str, values: Sequence[float], info: MetricInfo, title: str = "") -> str:
@@ -270,24 +270,18 @@ def _image(run: Run, plot: Plot, key: str, title: str, source: str, read: Read, 
     path, blob = plot.files[0] if plot.files else ("", None)
     if blob is not None and album.full(blob):
         reason = f"left out, as this site has its share of images: git show {run.commit[:12]}:{path}"
-        return Drawing(key, title, source=source, state="not_shown", reason=text.line(reason))
+        return Drawing(key, title, source=source, state="not_shown", reason=text.line(reason), path=path)
     data = (read(blob) or b"") if blob else b""
-    kind = image_kind(data)
+    kind, why = kind_of(data) if len(data) <= MOST_IMAGE_BYTES else ("", "")
     if len(data) > MOST_IMAGE_BYTES:
-        reason = f"{path} is {text.size(len(data))}, too large to show"
-    elif not kind or blob is None:
-        reason = f"{path} is no PNG, JPEG, GIF or WebP image"
+        reason = f"{path} is {text.size(len(data))}, too large to show: git show {run.commit[:12]}:{path}"
+        return Drawing(key, title, source=source, state="not_shown", reason=text.line(reason), path=path)
+    if not kind or blob is None:
+        reason = f"{path} {why}"
     else:
         album.take(blob, len(data))
         return Drawing(key, title, image=(f"assets/plots/{text.slug(blob)}.{kind}", blob), source=source)
     return Drawing(key, title, source=source, state="unreadable", reason=text.line(reason))
-
-
-def image_kind(data: bytes) -> str | None:
-    """The suffix of an image that browsers show, by its first bytes; None for anything else."""
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "webp"
-    return next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), None)
 
 
 def _chart(plot: Plot, key: str, title: str, source: str, read: Read) -> Drawing:

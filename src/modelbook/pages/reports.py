@@ -28,7 +28,8 @@ from modelbook.pages.cells import (
     varied,
 )
 from modelbook.pages.chosen import Chooser, Unknown, close
-from modelbook.pages.drawings import Album, Drawing, Read, drawing_of, image_kind, node_links
+from modelbook.pages.drawings import Album, Drawing, Read, drawing_of, node_links
+from modelbook.pages.images import kind_of
 from modelbook.pages.index import Index, Link, best, better, compare_href, model_href, number, run_href
 from modelbook.records import WORKSPACE, MetricInfo, Problem, Report, Run
 from modelbook.spec import reports as written
@@ -245,7 +246,7 @@ def _images(report: Report, read: Read, album: Album) -> dict[str, tuple[str, st
     found = {}
     for path, blob in report.images:
         data = read(blob) or b""
-        kind = image_kind(data)
+        kind, _ = kind_of(data)
         if kind and not album.full(blob):
             album.take(blob, len(data))
             found[path] = (f"assets/plots/{text.slug(blob)}.{kind}", blob)

@@ -81,7 +81,8 @@ class RunPage:
         before, after: the runs of the same experiment right before and after it. compare: with others.
         data_name, data: what the run's facts are asked for by, and their address from the site's root.
         code: the files that its stages read and none of them made.
-        at: its commit on the forge, if that is known. whole: the command begins with a clone.
+        at: its commit on the forge, if that is known. files: where its files are there.
+        whole: the command begins with a clone.
         expand: where its lineage is part of the whole, if it is.
     """
 
@@ -89,6 +90,7 @@ class RunPage:
     name: str
     experiment: str
     at: Link
+    files: str
     headline: Fact | None
     before: Link | None
     after: Link | None
@@ -154,6 +156,7 @@ def page(index: Index, run: Run, read: Read, album: Album) -> RunPage:
         id=run.id,
         name=text.line(run.name) or run.id,
         experiment=text.line(run.experiment),
+        files=f"{blob}/" if (blob := index.forge("blob", run.commit)) else "",
         at=Link("its commit on the forge", address)
         if (address := index.forge("commit", run.commit))
         else Link(""),
