@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,6 +64,20 @@ def test_a_column_is_found_by_any_of_its_names() -> None:
     for name in ("metrics.roc_auc", "ROC_AUC", "auc"):
         assert query.find_column(name, COLUMNS).key == "metrics.roc_auc"
     assert math.isnan(query.find_column("loss", COLUMNS).number(3))
+
+
+def test_the_queries_of_the_docs_find_runs() -> None:
+    page = (Path(__file__).parents[1] / "docs/site.md").read_text("utf-8")
+    table = page.partition("| Query | Finds")[2].partition("\n\n")[0]
+    queries = re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)
+    assert len(queries) == 6
+    tag = query.read_columns([{**DATA["columns"][2], "key": "tag"}])
+    dates = {"2024-03-01": "2024-01-20", "auc > 0.7": "auc > 0.5"}  # what these few runs have
+    for text in queries:
+        for said, held in dates.items():
+            text = text.replace(said, held)
+        test = query.compile_query(text, [*COLUMNS[:2], *tag, *COLUMNS[3:]])
+        assert 0 < sum(test(row) for row in range(DATA["rows"])) < DATA["rows"], text
 
 
 FIELDS = (

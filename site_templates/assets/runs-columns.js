@@ -21,7 +21,8 @@
       class: "mb-t-filter", type: "search", placeholder: "Find a column", "aria-label": "Find a column",
       input: function () {
         Array.from(list.children).forEach(function (item) {
-          item.hidden = item.textContent.toLowerCase().indexOf(search.value.toLowerCase()) < 0;
+          var names = item.dataset.key + " " + item.querySelector("label").textContent;
+          item.hidden = names.toLowerCase().indexOf(search.value.toLowerCase()) < 0;
         });
       }
     });
@@ -63,7 +64,8 @@
         click: function () { self.move(column, step); }
       }, sign);
     }
-    var name = el("label", { title: column.description || column.key }, box, " ", column.label);
+    var name = el("label", { title: column.key + (column.description ? ": " + column.description : "") },
+      box, " ", Modelbook.model.middle(column.label, 32));
     if (column.group) name.append(el("small", {}, " " + column.group));
     return el("li", { "data-key": column.key }, name, mover(-1, "↑", "left"), mover(1, "↓", "right"), pin);
   };

@@ -385,10 +385,16 @@
     return state ? SYMBOLS[state[0]] || "?" : "";
   }
 
+  /* A text cut in its middle to about `room` characters: long names differ at their ends. */
+  function middle(text, room) {
+    if (text.length <= room + 1 || /\s/.test(text)) return text;
+    return text.slice(0, Math.ceil(room / 3)) + "…" + text.slice(text.length - Math.floor((room * 2) / 3) + 1);
+  }
+
   function stateTitle(state) { return (WORDS[state[0]] || state[0]) + (state[1] ? " (" + state[1] + ")" : ""); }
 
   Modelbook.model = {
     read: read, extend: extend, number: number, time: time, formatted: formatted, withUnit: withUnit, sorted: sorted, grouped: grouped, leaves: leaves, summary: summary,
-    best: best, varies: varies, csv: csv, json: json, markdown: markdown, symbol: symbol, stateTitle: stateTitle
+    best: best, varies: varies, csv: csv, json: json, markdown: markdown, symbol: symbol, middle: middle, stateTitle: stateTitle
   };
 })();

@@ -863,12 +863,9 @@
   /* How far a row stands in, in the column of the tree. */
   Table.prototype.indent = function (column) { return this.groups && column === this.columns[0] ? 16 * this.by.length : 0; };
 
-  /* Names of runs differ at their ends: what is too long for its cell is cut in the middle. */
   Table.prototype.link = function (href, text, width) {
-    var room = Math.floor(width / 7.8);
-    var cut = text.length > room + 1 && !/\s/.test(text);
-    var shown = cut ? text.slice(0, Math.ceil(room / 3)) + "…" + text.slice(text.length - Math.floor((room * 2) / 3) + 1) : text;
-    return el("a", { href: this.address(href), tabindex: "-1", "aria-label": cut ? text : null }, shown);
+    var shown = model.middle(text, Math.floor(width / 7.8));
+    return el("a", { href: this.address(href), tabindex: "-1", "aria-label": shown === text ? null : text }, shown);
   };
 
   Table.prototype.address = function (href) {
