@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gitrepo import GitRepo
-from modelbook import history
+from modelbook import history, subproject
 from modelbook.history import Cache, CodeReader, code
 from modelbook.history.repository import workspace_commit
 from modelbook.records import CodeChange, FileChange
@@ -140,3 +140,22 @@ def test_a_history_that_is_only_partly_there_says_so(tmp_path: Path) -> None:
     found = CodeReader(repository)(commit)
     assert found is not None
     assert "not in this clone" in found.reason
+
+
+def test_one_folder_of_a_repository_has_its_own_changes() -> None:
+    found = CodeChange(
+        files=(
+            FileChange(path="a/x.py", kind="changed", old="1", new="2", added=1, removed=0),
+            FileChange(path="b/y.py", kind="renamed", before="a/y.py", old="3", new="3"),
+            FileChange(path="b/z.py", kind="added", new="4"),
+            FileChange(path="ab.py", kind="added", new="5"),
+        )
+    )
+    limited = subproject.code(found, "./a/")
+    assert limited is not None
+    assert [(item.path, item.kind) for item in limited.files] == [
+        ("a/x.py", "changed"),
+        ("a/y.py", "removed"),
+    ]
+    assert subproject.code(found, "") is found
+    assert subproject.code(None, "a") is None

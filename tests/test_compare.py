@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page
 import sample
 from browsing import Site, axe, close, violations
 from modelbook import site
-from modelbook.records import Catalog, CodeChange, Commit, FileChange
+from modelbook.records import Catalog, CodeChange, Commit, FileChange, Plot, Run
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -34,6 +34,19 @@ Open = Callable[..., Page]
 
 def ids(*names: str) -> str:
     return ",".join(sample.digest(name, 12) for name in names)
+
+
+def twins(name: str) -> Run:
+    """A run with two plots of one title."""
+    run = sample.run(name, "gbm", "flights", 3, {"roc_auc": 0.71}, {"seed": 0})
+    plots = tuple(
+        Plot(
+            name=f"{name}-{part}", title="Twice", x="step", y=((f"results/{name}/plots/{part}.tsv", "auc"),),
+            files=((f"results/{name}/plots/{part}.tsv", sample.blob("step\tauc\n0\t0.5\n1\t0.6\n")),),
+        )
+        for part in ("train", "valid")
+    )  # fmt: skip
+    return replace(run, plots=plots)
 
 
 def code(commit: Commit) -> CodeChange | None:
@@ -59,7 +72,7 @@ def code(commit: Commit) -> CodeChange | None:
 
 def catalog() -> Catalog:
     made = sample.catalog()
-    return replace(made, runs=(*MANY, *made.runs))
+    return replace(made, runs=(twins("twins"), twins("twins-too"), *MANY, *made.runs))
 
 
 class Browsing(Site):
@@ -115,6 +128,14 @@ def test_two_runs_side_by_side(opened: Open) -> None:
     assert page.locator("figure", has_text="importance").locator(".mb-not-pulled").count() == 2
     figure.get_by_role("button", name="Interactive").click()
     page.wait_for_selector(".mb-plotly .main-svg", timeout=20_000)
+
+
+def test_plots_of_one_title_and_run_lie_apart_by_their_files(opened: Open) -> None:
+    page = opened(f"compare/index.html#runs={ids('twins', 'twins-too')}")
+    page.locator(".mb-compare").wait_for()
+    figures = page.locator("figure", has_text="Twice")
+    assert figures.count() == 2
+    assert "results/*/plots/train.tsv, 2 runs" in figures.first.inner_text()
 
 
 def test_twenty_runs_and_no_more(opened: Open) -> None:
@@ -266,7 +287,8 @@ def test_all_runs_of_the_table_are_plotted(opened: Open) -> None:
     page = opened("compare/index.html#of=all&q=many and log_loss < 0.49")
     page.wait_for_selector(".mb-explore .main-svg", timeout=30_000)
     assert (
-        f"11 of {len(MANY) + len(sample.RUNS)} runs" in page.locator("[data-modelbook-compare]").inner_text()
+        f"11 of {len(MANY) + len(sample.RUNS) + 2} runs"
+        in page.locator("[data-modelbook-compare]").inner_text()
     )
 
 

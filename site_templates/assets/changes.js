@@ -240,17 +240,16 @@
         box.append(el("p", { class: "mb-note" }, places.length + (places.length === 1 ? " run was" : " runs were") + " made anew, and no metric changed."));
         return;
       }
-      var names = ["run"].concat(shown.map(function (column) {
+      var names = ["run", "verdict"].concat(shown.map(function (column) {
         return column.label + (column.direction === "maximize" ? " ↑" : column.direction === "minimize" ? " ↓" : "");
-      }), ["verdict", "runs"]);
+      }), ["runs"]);
       box.append(rows("Metrics of " + (pipeline || "runs"), names, places.map(function (at) {
         var pair = table.pairs[at];
         var name = pair[0].name === pair[1].name ? pair[1].name : pair[1].name + ", was " + pair[0].name;
-        return [self.runLink(pair[1].id, name)].concat(shown.map(function (column) { return movedCell(column, at); }), [
-          verdict(table.data, headline, moved, at),
+        return [self.runLink(pair[1].id, name), verdict(table.data, headline, moved, at)].concat(shown.map(function (column) { return movedCell(column, at); }), [
           el("a", { href: self.root + "compare/index.html#runs=" + pair[0].id + "," + pair[1].id, "aria-label": "Compare the two runs of " + name }, "compare")
         ]);
-      }), shown.map(function (_, at) { return at + 1; }), "mb-moved"));
+      }), shown.map(function (_, at) { return at + 2; }), "mb-moved"));
       if (moved.length > shown.length) {
         box.append(el("p", { class: "mb-note" }, moved.length - shown.length + " more metrics changed: compare the two runs to see them."));
       }

@@ -42,7 +42,7 @@
       grid: read("--mb-grid", "#d9dce1"),
       paper: read("--md-default-bg-color", "#ffffff"),
       series: series.map(function (colour, at) { return read("--mb-s" + (at + 1), colour); }),
-      shades: [1, 2, 3, 4, 5, 6, 7].map(function (at) { return [(at - 1) / 6, read("--mb-heat" + at, "#083f70")]; }),
+      shades: [3, 4, 5, 6, 7].map(function (at) { return [(at - 3) / 4, read("--mb-heat" + at, "#083f70")]; }),
       heat: [0, 1, 2, 3, 4, 5, 6, 7].map(function (at) {
         return [at / 7, read("--mb-heat" + at, at < 4 ? "#f3f5f8" : "#083f70")];
       })

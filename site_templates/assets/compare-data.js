@@ -12,7 +12,8 @@
       "datasets": [["data/raw.csv", MD5, BYTES, FILES]],  null for what is not known; so "artifacts"
       "artifacts": [["results/gbm/model.skops", MD5, BYTES, FILES]],
       "stages": [["train@gbm", "python train.py", LOCK]], in the order they ran; the digest of the lock entry
-      "plots": [{"id": "plot-roc", "title": "ROC curve", "figure": {"data": [...], "layout": {...}}},
+      "plots": [{"id": "plot-roc", "title": "ROC curve", "source": "results/gbm/roc.csv",
+                 "figure": {"data": [...], "layout": {...}}},
                 {"id": "plot-x", "title": "x", "image": "assets/plots/BLOB.png"},    from the site's root
                 {"id": "plot-y", "title": "y", "state": "not_pulled", "reason": "..."}]}
 

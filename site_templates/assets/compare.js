@@ -377,7 +377,7 @@
     return parts;
   };
 
-  /* The plots of all runs, those of one title together. */
+  /* The plots of all runs, those of one title together; those of one title and run apart, by their files. */
   Compare.prototype.plots = function () {
     var self = this;
     var titles = new Map();
@@ -385,20 +385,32 @@
       run.plots.forEach(function (plot) {
         var title = Modelbook.compare.common(plot.title, run.name);
         if (!titles.has(title)) titles.set(title, []);
-        titles.get(title).push({ row: row, plot: plot });
+        titles.get(title).push({ row: row, plot: plot, source: Modelbook.compare.common(plot.source || "", run.name) });
       });
     });
     var found = [];
     titles.forEach(function (held, title) {
-      var curves = held.filter(function (one) { return one.plot.figure && one.plot.figure.data.length && one.plot.figure.data[0].type === "scatter"; });
-      var rest = held.filter(function (one) { return curves.indexOf(one) < 0; });
-      if (curves.length) found.push(self.overlay(title, curves, found.length));
-      if (rest.length) found.push(self.columns(title, rest));
+      apart(held).forEach(function (group) {
+        var curves = group.plots.filter(function (one) { return one.plot.figure && one.plot.figure.data.length && one.plot.figure.data[0].type === "scatter"; });
+        var rest = group.plots.filter(function (one) { return curves.indexOf(one) < 0; });
+        if (curves.length) found.push(self.overlay(title, curves, group.source));
+        if (rest.length) found.push(self.columns(title, rest, group.source));
+      });
     });
     return found;
   };
 
-  Compare.prototype.overlay = function (title, held, number) {
+  function apart(held) {
+    if (new Set(held.map(function (one) { return one.row; })).size === held.length) return [{ source: "", plots: held }];
+    var groups = new Map();
+    held.forEach(function (one) {
+      if (!groups.has(one.source)) groups.set(one.source, []);
+      groups.get(one.source).push(one);
+    });
+    return Array.from(groups, function (pair) { return { source: pair[0], plots: pair[1] }; });
+  }
+
+  Compare.prototype.overlay = function (title, held, source) {
     var self = this;
     var traces = [];
     held.forEach(function (one) {
@@ -412,7 +424,7 @@
     });
     var layout = held[0].plot.figure.layout;
     var drawn = lines(title, traces, layout);
-    var figure = el("figure", { class: "mb-plot" }, el("figcaption", {}, el("b", {}, title), el("span", { class: "mb-note" }, held.length + " runs")));
+    var figure = el("figure", { class: "mb-plot" }, el("figcaption", {}, el("b", {}, title), el("span", { class: "mb-note" }, (source ? source + ", " : "") + held.length + (held.length === 1 ? " run" : " runs"))));
     if (!drawn) {
       figure.append(el("p", { class: "mb-empty" }, "These curves have no numbers in common to draw them by."));
       return figure;
@@ -424,7 +436,7 @@
     var json = el("script", { type: "application/json" });
     json.textContent = JSON.stringify({ data: data, layout: Object.assign({}, layout, { showlegend: true }) });
     var button = el("button", { type: "button", class: "mb-button", "data-mb-interactive": "", "data-src": this.plotly, hidden: true }, "Interactive");
-    figure.append(el("div", { class: "mb-drawing" }, drawn), legend(traces, number), json, button);
+    figure.append(el("div", { class: "mb-drawing" }, drawn), legend(traces), json, button);
     Modelbook.charts.wire(button);
     return figure;
   };
@@ -525,7 +537,7 @@
   }
 
   /* Matrices, bars and images: one beside the other, in the order of the runs. */
-  Compare.prototype.columns = function (title, held) {
+  Compare.prototype.columns = function (title, held, source) {
     var self = this;
     var bars = held.filter(function (one) { return one.plot.figure && one.plot.figure.data.length && one.plot.figure.data[0].type === "bar"; });
     var rest = held.filter(function (one) { return bars.indexOf(one) < 0; });
@@ -533,8 +545,8 @@
       return el("div", { class: "mb-beside" }, el("p", { class: "mb-note" }, self.name(one.row)), self.still(one.plot, title, self.name(one.row)));
     });
     if (bars.length) cells.unshift(this.barTable(bars));
-    return el("figure", { class: "mb-plot mb-plot-wide" }, el("figcaption", {}, el("b", {}, title)),
-      el.apply(null, ["div", { class: "mb-besides", role: "region", tabindex: "0", "aria-label": title }].concat(cells)));
+    return el("figure", { class: "mb-plot mb-plot-wide" }, el("figcaption", {}, el("b", {}, title), source ? el("span", { class: "mb-note" }, source) : ""),
+      el.apply(null, ["div", { class: "mb-besides", role: "region", tabindex: "0", "aria-label": source ? title + ", " + source : title }].concat(cells)));
   };
 
   /* Bars of all runs on one scale, in the order of the baseline's. */

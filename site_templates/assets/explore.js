@@ -242,7 +242,7 @@
       }
       var made = coordinates(state, columns, rows);
       note.textContent = "Drag along an axis to keep only the runs in between; drag its name to move it."
-        + (made.left ? " " + made.left + " without a value on some axis are left out." : "");
+        + (made.left ? " Runs without a value on some axis are left out: " + made.left + "." : "");
       if (made.rows.length > 1) Modelbook.charts.draw(parallel, made.figure, options.plotly, listen);
     }
 

@@ -102,7 +102,7 @@
   /* Pages of runs and commits are in no navigation; their section's tab is still the active one. */
   function markTab() {
     var part = location.href.slice(root.length).split(/[/?#]/)[0];
-    var section = { commits: "changes" }[part] || part;
+    var section = { commits: "changes", compare: "runs" }[part] || part;
     if (document.querySelector(".md-tabs__item--active") || !section) return;
     document.querySelectorAll(".md-tabs__link").forEach(function (link) {
       if (link.href === root + section + "/index.html") link.parentElement.classList.add("md-tabs__item--active");

@@ -12,7 +12,9 @@ from modelbook.errors import ModelbookError
 from modelbook.records import (
     Artifact,
     Catalog,
+    CodeChange,
     Dataset,
+    FileChange,
     Later,
     Model,
     Plot,
@@ -96,6 +98,24 @@ def limited_snapshot(snapshot: Snapshot, folder: str) -> Snapshot:
 
 def _overlap(one: str, other: str) -> bool:
     return inside(one, other) or inside(other, one)
+
+
+def code(change: CodeChange | None, folder: str) -> CodeChange | None:
+    """What a commit did to the files of one folder; a file that was moved out of it is one that went."""
+    folder = normal_folder(folder)
+    if change is None or not folder:
+        return change
+    files = (_gone(item) if _moved_out(item, folder) else item for item in change.files)
+    kept = sorted((item for item in files if inside(item.path, folder)), key=lambda item: item.path)
+    return replace(change, files=tuple(kept))
+
+
+def _moved_out(item: FileChange, folder: str) -> bool:
+    return bool(item.before) and inside(item.before, folder) and not inside(item.path, folder)
+
+
+def _gone(item: FileChange) -> FileChange:
+    return FileChange(path=item.before, kind="removed", old=item.old)
 
 
 def _snapshot(snapshot: Snapshot, folder: str, used: set[str]) -> Snapshot:

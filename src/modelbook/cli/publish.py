@@ -112,7 +112,7 @@ def _root(repo: Path) -> Path:
 
 
 def _build(wish: Wish) -> Built:
-    from modelbook import history, site
+    from modelbook import history, site, subproject
     from modelbook.catalog import advice
 
     site.check(wish.out)
@@ -129,10 +129,17 @@ def _build(wish: Wish) -> Built:
         )
         catalog = catalog_of(found, wish.project)
         content = _reader(repository, found.pulled)
-        code = history.CodeReader(repository, cache_of(repository))
+        files = history.CodeReader(repository, cache_of(repository))
         make = site.source if wish.source else site.build
-        made = make(catalog, wish.out, read=content, code=code, project=templates, progress=report)
-        code.save()
+        made = make(
+            catalog,
+            wish.out,
+            read=content,
+            code=lambda commit: subproject.code(files(commit), wish.project),
+            project=templates,
+            progress=report,
+        )
+        files.save()
     if said := advice(catalog):
         click.echo(said, err=True)
     return made

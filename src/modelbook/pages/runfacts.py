@@ -132,6 +132,7 @@ def _plot(item: Drawing) -> dict[str, Any]:
     found = {
         "id": item.id,
         "title": item.title,
+        "source": text.cut(item.source, 300),
         "figure": item.figure,
         "image": item.image[0] if item.image else None,
         "state": item.state if item.reason else None,
