@@ -841,6 +841,18 @@ def test_groups_are_downloaded_as_they_are_shown(opened: Open) -> None:
     assert exported[0].startswith("| Experiment | Run |")
 
 
+def test_text_is_sorted_without_case_and_with_digits_by_value(opened: Open) -> None:
+    data = runs(6)
+    data["columns"][4]["values"] = ["b2", "B10", "a-007", "a-12", None, "b"]
+    page = opened(data)
+    heading(page, "Note").click()
+    assert column(page, "Note") == ["a-007", "a-12", "b", "b2", "B10", ""]
+    data["columns"][4]["values"] = ["z", "\u00e9", "f", "E10", "e9", None]
+    page = opened(data)
+    heading(page, "Note").click()
+    assert column(page, "Note") == ["\u00e9", "e9", "E10", "f", "z", ""]
+
+
 def test_the_link_of_the_view_is_copied(opened: Open) -> None:
     page = opened(body='<textarea id="paste"></textarea>')
     ask(page, "seed = 3")
