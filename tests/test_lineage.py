@@ -68,7 +68,7 @@ def run_id(name: str) -> str:
 
 def test_a_run_from_its_data_to_its_model() -> None:
     found = made()
-    graph = lineage.of_run(next(run for run in found.runs if run.name == "a"), found)
+    graph = lineage.of_run(next(run for run in found.runs if run.name == "a"), found.models)
     assert graph.edges == (
         ("artifact:data/train", "stage:train@a"),
         ("artifact:out/a/model", "model:m@v1"),

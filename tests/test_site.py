@@ -20,7 +20,8 @@ from gitrepo import GitRepo
 from modelbook import pages, site
 from modelbook.cli import main
 from modelbook.pages import Page
-from modelbook.site import engine, escape, output
+from modelbook.site import engine, escape, manifest, output
+from modelbook.site.manifest import Manifest
 from modelbook.site.themes import TemplateFault, Theme, assets
 
 HOSTILE = st.one_of(
@@ -201,9 +202,9 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
         output.check(tmp_path / "out" / "thesis.txt")
 
 
-@pytest.mark.parametrize("manifest", ["{", "[]", '{"generator": "other"}'])
-def test_a_manifest_of_others_is_no_manifest(tmp_path: Path, manifest: str) -> None:
-    (tmp_path / output.MANIFEST).write_text(manifest, encoding="utf-8")
+@pytest.mark.parametrize("content", ["{", "[]", '{"generator": "other"}'])
+def test_a_manifest_of_others_is_no_manifest(tmp_path: Path, content: str) -> None:
+    (tmp_path / manifest.NAME).write_text(content, encoding="utf-8")
     with pytest.raises(output.NotOurs):
         output.check(tmp_path)
 
@@ -211,12 +212,12 @@ def test_a_manifest_of_others_is_no_manifest(tmp_path: Path, manifest: str) -> N
 def test_a_failed_build_leaves_the_old_site_and_nothing_beside_it(tmp_path: Path) -> None:
     own, out = tmp_path / "own", tmp_path / "out"
     out.mkdir()
-    output.write_manifest(out, {})
+    manifest.write(out, {}, Manifest(files={}))
     theme(own, home__md__j2="{{ nothing }}")
     with pytest.raises(TemplateFault):
         site.build(sample.catalog(), out, read=sample.BLOBS.get, project=own)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "own"]
-    assert (out / output.MANIFEST).is_file()
+    assert (out / manifest.NAME).is_file()
 
 
 # The whole of it, through MkDocs.
@@ -255,9 +256,9 @@ def test_two_builds_are_the_same_bytes(built: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_manifest_lists_every_file(built: Path) -> None:
-    manifest = json.loads((built / output.MANIFEST).read_text(encoding="utf-8"))
-    assert manifest["files"] == {name: sha for name, sha in digests(built).items() if name != output.MANIFEST}
-    assert manifest["head"] == sample.COMMITS[-1].sha
+    found = manifest.load(built)
+    assert found.files == {name: sha for name, sha in digests(built).items() if name != manifest.NAME}
+    assert json.loads((built / manifest.NAME).read_text())["head"] == sample.COMMITS[-1].sha
 
 
 @pytest.mark.slow
@@ -338,7 +339,7 @@ def test_the_command_builds_any_repository(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert f"Open {out / 'index.html'}" in done.output
     assert ">Ours</h1>" in (out / "index.html").read_text(encoding="utf-8")
-    (out / output.MANIFEST).unlink()
+    (out / manifest.NAME).unlink()
     refused = CliRunner().invoke(main, ["build", "--repo", str(repo.path), "--out", str(out)])
     assert refused.exit_code == 2
     assert "not a site that Modelbook built" in refused.output

@@ -65,11 +65,11 @@ class _Builder:
         )
 
 
-def of_run(run: Run, catalog: Catalog) -> Graph:
+def of_run(run: Run, models: Iterable[Model]) -> Graph:
     """The graph of one run: what it read, its stages, what it made, and the model versions it became."""
     build = _Builder()
     _add_stages(build, run.stages, run.datasets, {stage.address: run.id for stage in run.stages})
-    _add_models(build, [run], catalog.models)
+    _add_models(build, [run], models)
     return build.graph()
 
 
@@ -248,12 +248,12 @@ def trace(catalog: Catalog, name: str) -> tuple[Graph, str | None]:
     """
     run = _run_named(catalog.runs, name.removeprefix("run:"))
     if run is not None:
-        return of_run(run, catalog), None
+        return of_run(run, catalog.models), None
     version = _version_named(catalog.models, name)
     if version is not None:
         node, run_id = version
         made = next((found for found in catalog.runs if found.id == run_id), None)
-        return (of_run(made, catalog) if made else _only_models(catalog)), node
+        return (of_run(made, catalog.models) if made else _only_models(catalog)), node
     graph = of_head(catalog)
     node_id = _node_named(graph, name)
     if node_id is not None:

@@ -6,13 +6,14 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from modelbook.cli import print_error, repo_option
-from modelbook.cli.source import cache_of, project_option, pull_option, read, refs_option
+from modelbook.cli.source import cache_of, project_option, pull_option, read, refs_option, told_no_cache
 from modelbook.cli.source import catalog as catalog_of
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def _build(wish: Wish) -> Built:
         catalog = catalog_of(found, wish.project)
         content = _reader(repository, found.pulled)
         files = history.CodeReader(repository, cache_of(repository))
-        make = site.source if wish.source else site.build
+        make = site.source if wish.source else partial(site.build, keep=not told_no_cache())
         made = make(
             catalog,
             wish.out,
@@ -162,7 +163,8 @@ def _reader(repository: Repository, pulled: Pulled | None) -> Callable[[str], by
 
 def _print_built(made: Built, seconds: float, done: str = "Built") -> None:
     counts = f"{made.runs:,} {'run' if made.runs == 1 else 'runs'} on {made.pages:,} pages in {seconds:.1f} s"
-    click.echo(f"{done} {counts}")
+    pages = f"{made.pages - made.kept:,} rendered, {made.kept:,} kept" if made.kept else "all rendered"
+    click.echo(f"{done} {counts}, {pages}")
     if made.problems:
         what = "problem" if made.problems == 1 else "problems"
         click.echo(f"{made.problems} {what}: see the page Problems")

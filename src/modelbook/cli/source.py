@@ -112,14 +112,19 @@ def read_through(
     return Reading(found, runs)
 
 
+def told_no_cache() -> bool:
+    """Whether the command was told to make everything anew."""
+    return bool(click.get_current_context().meta.get(_NO_CACHE))
+
+
 def cache_of(repository: Repository) -> Cache | None:
     """The repository's cache, unless the command was told to leave it alone."""
     from modelbook.history import Cache
     from modelbook.history.cache import default_folder
 
-    meta = click.get_current_context().meta
-    if meta.get(_NO_CACHE):
+    if told_no_cache():
         return None
+    meta = click.get_current_context().meta
     return Cache(meta.get(_CACHE_DIR) or default_folder(), repository.place, repository.name)
 
 

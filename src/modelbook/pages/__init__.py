@@ -8,8 +8,9 @@ repository has them, on one line where a page needs one, and must be escaped by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -24,6 +25,7 @@ from modelbook.pages import (
     experiments,
     graphs,
     home,
+    keys,
     models,
     reports,
     rundata,
@@ -83,6 +85,25 @@ class Page:
     data: tuple[Data, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A bulk page that is only made when somebody asks for it.
+
+    Attributes:
+        path, bulk: as the page will have them.
+        key: digest of everything the page derives from, but the files of its plots: those are known by the
+            ids of their content. Empty for a page that must be made each time.
+        make: makes it. Drafts are to be made, or passed over, in the order they come in.
+        skip: takes the place of `make` for a page that stands already, with the (blob, size) of its images.
+    """
+
+    path: str
+    bulk: str
+    key: str
+    make: Callable[[], Page]
+    skip: Callable[[Iterable[tuple[str, int]]], None]
+
+
 def data_href(name: str) -> str:
     """Address of data that is no single run's or commit's, from the site's root."""
     return f"assets/data/{name}.js"
@@ -94,6 +115,12 @@ def compose(catalog: Catalog, read: Read, code: Code | None = None) -> Iterator[
     Args:
         code: what each commit did to files, for those who want it told.
     """
+    for item in plan(catalog, read, code):
+        yield item.make() if isinstance(item, Draft) else item
+
+
+def plan(catalog: Catalog, read: Read, code: Code | None = None) -> Iterator[Page | Draft]:
+    """Every hand-sized page, then drafts of the others."""
     index, album = Index(catalog), Album()
     told = reports.compose(index, read, album)
     if faults := reports.problems(told, catalog.head):
@@ -110,8 +137,14 @@ def compose(catalog: Catalog, read: Read, code: Code | None = None) -> Iterator[
     yield _compare(index, ledger)
     yield _changes(index, ledger)
     newest = sorted(catalog.runs, key=lambda run: run.id not in index.current)  # HEAD's come first to images
-    yield from (_run(index, run, read, album) for run in newest)
-    yield from (_commit(index, history, ledger, sha) for sha in index.snapshots)
+    known = keys.Keys(index, history, ledger)
+    for run in newest:
+        make = partial(_run, index, run, read, album)
+        yield Draft(run_href(run.id), "run", known.run(run, album), make, album.take_all)
+    for sha in index.snapshots:
+        make = partial(_commit, index, history, ledger, sha)
+        key = "" if sha == WORKSPACE else known.commit(sha)
+        yield Draft(commit_href(sha), "commit", key, make, album.take_all)
 
 
 def report_issues(catalog: Catalog) -> tuple[Issue, ...]:

@@ -268,7 +268,7 @@ def _moved(index: Index, run: Run, found: Value, info: MetricInfo, shown: Cell) 
     """The cell with what it moved by since the run before of this name, and that run's value."""
     trail = index.trail(run)
     before = trail.before(run)
-    known = trail.values(run, found.name) if before else []
+    known = trail.values(run, found.name, 2) if before else []
     if before is None or len(known) < 2 or known[-1] is None or known[-2] is None:
         return shown, None
     change = known[-1] - known[-2]
@@ -281,7 +281,8 @@ def _moved(index: Index, run: Run, found: Value, info: MetricInfo, shown: Cell) 
 
 def _spark(index: Index, run: Run, info: MetricInfo, anchor: str) -> str:
     """The metric over the runs of this name up to this one; nothing for fewer than three values."""
-    known = [value for value in index.trail(run).values(run, info.name)[-MOST_BEFORE:] if value is not None]
+    values = index.trail(run).values(run, info.name, MOST_BEFORE)
+    known = [value for value in values if value is not None]
     if len(known) < 3:
         return ""
     title = f"{text.line(info.name)} of this and the {len(known) - 1} runs before"

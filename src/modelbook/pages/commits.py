@@ -24,7 +24,7 @@ from modelbook.pages.cells import (
 )
 from modelbook.pages.changes import History, data, registry, specs, summary
 from modelbook.pages.effects import CodeView, code, environment, graph
-from modelbook.pages.index import Entry, Index, Link, best, changes_href
+from modelbook.pages.index import Entry, Index, Link, changes_href
 from modelbook.pages.ledger import Ledger
 from modelbook.records import WORKSPACE, Dataset, MetricInfo, Run, Snapshot, Value
 
@@ -137,8 +137,7 @@ def page(index: Index, history: History, ledger: Ledger, snapshot: Snapshot) -> 
 def _against(index: Index, sha: str) -> tuple[Link, ...]:
     """The commit of the best run of each pipeline, then any that one may choose."""
     found = []
-    for pipeline, info in index.headlines.items():
-        top = best(index.runs_of_pipeline.get(pipeline, ()), info)
+    for pipeline, top in index.tops.items():
         if top and top.commit != sha and top.commit in index.snapshots and sha not in top.commits:
             name = text.line(pipeline) or "all runs"
             title = f"{text.line(top.name)} at {index.snapshots[top.commit].commit.short}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from modelbook.pages import text
 from modelbook.pages.cells import DASH
 from modelbook.pages.images import kind_of
 from modelbook.pages.index import Index, model_href, number, run_href, seed_groups, spread
-from modelbook.records import WORKSPACE, Commit, Experiment, Graph, MetricInfo, Node, Plot, Run, State
+from modelbook.records import WORKSPACE, Commit, Experiment, Graph, MetricInfo, Model, Node, Plot, Run, State
 
 MOST_BYTES = 4_000_000
 """A larger data file is named, not drawn: reading it would make one page cost more than all others."""
@@ -48,6 +48,11 @@ class Album:
         if blob not in self._taken:
             self._taken.add(blob)
             self._room -= size
+
+    def take_all(self, images: Iterable[tuple[str, int]]) -> None:
+        """Count images in: (blob, size) of each."""
+        for blob, size in images:
+            self.take(blob, size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +211,7 @@ def _single(run: Run, info: MetricInfo) -> charts.Point:
 
 def run_lineage(index: Index, run: Run) -> str:
     """What a run was made from, and what became of it, without code, metrics and plots."""
-    graph = lineage.without_details(lineage.of_run(run, index.catalog))
+    graph = lineage.without_details(lineage.of_run(run, _models(index, run)))
     if len(graph.nodes) < 2:
         return ""
     return charts.lineage_svg(
@@ -218,6 +223,11 @@ def run_lineage(index: Index, run: Run) -> str:
     )
 
 
+def _models(index: Index, run: Run) -> list[Model]:
+    """The models with versions of a run."""
+    return list({model.name: model for model, _ in index.registered.get(run.id, ())}.values())
+
+
 def overview(index: Index, graph: Graph) -> str:
     """How data becomes models, stage by stage."""
     return charts.lineage_svg(
@@ -227,7 +237,7 @@ def overview(index: Index, graph: Graph) -> str:
 
 def node_links(index: Index, root: str) -> Callable[[Node], str | None]:
     """What gives the page of a node, if it has one; `root` leads to the site's root."""
-    datasets = {item.path: item.name for item in index.catalog.datasets}
+    datasets = index.dataset_names
     models = {item.name for item in index.catalog.models}
 
     def href(node: Node) -> str | None:
@@ -256,14 +266,20 @@ def drawings(run: Run, read: Read, album: Album) -> tuple[Drawing, ...]:
 
 
 def drawing_of(run: Run, plot: Plot, key: str, read: Read, album: Album) -> Drawing:
+    """One plot of a run; `key` is its id on the page."""
     title = text.line(plot.title or plot.name)
     source = ", ".join(dict.fromkeys(text.line(path) for path, _ in plot.files))
     if plot.state is not State.PRESENT:
         reason = text.line(plot.reason or str(plot.state).replace("_", " "))
         return Drawing(key, title, source=source, state=str(plot.state), reason=reason)
-    if plot.template == "image":
+    if is_image(plot):
         return _image(run, plot, key, title, source, read, album)
     return _chart(plot, key, title, source, read)
+
+
+def is_image(plot: Plot) -> bool:
+    """Whether a plot is an image that can be shown, room permitting."""
+    return plot.template == "image" and plot.state is State.PRESENT
 
 
 def _image(run: Run, plot: Plot, key: str, title: str, source: str, read: Read, album: Album) -> Drawing:

@@ -49,15 +49,21 @@ class Trail:
         at = self._place[run.id]
         return self.runs[at - 1] if at else None
 
-    def values(self, run: Run, metric: str) -> list[float | None]:
-        """The finite values of a metric up to this run, None where there is none."""
+    def last(self, run: Run, most: int) -> Sequence[Run]:
+        """The last few runs up to this one."""
+        end = self._place[run.id] + 1
+        return self.runs[max(0, end - most) : end]
+
+    def values(self, run: Run, metric: str, most: int) -> list[float | None]:
+        """The last few finite values of a metric up to this run, None where there is none."""
         if self._values is None:
             self._values = {}
             for at, held in enumerate(self.runs):
                 for found in held.metrics:
                     known = self._values.setdefault(found.name, [None] * len(self.runs))
                     known[at] = finite(found.value)
-        return self._values.get(metric, [])[: self._place[run.id] + 1]
+        end = self._place[run.id] + 1
+        return self._values.get(metric, [])[max(0, end - most) : end]
 
 
 class Index:
@@ -151,6 +157,11 @@ class Index:
         found = {info.name: self._headline(info) for info in self.pipelines}
         return {name: info for name, info in found.items() if info is not None}
 
+    @cached_property
+    def dataset_names(self) -> Mapping[str, str]:
+        """Path of a dataset -> its name."""
+        return {item.path: item.name for item in self.catalog.datasets}
+
     def _headline(self, pipeline: PipelineInfo) -> MetricInfo | None:
         if pipeline.metric:
             return self.infos.get(pipeline.metric, MetricInfo(name=pipeline.metric))
@@ -187,9 +198,12 @@ class Index:
 
     def pipeline_link(self, name: str) -> Link:
         """A pipeline by its name: its table of experiments, if any experiment is of it now."""
-        known = any(item.pipeline == name for item in self.catalog.experiments)
         place = f"experiments/index.html#{text.slug(name or 'pipeline')}"
-        return Link(name, place if known else None)
+        return Link(name, place if name in self._tried else None)
+
+    @cached_property
+    def _tried(self) -> frozenset[str]:
+        return frozenset(item.pipeline for item in self.catalog.experiments)
 
     def commit_link(self, sha: str) -> Link:
         """A commit by its short id: our page of it, else the forge's."""
@@ -288,13 +302,6 @@ def better(change: float, info: MetricInfo | None) -> bool | None:
     if not change or not math.isfinite(change) or info is None or info.direction is None:
         return None
     return (change > 0) == (info.direction == "maximize")
-
-
-def models_of(catalog: Catalog, run: Run) -> list[tuple[Model, str]]:
-    """(model, version) pairs registered from a run."""
-    return [
-        (model, item.version) for model in catalog.models for item in model.versions if item.run == run.id
-    ]
 
 
 def is_seed(name: str) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -27,6 +29,9 @@ _UNUSED = (
     "assets/javascripts/workers",
 )
 """What MkDocs and its theme write for a site with an address and a search of its own: ours has neither."""
+
+
+_BLANK = re.compile(r"[ \t]*\n\s*")
 
 
 class SiteNotBuilt(ModelbookError):
@@ -136,7 +141,11 @@ def _tidy(site: Path) -> None:
 
 
 class Shell:
-    """A page that MkDocs built once, to be stamped with the content of thousands."""
+    """A page that MkDocs built once, to be stamped with the content of thousands.
+
+    Attributes:
+        digest: of all that the page brings along.
+    """
 
     TITLE = "modelbook-shell-title"
     CONTENT = "modelbook-shell-content"
@@ -146,7 +155,10 @@ class Shell:
         head, _, tail = html.partition(f'<div class="{self.CONTENT}"><h1>{self.TITLE}</h1></div>')
         if not tail:
             raise SiteNotBuilt("the theme lost the content of a page")
+        # A third of what a theme writes is blank; the shell is in every page, and holds nothing preformatted.
+        head, tail = (_BLANK.sub("\n", part) for part in (head, tail))
         self._head, self._tail = head.split(self.TITLE), tail.split(self.TITLE)
+        self.digest = hashlib.sha256(f"{head}\0{tail}".encode()).hexdigest()
 
     def stamp(self, title: str, content: str) -> str:
         """The page with this title (escaped already) and content (HTML)."""

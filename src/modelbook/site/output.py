@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from modelbook.errors import ModelbookError
-
-MANIFEST = "modelbook.json"
-"""Stands at the top of every site: what built it from what, and the hash of every file."""
+from modelbook.site.manifest import is_ours
 
 
 class NotOurs(ModelbookError):
@@ -35,16 +30,8 @@ def check(out: Path) -> None:
     """
     if not out.exists() and not out.is_symlink():
         return
-    if out.is_symlink() or not out.is_dir() or (any(out.iterdir()) and not _ours(out)):
+    if out.is_symlink() or not out.is_dir() or (any(out.iterdir()) and not is_ours(out)):
         raise NotOurs(out.as_posix())
-
-
-def _ours(out: Path) -> bool:
-    try:
-        manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(manifest, dict) and manifest.get("generator") == "modelbook"
 
 
 @contextmanager
@@ -68,15 +55,3 @@ def publish(site: Path, out: Path) -> None:
     if out.exists():
         out.rename(site.parent / "replaced")
     site.rename(out)
-
-
-def write_manifest(site: Path, about: dict[str, Any]) -> int:
-    """Write the manifest and return how many files it lists."""
-    files = {
-        path.relative_to(site).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(site.rglob("*"))
-        if path.is_file()
-    }
-    manifest = {"generator": "modelbook", **about, "files": files}
-    (site / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    return len(files)

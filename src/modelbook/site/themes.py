@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import re
+import sys
 from collections.abc import Iterator
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +174,11 @@ class Theme:
     """Renders pages: the project's templates first, then the default ones.
 
     A project's template may extend what it replaces by naming it with its prefix, `default:page.md.j2`.
+
+    Attributes:
+        folders: of templates, the project's last.
+        digest: of all that decides how a page comes to look, besides what stands on it: templates, our own
+            source, and the libraries that it renders with.
     """
 
     def __init__(self, default: Path, project: Path | None = None) -> None:
@@ -193,6 +201,7 @@ class Theme:
         self._environment.filters["report"] = lambda raw, page: escape.report(
             raw, page.source, page.resolve, self._url
         )
+        self.digest = _digest(self.folders)
         self._environment.tests["web"] = lambda href: bool(_WEB.match(str(href)))
         self._environment.globals["url"] = self._url
 
@@ -218,6 +227,20 @@ class Theme:
         if _WEB.match(href) or href.startswith("#"):
             return href
         return "#" if _SCHEME.match(href) or href.startswith(("/", "\\")) else self._root + href
+
+
+_LIBRARIES = ("jinja2", "markupsafe", "msgspec", "markdown-it-py", "grandalf", "ruamel.yaml")
+
+
+def _digest(folders: list[Path]) -> str:
+    found = hashlib.sha256(f"{sys.version_info[:2]}".encode())
+    found.update(" ".join(version(name) for name in _LIBRARIES).encode())
+    package = Path(__file__).parents[1]
+    for folder, pattern in (*((folder, "*.j2") for folder in folders), (package, "*.py")):
+        for path in sorted(folder.rglob(pattern)):
+            if path.is_file():
+                found.update(f"\0{path.relative_to(folder).as_posix()}\0".encode() + path.read_bytes())
+    return found.hexdigest()
 
 
 def _place(error: BaseException, name: str) -> tuple[str, int]:

@@ -1,0 +1,138 @@
+"""What a bulk page derives from, as a short digest: while its key stays, a page need not be made again.
+
+A key holds the records a page shows, and what the rest of the Catalog says of them. Whoever makes a page of
+a run or of a commit show something else brings it in here; `tests/test_keys.py` compares pages with keys over
+all kinds of changes, and lists what pages of runs look up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from modelbook.pages import ledger as ledgers
+from modelbook.pages.cells import MOST_BEFORE
+from modelbook.pages.changes import History
+from modelbook.pages.drawings import Album, is_image
+from modelbook.pages.index import Index
+from modelbook.pages.runs import MOST_COMMITS, MOST_FOLDED
+from modelbook.records import Record, Run, Snapshot
+
+_encode = msgspec.msgpack.Encoder(enc_hook=repr, order=None).encode
+
+
+def digest(value: Any) -> bytes:
+    """Digest of records, and of tuples and lists of them and of plain values."""
+    try:
+        data = _encode(value)
+    except (OverflowError, TypeError, ValueError):  # integers and texts that the format cannot hold
+        data = repr(value).encode("utf-8", "backslashreplace")
+    return hashlib.blake2b(data, digest_size=16).digest()
+
+
+_SHARED = ("stages", "datasets", "spec")
+_OF_RUNS = tuple(name for name in Run.__struct_fields__ if name not in ("commits", *_SHARED))
+_OF_SNAPSHOTS = tuple(
+    name for name in Snapshot.__struct_fields__ if name not in ("commit", "project", "params")
+)
+
+
+class Keys:
+    """Keys of the pages of one Catalog, which must outlive it: what records share is looked at once."""
+
+    def __init__(self, index: Index, history: History, ledger: ledgers.Ledger) -> None:
+        self._index, self._history, self._ledger = index, history, ledger
+        self._known: dict[int, bytes] = {}
+        self._runs: dict[str, bytes] = {}
+        self._subjects = {sha: item.commit.subject for sha, item in index.snapshots.items()}
+        project = index.catalog.project
+        datasets = [(item.path, item.name) for item in index.catalog.datasets]
+        self._all = digest([project.url, project.metrics, datasets])
+
+    def run(self, run: Run, album: Album) -> str:
+        """The key of a run's page, as long as the album is as full as it is now."""
+        index = self._index
+        held = run.commits[: MOST_COMMITS + MOST_FOLDED]
+        said = [
+            [self._subjects.get(sha) for sha in (run.commit, run.baseline, *held)],
+            held,
+            len(run.commits),
+            run.id in index.current,
+            run.experiment in index.experiments,
+            index.pipeline_link(run.pipeline),
+            [index.run_link(item) for item in (*index.neighbours(run), index.tops.get(run.pipeline)) if item],
+            [
+                (model.name, model.info, [item for item in model.versions if item.run == run.id])
+                for model, _ in index.registered.get(run.id, ())
+            ],
+            [album.full(blob) for plot in run.plots if is_image(plot) for _, blob in plot.files[:1] if blob],
+        ]
+        trail = index.trail(run).last(run, MOST_BEFORE + 1)
+        return self._joined(digest(said), *map(self._result, trail))
+
+    def commit(self, sha: str) -> str:
+        """The key of a commit's page."""
+        index, history, ledger = self._index, self._history, self._ledger
+        snapshot = index.snapshots[sha]
+        base = history.base(snapshot)
+        changed, added, removed = history.pairs(snapshot)
+        runs = [*(run for pair in changed for run in pair), *added, *removed]
+        said = [
+            snapshot.commit,
+            list(map(index.commit_link, snapshot.commit.parents)),
+            [index.commit_link(child) for child in history.children.get(sha, ())[:10]],
+            len(history.held.get(sha, {})),
+            [len(changed), len(added), len(removed)],
+            [run.experiment in index.experiments for run in removed],
+            list(index.headlines.items()),
+            [pipeline.name for pipeline in index.pipelines],
+            self._against(sha),
+            ledger.code[sha],
+            ledger.commit(sha, (run.id for run in history.held[sha].values())),
+        ]
+        whole = [self._snapshot(item) for item in (snapshot, base) if item]
+        return self._joined(digest(said), *whole, *(self._result(run) for run in runs))
+
+    def _against(self, sha: str) -> list[Any]:
+        """What a commit may be compared with: the best run of each pipeline."""
+        index = self._index
+        return [
+            (run.id, run.name, run.commit, run.commit in index.snapshots, sha in run.commits)
+            for run in index.tops.values()
+            if run
+        ]
+
+    def _joined(self, *digests: bytes) -> str:
+        return hashlib.blake2b(b"".join((self._all, *digests)), digest_size=12).hexdigest()
+
+    def _result(self, run: Run) -> bytes:
+        """A run without the commits that hold it, and how its metrics are read."""
+        found = self._runs.get(run.id)
+        if found is None:
+            infos = [self._index.infos.get(value.name) for value in run.metrics]
+            headline = self._index.headlines.get(run.pipeline)
+            own = [getattr(run, name) for name in _OF_RUNS]
+            shared = (self._one(run.spec), self._each(run.stages), self._each(run.datasets))
+            parts = b"".join((digest([own, infos, headline]), *shared))
+            found = self._runs[run.id] = hashlib.blake2b(parts, digest_size=16).digest()
+        return found
+
+    def _snapshot(self, snapshot: Snapshot) -> bytes:
+        parts = (self._each(getattr(snapshot, name)) for name in _OF_SNAPSHOTS)
+        return b"".join((self._one(snapshot.project), *parts))
+
+    def _each(self, items: tuple[Record, ...]) -> bytes:
+        """Digest of records that others hold too; alike snapshots share whole tuples of them."""
+        found = self._known.get(id(items))
+        if found is None:
+            parts = b"".join([self._one(item) for item in items])
+            found = self._known[id(items)] = hashlib.blake2b(parts, digest_size=16).digest()
+        return found
+
+    def _one(self, item: Record | None) -> bytes:
+        found = self._known.get(id(item))
+        if found is None:
+            found = self._known[id(item)] = digest(item)
+        return found

@@ -1,0 +1,121 @@
+"""What a site says of itself: what built it from what, the hash of every file, the key of every bulk page.
+
+The manifest is `modelbook.json`, at the top. The keys, and most hashes of a large site, are in files beside
+it, none of them over a few megabytes, whose own hashes are in the manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+NAME = "modelbook.json"
+
+_LISTED = 20_000
+"""Hashes, or keys, in one file."""
+
+
+class Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A bulk page as it was written.
+
+    Attributes:
+        key: digest of all that it derives from.
+        files: its data files, by name; they stand beside it.
+        images: (address from the site's root, Git blob id).
+    """
+
+    key: str
+    files: tuple[str, ...] = ()
+    images: tuple[tuple[str, str], ...] = ()
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """The manifest, put together.
+
+    Attributes:
+        files: path -> SHA-256, in hexadecimal digits, of every file but the manifest itself.
+        pages: path -> what is known of a bulk page that may be kept.
+    """
+
+    files: dict[str, str]
+    pages: dict[str, Kept] = {}
+
+
+class _Top(msgspec.Struct, kw_only=True):
+    generator: str
+    files: dict[str, str] = {}
+    more: dict[str, str] = {}
+
+
+def is_ours(site: Path) -> bool:
+    """Whether a folder has a manifest that Modelbook wrote."""
+    try:
+        return _top(site).generator == "modelbook"
+    except (OSError, msgspec.DecodeError, UnicodeError):
+        return False
+
+
+def _top(site: Path) -> _Top:
+    return msgspec.json.decode((site / NAME).read_bytes(), type=_Top)
+
+
+def load(site: Path) -> Manifest:
+    """The manifest of a site; an empty one where there is none, or a part of it is not what it was."""
+    try:
+        top = _top(site)
+        files, pages = dict(top.files), dict[str, Kept]()
+        for name in top.more:
+            data = (site / name).read_bytes()
+            if Path(name).name != name or sha256(data) != top.more[name]:
+                return Manifest(files={})
+            files[name] = top.more[name]
+            if name.startswith("modelbook-files"):
+                files |= msgspec.json.decode(data, type=dict[str, str])
+            else:
+                pages |= msgspec.json.decode(data, type=dict[str, Kept])
+    except (OSError, msgspec.DecodeError, UnicodeError):
+        return Manifest(files={})
+    return Manifest(files=files, pages=pages)
+
+
+def write(site: Path, about: Mapping[str, Any], made: Manifest) -> None:
+    """Write the manifest of a site. Equal sites have equal manifests, whatever way they were made."""
+    more: dict[str, str] = {}
+    files = dict(sorted(made.files.items()))
+    parts = [("modelbook-pages", part) for part in _parts(made.pages)]
+    if len(files) > _LISTED:
+        bulk = {path: files.pop(path) for path in [*files] if path.startswith(("runs/", "commits/"))}
+        parts += [("modelbook-files", part) for part in _parts(bulk)]
+    for number, (kind, part) in enumerate(parts):
+        name = f"{kind}-{number}.json"
+        data = _lines(part)
+        (site / name).write_bytes(data)
+        more[name] = sha256(data)
+    top = {"generator": "modelbook", **about, "files": files, "more": more}
+    (site / NAME).write_bytes(_lines(top))
+
+
+def _parts(rows: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    keys = sorted(rows)
+    for at in range(0, len(keys), _LISTED):
+        yield {key: rows[key] for key in keys[at : at + _LISTED]}
+
+
+def _lines(value: Any) -> bytes:
+    """JSON that two versions of can be compared line by line, keys sorted."""
+    return msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=1) + b"\n"
+
+
+def hashes(site: Path) -> dict[str, str]:
+    """Path -> SHA-256 of every file there is in a folder, sorted."""
+    found = sorted(path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file())
+    return {path: sha256((site / path).read_bytes()) for path in found}
+
+
+def sha256(data: bytes) -> str:
+    """SHA-256 in hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
