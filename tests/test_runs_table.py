@@ -418,7 +418,7 @@ def test_the_address_holds_the_whole_state(opened: Open, browser: Browser) -> No
     other.click("text=Reset")
     assert "#" not in other.url
     other.evaluate("location.hash = 'q=seed%3D1'")
-    other.wait_for_function("document.querySelector('.mb-t-status').textContent === '6 of 30 runs'")
+    other.wait_for_function("() => document.querySelector('.mb-t-status').textContent === '6 of 30 runs'")
 
 
 def test_a_broken_address_does_no_harm(opened: Open) -> None:
@@ -594,7 +594,7 @@ def test_the_first_rows_are_there_before_the_rest_is_read(opened: Open, tmp_path
     assert page.locator("[role=grid]").get_attribute("aria-rowcount") == "901"
     assert column(page, "Run")[0] == "run-0"
     page.evaluate("window.held.splice(0).forEach((then) => then())")
-    page.wait_for_function("document.querySelector('.mb-t-status').textContent === '900 runs'")
+    page.wait_for_function("() => document.querySelector('.mb-t-status').textContent === '900 runs'")
     ask_now = "(q) => { const t = Modelbook.tables.values().next().value; t.query = q; t.refresh(); }"
     page.evaluate(ask_now, "roc_auc > 1.3")
     assert status(page) == "89 of 900 runs"
@@ -868,11 +868,15 @@ def test_views_are_links_to_states(opened: Open) -> None:
     views = [{"label": "Third seeds", "state": "q=seed+%3D+3&group=experiment"}]
     page = opened({**runs(), "views": views})
     page.click("nav >> text=Third seeds")
-    page.wait_for_function("document.querySelector('.mb-t-status').textContent === '3 groups, 12 of 60 runs'")
+    page.wait_for_function(
+        "() => document.querySelector('.mb-t-status').textContent === '3 groups, 12 of 60 runs'"
+    )
     assert page.input_value(".mb-t-query") == "seed = 3"
     page.click("text=Reset")
     page.click("nav >> text=Third seeds")
-    page.wait_for_function("document.querySelector('.mb-t-status').textContent === '3 groups, 12 of 60 runs'")
+    page.wait_for_function(
+        "() => document.querySelector('.mb-t-status').textContent === '3 groups, 12 of 60 runs'"
+    )
 
 
 def test_curves_are_drawn_and_told(opened: Open) -> None:
