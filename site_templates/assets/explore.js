@@ -43,6 +43,16 @@
     return column.label + (column.direction === "maximize" ? " ↑" : column.direction === "minimize" ? " ↓" : "");
   }
 
+  /* The column that most runs have, and of those the one with most values. */
+  function telling(columns, rows) {
+    function counts(column) { return [finite(column, rows).length, distinct(column, rows).length]; }
+    return columns.slice().sort(function (a, b) {
+      var one = counts(a);
+      var other = counts(b);
+      return other[0] - one[0] || other[1] - one[1];
+    })[0];
+  }
+
   /* What stands first: the metric that has a direction, then params that vary. */
   function defaults(state, columns, rows) {
     function is(kind) { return function (column) { return column.kind === kind && column.numeric; }; }
@@ -52,7 +62,7 @@
     var keys = new Set(columns.map(function (column) { return column.key; }));
     if (!keys.has(state.y)) state.y = (best || columns[columns.length - 1]).key;
     if (!keys.has(state.x)) {
-      var x = params[0] || metrics.find(function (column) { return column.key !== state.y; }) || columns[0];
+      var x = telling(params, rows) || metrics.find(function (column) { return column.key !== state.y; }) || columns[0];
       state.x = x.key;
       state.logx = x.numeric && wide(x, rows);
     }
