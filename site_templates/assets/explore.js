@@ -43,13 +43,16 @@
     return column.label + (column.direction === "maximize" ? " ↑" : column.direction === "minimize" ? " ↓" : "");
   }
 
-  /* The column that most runs have, and of those the one with most values. */
+  /* No seed if there is anything else; then the column that most runs have, and of those the one with most values. */
   function telling(columns, rows) {
-    function counts(column) { return [finite(column, rows).length, distinct(column, rows).length]; }
+    function counts(column) {
+      var seed = /(^|\.)((random_)?seed|random_state)$/i.test(column.label);
+      return [seed ? 0 : 1, finite(column, rows).length, distinct(column, rows).length];
+    }
     return columns.slice().sort(function (a, b) {
       var one = counts(a);
       var other = counts(b);
-      return other[0] - one[0] || other[1] - one[1];
+      return other[0] - one[0] || other[1] - one[1] || other[2] - one[2];
     })[0];
   }
 
@@ -173,7 +176,7 @@
         return trace(function (at) { return colour.text(rows[at]) === value; }, { name: (value || "none").replace(/</g, "‹") });
       });
     } else traces = [trace(function () { return true; }, {})];
-    return { data: traces, layout: { xaxis: plotAxis(x, state.logx), yaxis: plotAxis(y, state.logy), showlegend: traces.length > 1, hovermode: "closest" } };
+    return { data: traces, layout: { margin: { l: 70, r: 20, t: 40, b: 60 }, xaxis: plotAxis(x, state.logx), yaxis: plotAxis(y, state.logy), showlegend: traces.length > 1, hovermode: "closest" } };
   }
 
   /* Row numbers inside every brush of a parallel-coordinates trace. */
