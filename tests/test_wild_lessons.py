@@ -6,10 +6,14 @@ import hashlib
 import json
 from pathlib import Path
 
+import pygit2
 import pytest
+from click.testing import CliRunner
 
 from gitrepo import GitRepo, entry, lock
 from modelbook import catalog, history, pages
+from modelbook.cli import main
+from modelbook.errors import UnsupportedRepository
 from modelbook.history import yaml12
 from modelbook.pages import drawings
 from modelbook.records import Catalog
@@ -239,3 +243,121 @@ def test_an_image_that_is_already_in_costs_nothing_more() -> None:
     album = drawings.Album(10)
     album.take("a", 10)
     assert (album.full("a"), album.full("b")) == (False, True)
+
+
+# -- Git's own odd corners
+
+
+def test_a_repository_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path)
+    repo.git.config["core.repositoryformatversion"] = "1"
+    repo.git.config["extensions.objectformat"] = "sha256"
+    with pytest.raises(UnsupportedRepository, match="object format"):
+        history.Repository(tmp_path)
+
+
+def lose(repo: GitRepo, sha: str) -> None:
+    (repo.path / "objects" / sha[:2] / sha[2:]).unlink()
+
+
+def test_a_missing_commit_hides_only_what_it_leads_to(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path, bare=True)
+    base = repo.commit({"README.md": "old"})
+    lost = repo.commit(live(0.5, 3))
+    newer = repo.commit(live(0.6, 3))
+    side = repo.commit(live(0.7, 3), parents=[base], ref="refs/heads/side")
+    lose(repo, lost)
+    found = history.read(repo.path)
+    assert [snapshot.commit.sha for snapshot in found.snapshots] == [side, newer, base]
+    assert [lost[:7] in problem.reason for problem in found.problems] == [True]
+
+
+def test_replaced_objects_are_said_to_be_read_as_first_committed(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path, bare=True)
+    first, second = repo.commit(live(0.5, 3)), repo.commit(live(0.6, 3))
+    repo.ref(f"refs/replace/{second}", first)
+    found = history.read(repo.path)
+    assert found.snapshots[0].metrics[0].value == 0.6
+    assert ["git replace" in problem.reason for problem in found.problems] == [True]
+
+
+def test_a_message_is_read_in_the_encoding_it_names(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path, bare=True)
+    tree = repo.git[repo.commit(live(0.5, 3))].peel(pygit2.Tree).id
+    for encoding, said in ((b"ISO-8859-1", "caf\u00e9"), (b"x-nonsense", "caf\ufffd")):
+        who = b"Ada <a@b> 1700000000 +9999"
+        text = b"tree %s\nauthor %s\ncommitter %s\nencoding %s\n\ncaf\xe9" % (
+            str(tree).encode(),
+            who,
+            who,
+            encoding,
+        )
+        sha = repo.git.odb.write(pygit2.enums.ObjectType.COMMIT, text)
+        assert history.read_one(repo.path, str(sha)).commit.subject == said
+
+
+def test_names_and_texts_that_are_no_unicode_are_shown_as_far_as_they_go(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path, bare=True)
+    text = json.dumps({"a": "\ud800", "\udc00": 1})
+    sha = repo.commit({"dvc.yaml": "metrics: [m.json]\n", "m.json": text})
+    blob = repo.git.create_blob(f"outs:\n- md5: {A}\n  path: x\n".encode())
+    rows = b"".join(
+        b"%o %s\0%s" % (item.filemode, str(item.name).encode(), item.id.raw)
+        for item in repo.git[sha].peel(pygit2.Tree)
+    )
+    tree = repo.git.odb.write(pygit2.enums.ObjectType.TREE, b"100644 caf\xe9.dvc\0" + blob.raw + rows)
+    who = pygit2.Signature("Ada", "a@b", 1_700_000_900, 0)
+    repo.git.create_commit("refs/heads/odd", who, who, "odd", tree, [])
+    done = CliRunner().invoke(main, ["show", "odd", "--json", "--repo", str(repo.path)])
+    shown = json.loads(done.stdout)
+    assert [(item["name"], item["value"]) for item in shown["metrics"]] == [("a", "?"), ("?", 1)]
+    assert [item["file"] for item in shown["datasets"]] == ["caf\ufffd.dvc"]
+
+
+# -- values
+
+
+def test_an_alias_is_the_same_value_under_its_own_name(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path, bare=True)
+    repo.commit({"dvc.yaml": "metrics: [m.yaml]\n", "m.yaml": "a: &x {b: 1}\nc: *x\n"})
+    assert [value.name for value in history.read_one(repo.path, "HEAD").metrics] == ["a.b", "c.b"]
+
+
+def test_a_bomb_of_lists_is_refused(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}, *a{n - 1}]" for n in range(1, 18))]
+    repo = GitRepo(tmp_path, bare=True)
+    repo.commit({"dvc.yaml": "metrics: [m.yaml]\n", "m.yaml": "\n".join(lines)})
+    (value,) = history.read_one(repo.path, "HEAD").metrics
+    assert value.reason == "more than 200,000 values"
+
+
+# -- data from elsewhere
+
+
+@pytest.mark.parametrize(
+    ("dep", "source", "revision"),
+    [
+        ("path: https://example.org/a.csv\n  etag: '\"abc\"'", "https://example.org/a.csv", "abc"),
+        ("path: s3://bucket/a\n  etag: e\n  version_id: v.1", "s3://bucket/a", "v.1"),
+        ("path: hdfs://host/a\n  checksum: 00ff", "hdfs://host/a", "00ff"),
+        ("db: {connection: main, query: select 1}", "main: select 1", ""),
+        ("db: {connection: main, table: users}", "main: users", ""),
+    ],
+)
+def test_where_data_comes_from_and_in_which_version(
+    dep: str, source: str, revision: str, tmp_path: Path
+) -> None:
+    repo = GitRepo(tmp_path, bare=True)
+    repo.commit({"raw/a.dvc": f"deps:\n- {dep}\nouts:\n- md5: {A}\n  path: a\n"})
+    (dataset,) = built(repo).datasets
+    assert (dataset.path, dataset.source, dataset.revision) == ("raw/a", source, revision)
+
+
+def test_addresses_of_things_elsewhere_stay_as_they_are(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path, bare=True)
+    made = lock(entry("fit", deps={"s3://bucket/raw": A}, outs={"remote://store/model": B}))
+    text = "stages: {fit: {cmd: run, wdir: src, deps: ['s3://bucket/raw'], outs: ['remote://store/model']}}\n"
+    repo.commit({"dvc.yaml": text, "dvc.lock": made})
+    (stage,) = history.read_one(repo.path, "HEAD").stages
+    assert [dep.path for dep in stage.deps] == ["s3://bucket/raw"]
+    assert [(out.path, out.md5) for out in stage.outs] == [("remote://store/model", B)]

@@ -56,6 +56,8 @@ def compare(folder: Path, commits: list[str], show: Show) -> Compared:
                 for leaf, wanted, found in _pairs(answer, prefix, ours, silent):
                     if _same(wanted, found):
                         equal += 1
+                    elif isinstance(found, list) and found and wanted == found * 2:
+                        _count(silent, "DVC joins a list to itself that two stages declare")
                     else:
                         wrong.append(
                             f"{what} {commit[:7]} {leaf[0]} {leaf[1]}: {found!r}, DVC has {wanted!r}"
@@ -70,7 +72,7 @@ def gto(folder: Path) -> dict[str, Json] | None:
     if done is None:
         return None
     return {
-        name: {"version": row["version"], "stage": row["stage"]}
+        name: {"version": row["version"], "stage": {env: at for env, at in row["stage"].items() if at}}
         for name, row in json.loads(done or "{}").items()
         if row["registered"]
     }
@@ -118,8 +120,8 @@ def _pairs(
             continue
         wanted = dict(_flat(content["data"]))
         found = ours.get(path, {})
-        if path == "params.yaml" and found.keys() > wanted.keys():
-            _count(silent, "we show all of params.yaml, DVC what stages declare of it")
+        if found.keys() > wanted.keys():
+            _count(silent, f"we show all of {path}, DVC what stages declare or placeholders use of it")
             found = {key: found[key] for key in wanted}
         for key in sorted(wanted.keys() | found.keys()):
             yield (path, key), wanted.get(key, "nothing"), found.get(key, "nothing")

@@ -75,6 +75,16 @@ class NotARepository(ModelbookError):
         )
 
 
+class UnsupportedRepository(ModelbookError):
+    """A Git repository in a form that libgit2 does not read, such as SHA-256 objects or reftables."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"the Git repository at {path} cannot be opened: {reason}",
+            hint="only SHA-1 objects with refs in files can be read: a clone that has them will do",
+        )
+
+
 class UnknownRevision(ModelbookError):
     """A revision that Git cannot resolve."""
 

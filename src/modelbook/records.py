@@ -186,7 +186,8 @@ class Dataset(Record, frozen=True, kw_only=True):
     Attributes:
         file: the file that says so (`data/raw.dvc`, `mlproject.yaml`).
         name: as declared, else the path.
-        source: where it was imported from, if known; `revision` its Git revision there.
+        source: where it was imported from, if known; `revision` its Git revision there, or what
+            the place calls the version (an ETag, a version of an S3 object).
     """
 
     path: str

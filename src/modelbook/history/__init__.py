@@ -18,7 +18,7 @@ from modelbook.history.code import CodeReader
 from modelbook.history.files import Unreadable
 from modelbook.history.plots import plot_rows
 from modelbook.history.reports import FOLDER as REPORTS
-from modelbook.history.repository import Repository, Tree, shallow_problem, workspace_commit
+from modelbook.history.repository import Repository, Tree, workspace_commit
 from modelbook.history.snapshots import Reader
 from modelbook.records import WORKSPACE, Commit, ExperimentRef, Problem, Record, Report, Snapshot, Tag, Value
 
@@ -93,7 +93,7 @@ def read(
         name=repo.name,
         head=WORKSPACE if workspace else head,
         snapshots=(workspace, *snapshots) if workspace else tuple(snapshots),
-        problems=(shallow_problem(),) if repo.shallow else (),
+        problems=repo.problems(),
         tags=repo.tags(),
         experiments=repo.experiments(),
         reports=reports.read(repo, tree, commits, _home(workspace or at_head)),

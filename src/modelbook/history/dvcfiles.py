@@ -86,12 +86,17 @@ class Tracked(Record, frozen=True, kw_only=True):
 
 
 def join(folder: str, path: Any) -> str:
-    """A path below a folder, normal, with forward slashes; it may start with `../` if it leads outside."""
+    """A path below a folder, normal, with forward slashes; it may start with `../` if it leads outside.
+
+    The address of something elsewhere (`s3://bucket/key`, `remote://name/key`) stays as it is.
+    """
     return _join(folder, str(path))
 
 
 @lru_cache(1 << 16)
 def _join(folder: str, path: str) -> str:
+    if "://" in path:
+        return path
     found = posixpath.normpath(posixpath.join(folder, path.replace("\\", "/")))
     return "" if found == "." else found
 
@@ -347,7 +352,7 @@ def _relpath(row: Mapping[str, str]) -> str:
 
 
 def _hash(entry: Mapping[Any, Any]) -> str | None:
-    for kind in ("md5", "etag", "checksum"):
+    for kind in ("md5", "etag", "checksum", "md5-dos2unix"):
         if entry.get(kind) is not None:
             return str(entry[kind])
     return None
@@ -430,9 +435,18 @@ def _source(deps: list[Any]) -> tuple[str, str]:
         if repo:
             where = f"{text(repo.get('url'))} {text(dep.get('path'))}".strip()
             return where, text(repo.get("rev_lock") or repo.get("rev"))
+        database = _dict(dep.get("db"))
+        if database:
+            what = database.get("query") or database.get("table")
+            return f"{text(database.get('connection'))}: {text(what)}".strip(), ""
         if dep.get("path") is not None:
-            return text(dep["path"]), ""
+            return text(dep["path"]), _version(dep)
     return "", ""
+
+
+def _version(dep: Mapping[Any, Any]) -> str:
+    """Which version of a file elsewhere was taken, as its keeper names it."""
+    return text(dep.get("version_id") or dep.get("etag") or dep.get("checksum")).strip('"')
 
 
 # -- small

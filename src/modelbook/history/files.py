@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import datetime
+import itertools
 import json
 import math
 import re
@@ -108,9 +109,9 @@ def leaves(value: Any) -> Iterator[tuple[Key, Any]]:
 
 
 def name(key: Any) -> str:
-    """A mapping's key as JSON writes it: `true`, `null`, `1`, or the text itself."""
+    """A mapping's key as JSON writes it: `true`, `null`, `1`, or the text itself without half surrogates."""
     if isinstance(key, str):
-        return key
+        return key if key.isascii() else key.encode("utf-8", "replace").decode()
     if key is None or isinstance(key, bool):
         return json.dumps(key)
     return str(key)
@@ -120,19 +121,27 @@ def plain(value: Any, depth: int = 20) -> Any:
     """A parsed value as JSON knows it: dates become ISO text, sets and tuples lists, keys text.
 
     Raises:
-        Unreadable: it is nested too deeply.
+        Unreadable: it is nested too deeply, or has more than `MAX_LEAVES` parts.
     """
-    if value is None or isinstance(value, str | int | float):
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if value is None or isinstance(value, int | float):
         return value
-    if not depth:
-        raise Unreadable("nested too deeply")
-    if isinstance(value, dict):
-        return {name(k): plain(v, depth - 1) for k, v in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item, depth - 1) for item in value]
+    return _plain(value, depth, itertools.count(1))
+
+
+def _plain(value: Any, depth: int, parts: Iterator[int]) -> Any:
+    if next(parts) > MAX_LEAVES:
+        raise Unreadable(f"more than {MAX_LEAVES:,} values")
+    if isinstance(value, dict | list | tuple | set | frozenset):
+        if not depth:
+            raise Unreadable("nested too deeply")
+        if isinstance(value, dict):
+            return {name(k): _plain(v, depth - 1, parts) for k, v in value.items()}
+        return [_plain(item, depth - 1, parts) for item in value]
     if isinstance(value, datetime.date | datetime.datetime | datetime.time):
         return value.isoformat()
-    return str(value)
+    return value if isinstance(value, int | float) or value is None else name(str(value))
 
 
 def lookup(value: Any, dotted: str) -> tuple[bool, Any]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime
 import fnmatch
-import os
+import heapq
 import re
 import stat
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
@@ -16,7 +17,7 @@ from msgspec.structs import replace
 from pygit2.enums import FileMode, FileStatus, ObjectType, Option, SortMode
 
 from modelbook._paths import normal_folder, parents
-from modelbook.errors import NotARepository, UnknownRevision
+from modelbook.errors import NotARepository, UnknownRevision, UnsupportedRepository
 from modelbook.history.files import MAX_BYTES, Unreadable
 from modelbook.records import WORKSPACE, Commit, ExperimentRef, Problem, Tag
 
@@ -33,6 +34,13 @@ _KINDS: Mapping[int, Kind] = {
 }
 _TREE_ROW = re.compile(rb"[0-7]+ [^\0]+\0.{20}", re.DOTALL)
 _MAX_BELOW = 10_000
+_SHALLOW = "this clone is shallow: older commits are missing; `git fetch --unshallow` brings them"
+_LOST = (
+    "{} commits are missing here or damaged, such as {}, and with them what only they lead to: see `git fsck`"
+)
+_REPLACED = (
+    "{} objects are replaced by `git replace`, which is not followed: what was first committed is shown"
+)
 _CHECK_HASHES = False
 """Whether every object's SHA-1 is worked out again when it is read. Git does not do so either: its packs have
 checksums of their own, and `git fsck` is there to look for damage. It takes as long as all other reading."""
@@ -98,6 +106,7 @@ class Repository:
 
         Raises:
             NotARepository: the folder is in none.
+            UnsupportedRepository: it is in one that libgit2 cannot read.
         """
         try:
             found = pygit2.discover_repository(str(path))
@@ -106,12 +115,16 @@ class Repository:
         if found is None:
             raise NotARepository(str(path))
         pygit2.option(Option.ENABLE_STRICT_HASH_VERIFICATION, _CHECK_HASHES)
-        self._git = pygit2.Repository(found)
+        try:
+            self._git = pygit2.Repository(found)
+        except (pygit2.GitError, ValueError) as error:
+            raise UnsupportedRepository(str(path), str(error).rpartition(": ")[2]) from error
         self._odb = self._git.odb
         self._entries: dict[str, dict[str, Entry]] = {}
         self._pairs: dict[bytes, tuple[str, Entry]] = {}
         self._scans: dict[str, tuple[tuple[str, Entry], ...]] = {}
         self._outside: dict[str, Path] = {}
+        self._lost: set[str] = set()
         self.name = _name(self._git, Path(path))
         self.project = normal_folder(project)
         self.incomplete = False
@@ -144,6 +157,18 @@ class Repository:
             return str(self._git.head.peel(pygit2.Commit).id)
         except (pygit2.GitError, KeyError, ValueError):
             return ""
+
+    def problems(self) -> tuple[Problem, ...]:
+        """What keeps its history from being all there, as far as it was walked."""
+        reasons = []
+        if self.shallow:
+            reasons.append(_SHALLOW)
+        if self._lost:
+            reasons.append(_LOST.format(len(self._lost), min(self._lost)[:7]))
+        replaced = sum(name.startswith("refs/replace/") for name in self._git.references)
+        if replaced:
+            reasons.append(_REPLACED.format(replaced))
+        return tuple(Problem(path="", reason=reason) for reason in reasons)
 
     def refs(self) -> dict[str, str]:
         """Full ref name -> commit, of every ref that leads to a commit; DVC's internal refs are left out."""
@@ -218,14 +243,52 @@ class Repository:
                 found.append(replace(old, refs=named[sha]) if sha in named else old)
         return found
 
-    def _walk(self, tips: Iterable[str]) -> Iterator[pygit2.Commit]:
+    def _walk(self, tips: Iterable[str]) -> list[pygit2.Commit]:
         starts = [sha for sha in dict.fromkeys([self.head, *tips]) if sha]
         if not starts:
-            return
-        walker = self._git.walk(pygit2.Oid(hex=starts[0]), SortMode.TOPOLOGICAL | SortMode.TIME)
-        for sha in starts[1:]:
-            walker.push(pygit2.Oid(hex=sha))
-        yield from walker
+            return []
+        try:
+            walker = self._git.walk(pygit2.Oid(hex=starts[0]), SortMode.TOPOLOGICAL | SortMode.TIME)
+            for sha in starts[1:]:
+                walker.push(pygit2.Oid(hex=sha))
+            found = list(walker)
+        except (
+            KeyError,
+            ValueError,
+            pygit2.GitError,
+        ):  # at one commit that is not there, all end for libgit2
+            found = list(self._walk_around(starts))
+        return found
+
+    def _walk_around(self, starts: Iterable[str]) -> Iterator[pygit2.Commit]:
+        """The commits that are there, in the same order, when some that they name are not."""
+        found: dict[str, pygit2.Commit] = {}
+        stack = list(starts)
+        while stack:
+            sha = stack.pop()
+            commit = found.get(sha) or self._commit(sha)
+            if commit is None:
+                self._lost.add(sha)
+            elif sha not in found:
+                found[sha] = commit
+                stack.extend(map(str, commit.parent_ids))
+        children = Counter(str(parent) for commit in found.values() for parent in commit.parent_ids)
+        ready = [(-commit.commit_time, sha) for sha, commit in found.items() if not children[sha]]
+        heapq.heapify(ready)
+        while ready:
+            commit = found[heapq.heappop(ready)[1]]
+            yield commit
+            for parent in map(str, commit.parent_ids):
+                children[parent] -= 1
+                if not children[parent] and parent in found:
+                    heapq.heappush(ready, (-found[parent].commit_time, parent))
+
+    def _commit(self, sha: str) -> pygit2.Commit | None:
+        """A commit, or None where there is none that libgit2 can read."""
+        try:
+            return self._git[sha].peel(pygit2.Commit)
+        except (KeyError, ValueError, pygit2.GitError):
+            return None
 
     def commit(self, sha: str) -> Commit:
         """One commit by its full id, with the refs that point at it."""
@@ -351,7 +414,7 @@ class Repository:
         """An entry of a tree: mode, space, name, zero byte, 20 bytes of id; equal ones are shared."""
         mode, _space, name = row[:-21].partition(b" ")
         kind = _KINDS.get(int(mode, 8), "blob")
-        found = self._pairs[row] = (os.fsdecode(name), Entry(kind, row[-20:].hex()))
+        found = self._pairs[row] = (name.decode("utf-8", "replace"), Entry(kind, row[-20:].hex()))
         return found
 
     def scan(self, tree_id: str) -> tuple[tuple[str, Entry], ...]:
@@ -452,14 +515,6 @@ class WorkTree:
         return sorted(found.items())
 
 
-def shallow_problem() -> Problem:
-    """What to say of a clone that has only a part of its history."""
-    return Problem(
-        path="",
-        reason="this clone is shallow: older commits are missing; `git fetch --unshallow` brings them",
-    )
-
-
 def workspace_commit(head: Commit | None) -> Commit:
     """The pseudo-commit of the workspace on top of HEAD."""
     if head is None:
@@ -503,7 +558,7 @@ def _matches(ref: str, word: str) -> bool:
 
 
 def _commit(commit: pygit2.Commit, refs: tuple[str, ...]) -> Commit:
-    subject, _newline, body = commit.raw_message.decode("utf-8", "replace").strip().partition("\n")
+    subject, _newline, body = _message(commit).strip().partition("\n")
     author = commit.author
     return Commit(
         sha=str(commit.id),
@@ -514,6 +569,14 @@ def _commit(commit: pygit2.Commit, refs: tuple[str, ...]) -> Commit:
         body=body.strip(),
         refs=refs,
     )
+
+
+def _message(commit: pygit2.Commit) -> str:
+    """The message in the encoding that the commit names, if it names one that we know."""
+    try:
+        return commit.raw_message.decode(commit.message_encoding or "utf-8", "replace")
+    except LookupError:
+        return commit.raw_message.decode("utf-8", "replace")
 
 
 def _date(seconds: int, offset: int) -> str:

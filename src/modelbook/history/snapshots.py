@@ -167,7 +167,7 @@ class Reader:
         self._locks = Locks()
         self._joined: dict[tuple[str, int, int, bool], Joined] = {}
         self._last: dict[str, Layout] = {}
-        self._rows: dict[int, tuple[tuple[files.Key, Any], ...]] = {}
+        self._rows: dict[tuple[Any, int], tuple[tuple[files.Key, Any], ...]] = {}
         self._kept: list[Any] = []
 
     def read(self, tree: Tree, commit: Commit) -> Snapshot:
@@ -456,9 +456,9 @@ class Reader:
             if not isinstance(part, dict):
                 yield (files.name(name),), files.plain(part)
                 continue
-            rows = self._rows.get(id(part))
+            rows = self._rows.get((name, id(part)))  # an alias is the same part under another name
             if rows is None:
-                rows = self._rows[id(part)] = tuple(files.leaves({name: part}))
+                rows = self._rows[name, id(part)] = tuple(files.leaves({name: part}))
                 self._kept.append(part)
             yield from rows
 
