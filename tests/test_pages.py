@@ -831,3 +831,36 @@ def test_a_run_of_head_leads_to_its_place_in_the_lineage(made: dict[str, pages.P
     assert context(made, f"runs/{gbm.id}/index.html").expand == f"lineage/index.html#focus=+run:{gbm.id}+"
     old = run_of("gbm-old")
     assert context(made, f"runs/{old.id}/index.html").expand == ""
+
+
+def test_many_experiments_become_a_table_to_filter_sort_and_group() -> None:
+    first = msgspec.structs.replace(sample.catalog().experiments[0], spec=sample.SPECS[2])
+    many = tuple(msgspec.structs.replace(first, name=f"e{at:03}") for at in range(200))
+    catalog = msgspec.structs.replace(
+        sample.catalog(), experiments=(*sample.catalog().experiments, *many), reports=()
+    )
+    made = {page.path: page for page in pages.compose(catalog, sample.BLOBS.get)}
+    page = made["experiments/index.html"]
+    assert page.context.data
+    (data,) = page.data
+    columns = {column["key"]: column for column in data.value["columns"]}
+    assert data.value["rows"] == 207
+    assert all(len(column["values"]) == 207 for column in columns.values())
+    assert {"metrics.roc_auc", "trend", "runs", "latest", "tag", "owner", "pipeline"} <= columns.keys()
+    row = columns["experiment"]["values"].index("gbm")
+    assert columns["metrics.roc_auc"]["values"][row] == pytest.approx(0.7432)
+    assert columns["metrics.accuracy"]["values"][row] is None
+    assert columns["owner"]["values"][row] == "eve"
+
+
+def test_few_experiments_stay_plain_with_their_trends(made: dict[str, pages.Page]) -> None:
+    page = made["experiments/index.html"]
+    assert (page.context.data, page.data) == ("", ())
+    rows = {row.link.text: row for group in page.context.groups for row in group.rows}
+    assert "best roc_auc so far" in rows["gbm"].spark
+
+
+def test_a_leaderboard_of_what_was_falls_back_to_all_runs() -> None:
+    catalog = msgspec.structs.replace(sample.catalog(), head="gone", experiments=())
+    leader = home.page(Index(catalog), ()).leaders[0]
+    assert leader.places

@@ -31,6 +31,7 @@ from modelbook.pages import (
     rundata,
     runfacts,
     runs,
+    shelf,
     text,
 )
 from modelbook.pages.drawings import Album
@@ -155,8 +156,9 @@ def report_issues(catalog: Catalog) -> tuple[Issue, ...]:
 def _sections(index: Index, rows: tuple[changes.Row, ...], read: Read) -> Iterator[Page]:
     deployed = [found] if (found := deployments.page(index)) else []
     graph, nodes = graphs.page(index, data_href("lineage"))
+    tried = experiments.listing(index, data_href("experiments"))
     contexts = (
-        ("experiments", "Experiments", experiments.listing(index), "leaderboard what was tried"),
+        ("experiments", "Experiments", tried, "leaderboard what was tried"),
         ("runs", "Runs", runs.listing(index, data_href("runs")), "table of all runs compare filter"),
         ("models", "Models", models.listing(index), "registry versions environments"),
         ("datasets", "Datasets", data.datasets(index), "data hashes licences"),
@@ -165,6 +167,7 @@ def _sections(index: Index, rows: tuple[changes.Row, ...], read: Read) -> Iterat
         ("problems", "Problems", data.problems(index), "files that could not be read"),
     )
     shards = {
+        "experiments": [("experiments", shelf.columns(index))] if tried.data else [],
         "runs": rundata.files(index, read, data_href),
         "lineage": [("lineage", nodes)] if graph.overview else [],
     }

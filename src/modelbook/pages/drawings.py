@@ -120,7 +120,7 @@ def activity(index: Index) -> str:
     x = [(last - (bins - 1 - at) * width) * _DAY for at in range(bins)]
     word = "day" if width == 1 else "week"
     series = [
-        charts.Series(name=name, x=x, y=_counted(times, last, width, bins), style="both")
+        charts.Series(name=name, x=x, y=_counted(times, last, width, bins))
         for name, times in (("commits", commits), ("new runs", runs))
     ]
     chart = charts.xy_chart(

@@ -10,12 +10,15 @@ from typing import Any
 from modelbook import cards
 from modelbook.pages import text
 from modelbook.pages.cells import DASH, Cell, Column, Table, cell, direction, runs_table
-from modelbook.pages.drawings import history
+from modelbook.pages.drawings import history, spark
 from modelbook.pages.index import Entry, Index, Link, best, is_seed, number, seed_groups, spread
 from modelbook.records import Experiment, MetricInfo, Run, Spec, Value
 
 MOST_GROUPS = 12
 """With more pipelines than that, those with one experiment share a table."""
+
+MOST_PLAIN = 30
+"""With more experiments than that, scripts make one table of them, to filter, sort and group."""
 
 MOST_RUNS = 100
 """More runs of one experiment are left to the runs table, which can hold any number."""
@@ -34,6 +37,7 @@ class Row:
     runs: str
     date: str
     lead: bool
+    spark: str
     id: str = ""
 
 
@@ -51,9 +55,14 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentsPage:
-    """`experiments/`."""
+    """`experiments/`.
+
+    Attributes:
+        data: address of the data of the interactive list; empty where they are few enough to be looked over.
+    """
 
     groups: tuple[Group, ...]
+    data: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +91,12 @@ class ExperimentPage:
     card: tuple[cards.Section, ...]
 
 
-def listing(index: Index) -> ExperimentsPage:
-    """All experiments, by pipeline."""
+def listing(index: Index, data: str) -> ExperimentsPage:
+    """All experiments, by pipeline.
+
+    Args:
+        data: address of the data for the interactive list.
+    """
     groups = []
     for pipeline in index.pipelines:
         members = [item for item in index.catalog.experiments if item.pipeline == pipeline.name]
@@ -100,7 +113,8 @@ def listing(index: Index) -> ExperimentsPage:
                 rows=_rows(index, members, info),
             )
         )
-    return ExperimentsPage(_merged(groups) if len(groups) > MOST_GROUPS else tuple(groups))
+    shown = _merged(groups) if len(groups) > MOST_GROUPS else tuple(groups)
+    return ExperimentsPage(shown, data if len(index.catalog.experiments) > MOST_PLAIN else "")
 
 
 def _merged(groups: Iterable[Group]) -> tuple[Group, ...]:
@@ -143,6 +157,7 @@ def _row(index: Index, item: Experiment, run: Run | None, info: MetricInfo | Non
         runs=f"{len(item.current)} / {len(runs)}",
         date=max((text.day(run.date) for run in runs), default=DASH),
         lead=lead,
+        spark=spark(f"trend-{text.slug(item.name)}", frontier(runs, info), info) if info else "",
     )
 
 
@@ -163,6 +178,17 @@ def champion(index: Index, item: Experiment, info: MetricInfo | None) -> Run | N
     """Its best current run by the headline metric, else its newest."""
     runs = current(index, item)
     return (best(runs, info) if info else None) or (runs[0] if runs else None)
+
+
+def frontier(runs: list[Run], info: MetricInfo) -> list[float]:
+    """The best value so far after each run, oldest first."""
+    reached: list[float] = []
+    pick = min if info.direction == "minimize" else max
+    for run in reversed(runs):
+        score = number(run, info.name)
+        if score is not None:
+            reached.append(pick(score, reached[-1]) if reached else score)
+    return reached
 
 
 def spread_text(runs: Iterable[Run], info: MetricInfo | None) -> str:

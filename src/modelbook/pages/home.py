@@ -9,7 +9,7 @@ from modelbook.catalog import advice
 from modelbook.pages import changes, models, text
 from modelbook.pages.cells import ARROWS, TONES, Cell, Column, Table, cell, direction, link_cell
 from modelbook.pages.drawings import activity, spark
-from modelbook.pages.experiments import current, spread_text
+from modelbook.pages.experiments import current, frontier, spread_text
 from modelbook.pages.index import Index, Link, best, better, number, runs_href, seed_groups, spread
 from modelbook.records import MetricInfo, PipelineInfo, Run
 
@@ -190,7 +190,7 @@ def _leader(index: Index, pipeline: PipelineInfo) -> Leader | None:
         rival=index.run_link(rival) if rival else None,
         spark=spark(text.slug(pipeline.name or "pipeline"), frontier(list(runs), info), info),
         runs=held,
-        places=_places(index, alive or list(runs), info),
+        places=_places(index, alive if best(alive, info) else runs, info),
         all=Link(
             f"{'the run' if len(runs) == 1 else f'all {len(runs):,} runs'} in the table",
             runs_href(pipeline.name, info),
@@ -249,14 +249,3 @@ def _against(runs: Sequence[Run], top: Run, info: MetricInfo) -> tuple[str, str,
         f"before {text.value(then, info)}, by",
         before,
     )
-
-
-def frontier(runs: list[Run], info: MetricInfo) -> list[float]:
-    """The best value so far after each run, oldest first."""
-    reached: list[float] = []
-    pick = min if info.direction == "minimize" else max
-    for run in reversed(runs):
-        score = number(run, info.name)
-        if score is not None:
-            reached.append(pick(score, reached[-1]) if reached else score)
-    return reached

@@ -221,10 +221,15 @@ def _value(index: Index, run: Run | None, info: MetricInfo | None) -> Cell:
 
 
 def headline(index: Index, model: Model) -> MetricInfo | None:
-    """The metric of its pipeline; of a model that only dvc.yaml or tags know, that of its run."""
+    """The metric of its pipeline; where the version's run has no such number, the best known one it has."""
     version = lead(model)
     run = index.runs.get(version.run) if version else None
-    return index.headlines.get(model.info.pipeline or (run.pipeline if run else ""))
+    info = index.headlines.get(model.info.pipeline or (run.pipeline if run else ""))
+    if run is None or (info and run.metric(info.name)):
+        return info
+    names = (value.name for value in run.metrics if number(run, value.name) is not None)
+    own = (found for name in names if (found := index.infos.get(name)) and found.direction)
+    return next(own, info)
 
 
 def _change(
