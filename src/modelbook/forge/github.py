@@ -1,0 +1,173 @@
+"""GitHub: comments of a pull request, and the artifact of the run that triggered ours."""
+
+from __future__ import annotations
+
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from modelbook.forge import untrusted
+from modelbook.forge.http import SECONDS, Client, ForgeError
+from modelbook.forge.sticky import Note, note
+from modelbook.forge.untrusted import Untrusted
+from modelbook.records import Record
+
+REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,99}/[\w.-]{1,100}", re.ASCII)
+_SHA = re.compile(r"[0-9a-f]{40}")
+
+
+def client(api: str, token: str) -> Client:
+    """GitHub's REST API (`GITHUB_API_URL`), with a workflow's, an app's or a person's token."""
+    headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+    return Client(api, {**headers, "Authorization": f"Bearer {token}"})
+
+
+class PullRequest:
+    """The comments of one pull request, for `sticky.publish`.
+
+    Args:
+        graphql: the address of the GraphQL API, which alone tells an Actions token who it is.
+    """
+
+    def __init__(self, client: Client, repository: str, number: int, graphql: str) -> None:
+        self._client = client
+        self._issues = f"/repos/{repository}/issues"
+        self._comments = f"{self._issues}/{number}/comments"
+        self._graphql = graphql
+
+    def me(self) -> str:
+        """The login that our comments carry, `github-actions[bot]` for a workflow's own token."""
+        query = {"query": "query { viewer { login } }"}
+        body = self._client.ask("POST", self._graphql, "who the token belongs to", query, again=True).body
+        login = _path(body, "data", "viewer", "login")
+        if not isinstance(login, str) or not login:
+            raise ForgeError("who the token belongs to", "the API's answer has no login")
+        return login
+
+    def notes(self) -> Iterator[Note]:
+        """Every comment, oldest first."""
+        for item in self._client.pages(f"{self._comments}?", "the pull request's comments"):
+            yield note(item, "login")
+
+    def create(self, body: str) -> None:
+        """Write a new comment."""
+        self._client.ask("POST", self._comments, "a new comment", {"body": body})
+
+    def edit(self, old: Note, body: str) -> None:
+        """Replace the text of one."""
+        self._client.ask("PATCH", f"{self._issues}/comments/{old.id}", "our comment", {"body": body})
+
+    def pause(self, seconds: float) -> None:
+        """Wait for the API to recover."""
+        self._client.pause(seconds, "a new comment")
+
+
+def pull_request_of(event: Mapping[str, Any]) -> int | None:
+    """Number of the pull request that an event (`GITHUB_EVENT_PATH`) is about, or None."""
+    number = _path(event, "pull_request", "number")
+    return number if isinstance(number, int) and number > 0 else None
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the artifact says it belongs to; believed only as far as the API agrees."""
+
+    number: int
+    head: str
+
+
+class Triggered(Record, frozen=True, kw_only=True):
+    """What a run left, and the pull request that the API says it belongs to.
+
+    Attributes:
+        verdict: the content of the diff, unread. current: whether the pull request still stands where it did.
+    """
+
+    number: int
+    head: str
+    verdict: bytes
+    current: bool
+
+
+CLAIM, DIFF = "pull.json", "diff.json"
+
+
+def triggering(client: Client, repository: str, event: Mapping[str, Any], artifact: str) -> Triggered:
+    """The diff that the run behind a `workflow_run` event left, if it belongs to the pull request it names.
+
+    The artifact may say anything. The run's commit and repository come from GitHub, and the pull request is
+    asked for there: it must be in this repository, and its head must be that commit of that repository.
+
+    Raises:
+        Untrusted: the artifact is not what we write, or belongs to something else.
+        ForgeError: the API does not answer.
+    """
+    run = event.get("workflow_run")
+    number, head = _path(run, "id"), _path(run, "head_sha")
+    source = _path(run, "head_repository", "full_name")
+    if not isinstance(number, int) or not isinstance(head, str) or not isinstance(source, str):
+        raise ForgeError("the event", "it is no `workflow_run`: its run has no id, commit or repository")
+    if _path(run, "event") != "pull_request":
+        raise Untrusted("the run was not started by a pull request")
+    files = untrusted.members(_archive(client, repository, number, artifact), (CLAIM, DIFF))
+    claim = _claim(files[CLAIM])
+    if claim.head != head:
+        raise Untrusted("the artifact speaks of another commit than its run")
+    current = _current(client, repository, claim, source)
+    return Triggered(number=claim.number, head=head, verdict=files[DIFF], current=current)
+
+
+def _claim(raw: bytes) -> Claim:
+    try:
+        claim = msgspec.json.decode(raw, type=Claim)
+    except (msgspec.DecodeError, RecursionError):
+        raise Untrusted(f"{CLAIM} in the artifact is not what we write") from None
+    if claim.number <= 0 or not _SHA.fullmatch(claim.head):
+        raise Untrusted(f"{CLAIM} in the artifact is not what we write")
+    return claim
+
+
+def _current(client: Client, repository: str, claim: Claim, source: str) -> bool:
+    """Whether the pull request still stands at the run's commit.
+
+    Raises:
+        Untrusted: it comes from another repository than the run, or goes to another than ours.
+    """
+    pull = client.get(f"/repos/{repository}/pulls/{claim.number}", "the pull request").body
+    if _path(pull, "head", "repo", "full_name") != source:
+        raise Untrusted(f"pull request {claim.number} does not come from {source}, where the run does")
+    if _path(pull, "base", "repo", "full_name") != repository:
+        raise Untrusted(f"pull request {claim.number} is not one of {repository}")
+    return bool(_path(pull, "head", "sha") == claim.head)
+
+
+def _archive(client: Client, repository: str, run: int, name: str) -> bytes:
+    path = f"/repos/{repository}/actions/runs/{run}/artifacts?name={name}&per_page=100"
+    body = client.get(path, "the run's artifacts").body
+    found = _path(body, "artifacts")
+    items = [item for item in found if _path(item, "name") == name] if isinstance(found, list) else []
+    ids = [item["id"] for item in items if isinstance(item.get("id"), int) and not item.get("expired")]
+    if not ids:
+        raise Untrusted(f"the run left no artifact {name}")
+    return _download(client, f"/repos/{repository}/actions/artifacts/{max(ids)}/zip")
+
+
+def _download(client: Client, path: str) -> bytes:
+    """The bytes that the API's redirect leads to; they lie on another host, which never sees the token."""
+    where = client.location(path, "the artifact")
+    try:
+        with urllib.request.urlopen(where, timeout=SECONDS) as reply:  # noqa: S310 -- `location` allows http(s) alone
+            content: bytes = reply.read(untrusted.MOST_ARCHIVE + 1)
+    except (urllib.error.URLError, OSError):
+        raise ForgeError("the artifact", "it could not be downloaded", "run this job again") from None
+    return content
+
+
+def _path(value: object, *keys: str) -> Any:
+    """What lies at a path of keys; None where something on the way is no mapping or lacks the key."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
