@@ -129,6 +129,7 @@ def test_a_metric_has_its_receipt_and_its_change() -> None:
     made = part(block("metric", "metric: roc_auc", "of: flight-delay@staging", "against: logistic"))
     assert made.fact is not None
     assert (made.fact.cell.text, made.delta, made.tone) == ("0.7405", "+0.0534", "good")
+    assert made.fact.cell.delta == ""  # its own history is not what was asked for
     assert "file" in dict(made.fact.receipt.rows)
 
 

@@ -419,7 +419,8 @@ class _Filler:
         run = self._asked(("of",), lambda: chooser.run(wish.of, wish.metric))
         value = self._asked(("metric",), lambda: chooser.value(run, wish.metric))
         (fact,) = facts(index, run, [value], "m", Receipts(index, run))
-        fact = replace(fact, id=f"{key}-metric", receipt=replace(fact.receipt, id=f"{key}-source"))
+        receipt = replace(fact.receipt, id=f"{key}-source")
+        fact = replace(fact, id=f"{key}-metric", cell=cell(value, info), receipt=receipt)
         made = Part("metric", id=key, fact=fact, links=(index.run_link(run),))
         if not wish.against:
             return made
