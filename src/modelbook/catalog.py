@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 _UP = """
     accuracy acc auc auroc auprc roc prc f1 f2 fbeta fscore r2 precision prec recall sensitivity specificity
     map ap ndcg mrr iou miou dice jaccard bleu rouge meteor kappa mcc coverage silhouette hit hits explained
+    psds
 """
 _DOWN = """
     loss logloss error err errors rmse mse mae mape mdape smape rmsle msle nll brier perplexity ppl wer cer
@@ -754,7 +755,7 @@ def _prefixed(place: _Place, plan: _Plan) -> str:
 
 def guess(name: str) -> str | None:
     """The direction of a well-known metric by its name; None if it is not one."""
-    tokens = {token.lower() for token in _TOKENS.findall(name)}
+    tokens = {token.lower() for token in _TOKENS.findall(name.replace("r_squared", "r2"))}
     tokens |= {token.rstrip("0123456789") for token in tokens}
     if tokens & set(_DOWN.split()):
         return "minimize"
