@@ -115,6 +115,19 @@ def sample_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def large_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of 2,000 runs. Not to be changed."""
+    import sample
+    import synthetic
+    from modelbook import site
+
+    def build(out: Path) -> None:
+        site.build(synthetic.catalog(), out, read=sample.BLOBS.get)
+
+    return once(tmp_path_factory, "large", build)
+
+
+@pytest.fixture(scope="session")
 def demo_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site of this repository's own history. Not to be changed."""
     from click.testing import CliRunner

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser
 from browsing import COLOURS, LOOKS, PHONE, axe, kinds, opened_site, overflow, violations
 from webcheck import broken_links, html_faults, links_out
 
-SITES = ("sample", "demo")
+SITES = ("sample", "demo", "large")
 
 
 @pytest.fixture(params=SITES)
@@ -24,7 +24,13 @@ def folder(request: pytest.FixtureRequest) -> Path:
 
 
 def pages(folder: Path) -> list[Path]:
-    return sorted(folder.rglob("*.html"))
+    """Every page; of a kind with more than 500, an even choice of some 50."""
+    kinds: dict[str, list[Path]] = {}
+    for path in sorted(folder.rglob("*.html")):
+        kinds.setdefault(path.relative_to(folder).parts[0], []).append(path)
+    return [
+        path for found in kinds.values() for path in found[:: len(found) // 50 if len(found) > 500 else 1]
+    ]
 
 
 @pytest.mark.slow

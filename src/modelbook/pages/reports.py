@@ -481,7 +481,7 @@ class _Filler:
             names = [f"metrics.{item.name}" for item in metric_columns(self._index, runs, first, most=12)]
             names += [f"params.{name}" for name in varied(runs)[:30]]
         rows = [row for name in names if (row := self._across(name, runs))]
-        columns = (Column(""), *(Column(text.cut(text.line(run.name), 40), number=True) for run in runs))
+        columns = (Column("value"), *(Column(text.cut(text.line(run.name), 40), number=True) for run in runs))
         table = Table(columns, tuple(rows), text.line(wish.title) or "Runs side by side")
         whole = Link("All that differs", compare_href([run.id for run in runs], runs[0].id))
         return Part("compare", table=table, links=(*map(self._index.run_link, runs), whole))
