@@ -1,0 +1,280 @@
+"""A site that is built again is the site a first build would give, byte for byte, whatever came between."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from msgspec.structs import replace
+
+import sample
+from gitrepo import GitRepo
+from modelbook import site
+from modelbook.cli import main
+from modelbook.records import Catalog, Plot
+from modelbook.site import engine, manifest
+from modelbook.site.manifest import Kept, Manifest
+from modelbook.site.press import Standing
+from test_keys import CHANGES
+
+BULK = len(sample.RUNS) + len(sample.COMMITS)
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(50)
+IMAGE = Plot(name="image", template="image", files=(("out/a.png", sample.digest("png")),))
+
+
+def read(blob: str) -> bytes | None:
+    return PNG if blob == sample.digest("png") else sample.BLOBS.get(blob)
+
+
+def catalog() -> Catalog:
+    """The sample, two of whose runs show the same image."""
+    found = sample.catalog()
+    runs = tuple(
+        replace(run, plots=(*run.plots, IMAGE)) if at in (4, 6) else run for at, run in enumerate(found.runs)
+    )
+    return replace(found, runs=runs)
+
+
+@pytest.fixture(autouse=True)
+def engine_without_mkdocs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bulk pages need but a shell: without MkDocs and Plotly these tests take a tenth of the time."""
+    if "slow" in request.keywords:
+        return
+
+    def build(folder: Path, config: dict[str, Any], date: str) -> Path:
+        shutil.copytree(folder / "docs", folder / "site")
+        for path in (folder / "site").rglob("*.md"):
+            title, _, body = path.read_text(encoding="utf-8").partition("\n---\n")
+            html = f"<!doctype html>\n\n  <title>{engine.Shell.TITLE}</title>{config['site_name']}\n{body}"
+            path.with_suffix(".html").write_text(html + title, encoding="utf-8")
+            path.unlink()
+        return folder / "site"
+
+    monkeypatch.setattr(engine, "build", build)
+    monkeypatch.setattr(site, "_plotly", lambda: Path(__file__))
+
+
+def content(folder: Path) -> dict[str, str]:
+    """Path -> digest of every file."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def built(found: Catalog, out: Path, **more: Any) -> site.Built:
+    return site.build(found, out, read=read, **more)
+
+
+def fresh(found: Catalog, tmp_path: Path, **more: Any) -> dict[str, str]:
+    shutil.rmtree(tmp_path / "fresh", ignore_errors=True)
+    assert built(found, tmp_path / "fresh", **more).kept == 0
+    return content(tmp_path / "fresh")
+
+
+def test_nothing_changed(tmp_path: Path) -> None:
+    out = tmp_path / "site"
+    assert built(catalog(), out).kept == 0
+    before = content(out)
+    assert built(catalog(), out).kept == BULK
+    assert content(out) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]
+
+
+def test_told_to_it_makes_everything_anew(tmp_path: Path) -> None:
+    built(catalog(), tmp_path / "site")
+    assert built(catalog(), tmp_path / "site", keep=False).kept == 0
+
+
+def _touched(out: Path) -> None:
+    page = out / f"runs/{sample.RUNS[0].id}/index.html"
+    page.write_text(page.read_text(encoding="utf-8") + "<!-- touched -->", encoding="utf-8")
+
+
+def _gone(out: Path) -> None:
+    (out / f"runs/{sample.RUNS[0].id}/data.js").unlink(missing_ok=True)
+
+
+def _led_away(out: Path) -> None:
+    data = out / f"runs/{sample.RUNS[0].id}/data.js"
+    elsewhere = out.parent / "elsewhere.js"
+    if data.is_file():
+        shutil.copyfile(data, elsewhere)
+        data.unlink()
+        data.symlink_to(elsewhere)
+
+
+def _image_gone(out: Path) -> None:
+    for path in (out / "assets/plots").glob("*"):
+        path.write_bytes(b"not what it was")
+
+
+def _keys_forged(out: Path) -> None:
+    path = out / "modelbook-pages-0.json"
+    path.write_text(path.read_text(encoding="utf-8").replace("data.js", "../data.js"), encoding="utf-8")
+
+
+def _manifest_torn(out: Path) -> None:
+    path = out / manifest.NAME
+    top = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({"generator": top["generator"], "files": {}}), encoding="utf-8")
+
+
+HARM: list[Callable[[Path], None]] = [_touched, _gone, _led_away, _image_gone, _keys_forged, _manifest_torn]
+
+
+@pytest.mark.parametrize("harm", HARM)
+def test_what_was_touched_is_made_again(tmp_path: Path, harm: Callable[[Path], None]) -> None:
+    out = tmp_path / "site"
+    built(catalog(), out)
+    before = content(out)
+    harm(out)
+    made = built(catalog(), out)
+    assert made.kept < BULK
+    assert content(out) == before
+    assert not [path for path in out.rglob("*") if path.is_symlink()]
+
+
+@pytest.mark.parametrize("name", ["new commit", "new tag", "spec changed", "promoted", "run deleted"])
+def test_after_a_change_it_is_as_new(tmp_path: Path, name: str) -> None:
+    out = tmp_path / "site"
+    built(catalog(), out)
+    changed = CHANGES[name](catalog())
+    built(changed, out)
+    assert content(out) == fresh(changed, tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_so_it_is_after_any_sequence(tmp_path: Path, seed: int) -> None:
+    dice = random.Random(seed)
+    found, out = catalog(), tmp_path / "site"
+    built(found, out)
+    kept = 0
+    for name in dice.sample(sorted(CHANGES), 5):
+        if dice.random() < 0.5:
+            dice.choice(HARM)(out)
+        found = CHANGES[name](found) if dice.random() < 0.8 else catalog()
+        kept += built(found, out).kept
+        assert content(out) == fresh(found, tmp_path)
+    assert kept
+
+
+def test_other_templates_make_other_pages(tmp_path: Path) -> None:
+    out, own = tmp_path / "site", tmp_path / "site_templates"
+    built(catalog(), out)
+    own.mkdir()
+    (own / "run.html.j2").write_text("<h1>{{ page.name }}</h1>", encoding="utf-8")
+    assert built(catalog(), out, project=own).kept == 0
+    assert content(out) == fresh(catalog(), tmp_path, project=own)
+    (own / "run.html.j2").write_text("<h1>{{ page.id }}</h1>", encoding="utf-8")
+    assert built(catalog(), out, project=own).kept == 0
+
+
+def test_a_plot_that_was_missing_is_drawn_when_it_is_there(tmp_path: Path) -> None:
+    out = tmp_path / "site"
+    site.build(catalog(), out, read=lambda _: None)
+    built(catalog(), out)
+    assert content(out) == fresh(catalog(), tmp_path)
+
+
+def test_a_disk_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "site"
+    built(catalog(), out)
+    before = content(out)
+
+    def refuse(*_: object) -> None:
+        raise OSError("no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    assert built(catalog(), out).kept == BULK
+    assert content(out) == before
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        Kept("key", ("../../secret.js",)),
+        Kept("key", ("sub\\secret.js",)),
+        Kept("key", ("",)),
+        Kept("key", (), (("secret.js", "blob"),)),
+        Kept("key", (), (("assets/plots/../../secret.js", "blob"),)),
+    ],
+)
+def test_a_manifest_leads_nowhere_else(tmp_path: Path, kept: Kept) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    for path in ("runs/a/index.html", "secret.js", "runs/a/sub\\secret.js"):
+        (old / path).parent.mkdir(parents=True, exist_ok=True)
+        (old / path).write_text("x", encoding="utf-8")
+    files = manifest.hashes(old) | {"runs/a/../../secret.js": manifest.sha256(b"x")}
+    standing = Standing(old, Manifest(files=files, pages={"runs/a/index.html": kept}))
+    assert standing.take("runs/a/index.html", "key", new, {}) is None
+    assert not new.exists()
+
+
+def test_a_large_manifest_is_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manifest, "_LISTED", 10)
+    out = tmp_path / "site"
+    built(catalog(), out)
+    parts = sorted(path.name for path in out.glob("modelbook-*.json"))
+    assert len(parts) > 4
+    assert all(len(json.loads((out / name).read_text(encoding="utf-8"))) <= 10 for name in parts)
+    found = manifest.load(out)
+    assert found.files == {path: sha for path, sha in content(out).items() if path != manifest.NAME}
+    assert len(found.pages) == BULK
+    assert built(catalog(), out).kept == BULK
+
+
+def test_the_command_says_what_it_kept(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path / "repo")
+    repo.commit({"dvc.lock": LOCK, "dvc.yaml": PIPELINE, "m.json": '{"acc": 0.5}'})
+    argv = ["build", "--repo", str(repo.path), "--out", str(tmp_path / "site")]
+    run = partial(CliRunner().invoke, main)
+    assert "all rendered" in run(argv).output
+    assert ", 2 kept" in run(argv).output
+    assert "all rendered" in run([*argv, "--no-cache"]).output
+
+
+PIPELINE = "stages:\n  train:\n    cmd: python train.py\n    metrics:\n    - m.json:\n        cache: false\n"
+LOCK = """schema: '2.0'
+stages:
+  train:
+    cmd: python train.py
+    outs:
+    - path: m.json
+      md5: 0123456789abcdef0123456789abcdef
+      size: 12
+"""
+
+
+@pytest.mark.slow
+def test_where_and_when_it_is_built_does_not_show(tmp_path: Path) -> None:
+    """Folder, time zone, order of hashes, locale and permissions: none of them gets into a file."""
+    repo = GitRepo(tmp_path / "repo")
+    for number in range(3):
+        repo.commit({"dvc.lock": LOCK, "dvc.yaml": PIPELINE, "m.json": f'{{"acc": 0.{number}}}'})
+    surroundings = (
+        ("a", 0o022, {"TZ": "UTC", "PYTHONHASHSEED": "1", "LC_ALL": "C"}),
+        ("deeper/b", 0o077, {"TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "2", "LC_ALL": "C.UTF-8"}),
+    )
+    made = []
+    for name, umask, variables in surroundings:
+        out = tmp_path / name
+        command = Path(sys.executable).with_name("modelbook")
+        argv = [command, "build", "--no-cache", "--repo", repo.path, "--out", out]
+        environment = {**os.environ, **variables}
+        subprocess.run(argv, check=True, env=environment, umask=umask, capture_output=True)
+        made.append(content(out))
+    assert made[0] == made[1]
+    assert any(path.startswith("runs/") and path.endswith("/index.html") for path in made[0])
