@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from browsing import axe
 from modelbook import charts
 
 pytestmark = pytest.mark.browser
@@ -336,6 +337,31 @@ def test_filters_of_columns(opened: Open) -> None:
     assert "roc_auc: x is not a number" in page.locator(".mb-t-problem").inner_text()
     page.click("text=Reset")
     assert status(page) == "60 runs"
+
+
+AXE_STATES = {
+    "as it opens": ("", ""),
+    "groups": ("#group=experiment,params.seed&open=*", ""),
+    "filters and a wrong query": ("#f.metrics.roc_auc=0.51..0.52&q=auk+%3E+1", ""),
+    "a menu": ("", "[aria-label='Menu of loss']"),
+    "the columns": ("", "text=Columns:"),
+    "help": ("", "text=Help"),
+    "downloads": ("#group=experiment&sel=000000000001", "text=Download"),
+}
+
+
+@pytest.mark.parametrize("state", AXE_STATES)
+def test_axe_finds_nothing_wrong_with_the_table(browser: Browser, tmp_path: Path, state: str) -> None:
+    fragment, button = AXE_STATES[state]
+    page = browser.new_page(bypass_csp=True)
+    page.goto(site(tmp_path, runs()).as_uri() + fragment)
+    page.wait_for_selector("[data-ready]")
+    if button:
+        page.click(button)
+    page.evaluate(axe())
+    found = page.evaluate("axe.run(document.querySelector('.mb-t'))")["violations"]
+    assert [(fault["id"], fault["nodes"][0]["target"]) for fault in found] == []
+    page.close()
 
 
 def test_the_best_of_what_is_shown_is_marked(opened: Open) -> None:

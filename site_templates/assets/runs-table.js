@@ -638,7 +638,7 @@
     if (this.showFilters) this.head.append(this.filterRow());
     this.canvas.style.width = this.width + "px";
     this.scroller.setAttribute("aria-colcount", String(this.columns.length + 1));
-    this.scroller.setAttribute("aria-rowcount", String(this.lines.length + this.awaited() + 1));
+    this.scroller.setAttribute("aria-rowcount", String(this.lines.length + this.awaited() + this.headRows()));
     this.scroller.setAttribute("role", this.groups ? "treegrid" : "grid");
     this.body.style.height = Math.max(this.lines.length + this.awaited(), 1) * ROW + "px";
     if (focused !== null) {
@@ -651,6 +651,8 @@
   Table.prototype.awaited = function () {
     return this.rows.length === this.data.rows && !this.groups ? this.data.total - this.data.rows : 0;
   };
+
+  Table.prototype.headRows = function () { return this.showFilters ? 2 : 1; };
 
   Table.prototype.selectAll = function () {
     var self = this;
@@ -721,9 +723,9 @@
 
   Table.prototype.filterRow = function () {
     var self = this;
-    var line = el("div", { class: "mb-t-row mb-t-filters", role: "presentation" },
-      this.place(el("div", { class: "mb-t-cell mb-t-select" }), null));
-    this.columns.forEach(function (column) {
+    var line = el("div", { class: "mb-t-row mb-t-filters", role: "row", "aria-rowindex": "2" },
+      this.place(el("div", { class: "mb-t-cell mb-t-select", role: "gridcell", "aria-colindex": "1" }), null));
+    this.columns.forEach(function (column, at) {
       var wait;
       var input = el("input", {
         class: "mb-t-filter", type: "search", "aria-label": "Filter " + column.label, "data-key": column.key,
@@ -742,7 +744,8 @@
           }, 150);
         }
       });
-      line.append(self.place(el("div", { class: "mb-t-cell" }, column.kind === "spark" ? "" : input), column));
+      var attributes = { class: "mb-t-cell", role: "gridcell", "aria-colindex": String(at + 2) };
+      line.append(self.place(el("div", attributes, column.kind === "spark" ? "" : input), column));
     });
     return line;
   };
@@ -791,7 +794,7 @@
     var id = group ? null : this.data.ids[item];
     var node = el("div", {
       class: "mb-t-row" + (group ? " mb-t-group" : "") + (at % 2 ? " mb-t-odd" : ""), role: "row",
-      "aria-rowindex": String(at + 2), "data-line": String(at),
+      "aria-rowindex": String(at + 1 + this.headRows()), "data-line": String(at),
       "aria-selected": group ? null : String(this.selected.has(id)),
       "aria-level": !this.groups ? null : String(group ? group.level : this.by.length + 1),
       "aria-expanded": group ? String(this.isOpen(group)) : null
