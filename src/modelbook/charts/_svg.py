@@ -44,12 +44,20 @@ def _escaped(value: str) -> str:
 
 def tag(name: str, *children: str, **attributes: object) -> str:
     """One element. Attribute values are escaped, children are markup already; `class_` means `class`."""
-    pairs = "".join([_pair(key, value) for key, value in attributes.items() if value is not None])
+    pairs = "".join(
+        [
+            f' {_hyphened(key)}="{pixel(value)}"' if isinstance(value, float) else _pair(key, value)
+            for key, value in attributes.items()
+            if value is not None
+        ]
+    )
     return f"<{name}{pairs}>{''.join(children)}</{name}>" if children else f"<{name}{pairs}/>"
 
 
+@lru_cache(maxsize=1 << 14, typed=True)
 def _pair(key: str, value: object) -> str:
-    return f' {_hyphened(key)}="{pixel(value) if isinstance(value, float) else _escaped(str(value))}"'
+    """An attribute; most of those that are no coordinates are on every drawing."""
+    return f' {_hyphened(key)}="{_escaped(str(value))}"'
 
 
 @lru_cache(maxsize=256)

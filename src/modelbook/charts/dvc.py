@@ -146,9 +146,10 @@ def number(value: object) -> float | None:
     """A cell as a number, or None. Text as CSV has it counts: `0.5`, `1e-3`, not `1_000`."""
     if isinstance(value, str) and "_" not in value:
         try:
-            return scales.finite(float(value))
+            found = float(value)
         except ValueError:
             return None
+        return scales.finite(found)
     return scales.finite(value)
 
 
@@ -258,13 +259,14 @@ def _diagonal(plot: Plot, found: Sequence[Found]) -> tuple[str, bool]:
     """The diagonal's name, and whether the axes are those of the unit square."""
     fields, x = {field.lower() for _, field, _ in found}, (plot.x or "").lower()
     words = f"{plot.name} {plot.title}"
-    if plot.template not in ("linear", "simple", "smooth", "scatter") or not x or not _unit(plot, found):
+    if plot.template not in ("linear", "simple", "smooth", "scatter") or not x:
         return "", False
+    named = ""
     if (x in _RATES[0] and fields & _RATES[1]) or _ROC.search(words):
-        return "no skill", True
-    if (x in _PROBABILITIES[0] and fields & _PROBABILITIES[1]) or _CALIBRATION.search(words):
-        return _CALIBRATED, True
-    return "", False
+        named = "no skill"
+    elif (x in _PROBABILITIES[0] and fields & _PROBABILITIES[1]) or _CALIBRATION.search(words):
+        named = _CALIBRATED
+    return (named, True) if named and _unit(plot, found) else ("", False)
 
 
 def _unit(plot: Plot, found: Sequence[Found]) -> bool:

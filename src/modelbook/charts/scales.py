@@ -23,6 +23,8 @@ _MONTHS = (1, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 2400, 12000)
 
 def finite(value: object) -> float | None:
     """`value` as a float that can be drawn, or None: not a number, NaN, infinite, or beyond `LIMIT`."""
+    if type(value) is float:  # what it nearly always is
+        return value if abs(value) < LIMIT else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
