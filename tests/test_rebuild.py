@@ -272,7 +272,7 @@ def test_where_and_when_it_is_built_does_not_show(tmp_path: Path) -> None:
     for name, umask, variables in surroundings:
         out = tmp_path / name
         command = Path(sys.executable).with_name("modelbook")
-        argv = [command, "build", "--no-cache", "--repo", repo.path, "--out", out]
+        argv = [str(command), "build", "--no-cache", "--repo", str(repo.path), "--out", str(out)]
         environment = {**os.environ, **variables}
         subprocess.run(argv, check=True, env=environment, umask=umask, capture_output=True)
         made.append(content(out))

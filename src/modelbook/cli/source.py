@@ -35,7 +35,7 @@ def cache_options(command: _F) -> _F:
         is_flag=True,
         expose_value=False,
         callback=_remember(_NO_CACHE),
-        help="Read every commit again; leave the cache alone.",
+        help="Read every commit again, render every page again; leave the cache alone.",
     )
     folder = click.option(
         "--cache-dir",
