@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sample
-from modelbook import pages
+from modelbook import pages, seeds
 from modelbook.pages import changes, commits, experiments, home, images, models, runs, text
 from modelbook.pages.cells import Cell, recreate
 from modelbook.pages.drawings import Album, activity, drawings
-from modelbook.pages.index import Index, Link, best, runs_href, seed_groups, spread
+from modelbook.pages.index import Index, Link, best, runs_href, spread
 from modelbook.pages.ledger import Ledger
 from modelbook.records import (
     Catalog,
@@ -649,7 +649,7 @@ def test_seeds_are_grouped_by_all_other_params() -> None:
         simple("b", 2.0, seed=1, depth=1),
         simple("c", 9.0, seed=0, depth=2),
     ]
-    groups = sorted(sorted(run.name for run in group) for group in seed_groups(runs))
+    groups = sorted(sorted(run.name for run in group) for group in seeds.groups(runs))
     assert groups == [["a", "b"], ["c"]]
     assert spread(runs[:2], "auc") == (1.5, math.sqrt(0.5), 2)
     assert spread(runs[2:], "auc") is None

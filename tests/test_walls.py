@@ -18,8 +18,9 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("errors", "_paths"),
     ("_process",),
     ("spec", "records"),  # wishes: what people write; facts: what history says
-    ("history", "stages", "runner", "registry", "pull", "forge"),
+    ("history", "stages", "runner", "registry", "pull", "forge", "seeds"),
     ("catalog", "lineage", "diff", "cards", "charts", "gates", "query", "subproject"),
+    ("verdict",),
     ("pages",),
     ("site", "scaffold"),
     ("cli",),
@@ -38,7 +39,9 @@ PURE = {
     "charts",
     "gates",
     "query",
+    "seeds",
     "subproject",
+    "verdict",
     "pages",
 }
 """Rooms that take plain values and return plain values."""
@@ -272,4 +275,4 @@ def test_a_package_on_disk_is_read_as_it_lies(tmp_path: Path) -> None:
     (tmp_path / "history" / "git.py").write_text("from ..errors import ModelbookError\n")
     (tmp_path / "errors.py").write_text("")
     found = faults(sources_below(tmp_path))
-    assert found == ["modelbook.history:2 history (floor 3) imports site (floor 6): imports go strictly down"]
+    assert found == ["modelbook.history:2 history (floor 3) imports site (floor 7): imports go strictly down"]

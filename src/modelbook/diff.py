@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeVar
 
@@ -11,6 +10,7 @@ from modelbook.records import (
     Artifact,
     Dataset,
     Dependency,
+    Environment,
     MetricInfo,
     Record,
     Run,
@@ -96,6 +96,14 @@ class GraphChange(Record, frozen=True, kw_only=True):
     edges_removed: tuple[tuple[str, str], ...] = ()
 
 
+class EnvironmentChange(Record, frozen=True, kw_only=True):
+    """Something that stages ran on, such as `Python` or `package numpy`, and its values over all stages."""
+
+    name: str
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+
 class Difference(Record, frozen=True, kw_only=True):
     """Everything that differs, each list sorted by name."""
 
@@ -164,6 +172,36 @@ def _edges(stages: Iterable[Stage]) -> set[tuple[str, str]]:
         for owner in owners.of(dep.path)
         if owner != stage.address
     }
+
+
+def environments(base: Iterable[Environment], head: Iterable[Environment]) -> tuple[EnvironmentChange, ...]:
+    """What the stages of two snapshots ran on, where that differs; nothing if a side logged none."""
+    old, new = _ran_on(base), _ran_on(head)
+    if not old or not new:
+        return ()
+    return tuple(
+        EnvironmentChange(name=name, before=old.get(name, ()), after=new.get(name, ()))
+        for name in dict.fromkeys([*old, *new])
+        if old.get(name) != new.get(name)
+    )
+
+
+def _ran_on(items: Iterable[Environment]) -> dict[str, tuple[str, ...]]:
+    """What -> its values over all stages, packages last."""
+    found: dict[str, set[str]] = {}
+    packages: dict[str, set[str]] = {}
+    for item in items:
+        cores = str(item.cores) if item.cores else ""
+        rows = (
+            ("Python", item.python), ("platform", item.platform), ("CPU", item.cpu), ("cores", cores),
+            ("GPU", ", ".join(item.gpus)),
+        )  # fmt: skip
+        for name, value in rows:
+            if value:
+                found.setdefault(name, set()).add(value)
+        for name, version in item.packages:
+            packages.setdefault(f"package {name}", set()).add(version)
+    return {name: tuple(sorted(values)) for name, values in (*found.items(), *sorted(packages.items()))}
 
 
 def _live(stages: Iterable[Stage]) -> tuple[Stage, ...]:
@@ -239,11 +277,7 @@ def _metric(
 
 
 def _number(value: Value | None) -> float | None:
-    if value is None or value.state is not State.PRESENT or isinstance(value.value, bool):
-        return None
-    if not isinstance(value.value, int | float) or not math.isfinite(value.value):
-        return None
-    return value.value
+    return value.number if value else None
 
 
 def _artifacts(before: Iterable[Artifact], after: Iterable[Artifact]) -> tuple[ArtifactChange, ...]:

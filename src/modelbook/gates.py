@@ -9,11 +9,12 @@ cannot be judged (no value, nothing to compare with, no direction) neither passe
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from modelbook.records import Gate, Record, Run, State, Value
+from modelbook.seeds import Interval
 
-__all__ = ["Gate", "Judgement", "judge", "passed"]
+__all__ = ["Gate", "Judgement", "judge", "judge_seeds", "number", "passed"]
 
 NEEDS_BEFORE = frozenset({"min_delta", "max_regression", "must_not_change"})
 """Kinds of gates that compare a run with the one before it."""
@@ -49,6 +50,37 @@ def judge(gates: Iterable[Gate], run: Run, before: Run | None = None) -> tuple[J
     return tuple(found)
 
 
+def judge_seeds(gates: Iterable[Gate], means: Mapping[str, Interval | None]) -> tuple[Judgement, ...]:
+    """Every gate of a metric with means over seeds, before and after.
+
+    A floor, a ceiling and `must_not_change` are held against the means. A gate on the change passes or fails
+    where the whole interval of the difference does, or where the mean stays on the allowed side; where only
+    the mean is beyond, the seeds cannot tell.
+    """
+    return tuple(
+        _of_means(gate, interval) for gate in gates if (interval := means.get(gate.metric)) is not None
+    )
+
+
+def _of_means(gate: Gate, means: Interval) -> Judgement:
+    held, reason = _rule(gate, means.after, means.before)
+    if held is not None and gate.kind in ("min_delta", "max_regression"):
+        ends = {_rule(gate, means.before + end, means.before)[0] for end in (means.low, means.high)}
+        lenient = held and gate.kind == "max_regression"  # as good as before: nobody has to prove that
+        if ends != {held} and not lenient:
+            held = None
+    over = f"mean over {means.n_after} seeds, {means.n_before} before"
+    between = f"95 % interval of the change {_shown(means.low)} to {_shown(means.high)}"
+    unsure = ": the seeds cannot tell" if held is None and gate.direction else ""
+    return Judgement(
+        gate=gate,
+        passed=held,
+        reason=f"{gate.metric} {reason} ({over}; {between}){unsure}",
+        after=means.after,
+        before=means.before,
+    )
+
+
 def passed(judgements: Sequence[Judgement]) -> bool | None:
     """False when a gate failed, True when none did and at least one passed, else None."""
     verdicts = {item.passed for item in judgements}
@@ -77,15 +109,7 @@ def _judgement(gate: Gate, now: Value | None, then: Value | None, *, compared: b
 
 def number(value: Value | None) -> float | None:
     """A value that is there and a finite number, else None."""
-    if value is None or value.state is not State.PRESENT or isinstance(value.value, bool):
-        return None
-    if not isinstance(value.value, int | float):
-        return None
-    try:
-        found = float(value.value)
-    except OverflowError:
-        return None
-    return found if math.isfinite(found) else None
+    return value.number if value else None
 
 
 def _missing(value: Value | None) -> str:

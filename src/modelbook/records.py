@@ -8,6 +8,7 @@ where it stands. Paths are relative to the Git root, with forward slashes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from typing import Any, Generic, TypeVar, overload
@@ -147,6 +148,19 @@ class Value(Record, frozen=True, kw_only=True):
     md5: str | None = None
     size: int | None = None
     reason: str | None = None
+
+    @property
+    def number(self) -> float | None:
+        """The value when it is there and a finite number, else None; True is no number."""
+        if self.state is not State.PRESENT or isinstance(self.value, bool):
+            return None
+        if not isinstance(self.value, int | float):
+            return None
+        try:
+            found = float(self.value)
+        except OverflowError:
+            return None
+        return found if math.isfinite(found) else None
 
 
 class Dependency(Record, frozen=True, kw_only=True):
@@ -433,6 +447,13 @@ class CodeChange(Record, frozen=True, kw_only=True):
     files: tuple[FileChange, ...] = ()
     more: int = 0
     reason: str = ""
+
+
+class Stale(Record, frozen=True, kw_only=True):
+    """A stage whose results are not from the code, params and data that stand beside them."""
+
+    stage: str
+    reason: str
 
 
 class Problem(Record, frozen=True, kw_only=True):

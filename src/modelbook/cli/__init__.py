@@ -29,6 +29,7 @@ COMMANDS = {
     "models": "modelbook.cli.reading:models",
     "best": "modelbook.cli.reading:best",
     "lineage": "modelbook.cli.reading:lineage",
+    "diff": "modelbook.cli.review:diff",
     "build": "modelbook.cli.publish:build",
     "preview": "modelbook.cli.publish:preview",
 }

@@ -392,7 +392,8 @@ def _short(commit: str) -> str:
     return commit if len(commit) != 40 else commit[:7]
 
 
-def _shown(value: Value | None, info: MetricInfo | None = None) -> str:
+def shown(value: Value | None, info: MetricInfo | None = None) -> str:
+    """A value for people, in the format its metric declares."""
     """A value in a table: by its format, else six digits; a missing one says why in a word."""
     if value is None:
         return "-"
@@ -422,8 +423,8 @@ def _print_runs(catalog: Catalog) -> None:
     params = _varying(catalog.runs)[: room // 2]
     table = _table("run", "name", "commit", "date", *metrics, *params)
     for run in catalog.runs:
-        measured = [_shown(run.metric(name), infos.get(name)) for name in metrics]
-        chosen = [_shown(run.param(name)) for name in params]
+        measured = [shown(run.metric(name), infos.get(name)) for name in metrics]
+        chosen = [shown(run.param(name)) for name in params]
         _row(table, run.id, run.name, _short(run.commit), run.date[:10], *measured, *chosen)
     console.print(table)
     console.print(f"{len(catalog.runs)} runs in {len(catalog.snapshots)} commits")
@@ -476,7 +477,7 @@ def _print_values(console: Any, title: str, values: Iterable[Value]) -> None:
     table = _table(title, "value", "file")
     for value in values:
         reason = f" ({value.reason})" if value.reason else ""
-        _row(table, value.name, _shown(value) + reason, value.path)
+        _row(table, value.name, shown(value) + reason, value.path)
     if table.row_count:
         console.print(table)
 
@@ -521,7 +522,7 @@ def _print_ranking(ranking: Ranking, count: int) -> None:
     table = _table("rank", "value", "run", "name", "commit", "date")
     for row in ranking.ranked[:count]:
         rank = f"{row.rank} =" if row.tied else str(row.rank)
-        value = _shown(row.run.metric(info.name), info)
+        value = shown(row.run.metric(info.name), info)
         _row(table, rank, value, row.run.id, row.run.name, _short(row.run.commit), row.run.date[:10])
     console.print(table)
     if ranking.missing:

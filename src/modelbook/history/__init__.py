@@ -20,7 +20,19 @@ from modelbook.history.plots import plot_rows
 from modelbook.history.reports import FOLDER as REPORTS
 from modelbook.history.repository import Repository, Tree, workspace_commit
 from modelbook.history.snapshots import Reader
-from modelbook.records import WORKSPACE, Commit, ExperimentRef, Problem, Record, Report, Snapshot, Tag, Value
+from modelbook.history.stale import Contents, stale
+from modelbook.records import (
+    WORKSPACE,
+    Commit,
+    ExperimentRef,
+    Problem,
+    Record,
+    Report,
+    Snapshot,
+    Stale,
+    Tag,
+    Value,
+)
 
 __all__ = [
     "PULLED",
@@ -36,6 +48,7 @@ __all__ = [
     "plot_rows",
     "read",
     "read_one",
+    "read_pair",
 ]
 
 
@@ -125,6 +138,36 @@ def read_one(repository: Repository | Path | str, revision: str, *, pulled: Pull
     if at_head is None or repo.bare:
         raise UnknownRevision(revision)
     return msgspec.structs.replace(at_head, commit=workspace_commit(at_head.commit))
+
+
+def read_pair(repository: Repository, base: str, head: str) -> tuple[Snapshot, Snapshot, tuple[Stale, ...]]:
+    """Two revisions, and the stages of the second whose results are not from its code. See `read_one`.
+
+    Raises:
+        UnknownRevision: there is no such revision.
+    """
+    reader = Reader(repository.blob, repository.name, folder=repository.project)
+    found = [_read_at(repository, reader, revision) for revision in (base, head)]
+    (old, _tree), (new, tree) = found
+    try:
+        stages, outs = reader.defined(tree)
+        late = tuple(stale(stages, Contents(tree, reader, outs)))
+    except Unreadable:
+        late = ()  # the snapshot's problems say why
+    return old, new, late
+
+
+def _read_at(repo: Repository, reader: Reader, revision: str) -> tuple[Snapshot, Tree]:
+    if revision == WORKSPACE:
+        tree = repo.workspace()
+        head = repo.commit(repo.head) if repo.head else None
+        if tree is not None:
+            return reader.read(tree, workspace_commit(head)), tree
+        if head is None or repo.bare:
+            raise UnknownRevision(revision)
+        return reader.read(repo.tree(head.sha), workspace_commit(head)), repo.tree(head.sha)
+    commit = repo.commit(repo.resolve(revision))
+    return reader.read(repo.tree(commit.sha), commit), repo.tree(commit.sha)
 
 
 def _snapshots(

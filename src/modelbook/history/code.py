@@ -79,6 +79,17 @@ class CodeReader:
         except Unreadable as error:
             return CodeChange(reason=str(error))
 
+    def between(self, old: str, new: str) -> CodeChange | None:
+        """What differs at one commit from another; either may be `workspace`. None when nothing does."""
+        try:
+            if old == new:
+                return None
+            if WORKSPACE in (old, new):
+                return self._workspace() if new == WORKSPACE and old == self._repository.head else None
+            return self._between(self._repository.tree_id(old), self._repository.tree_id(new))
+        except Unreadable as error:
+            return CodeChange(reason=str(error))
+
     def save(self) -> None:
         """Keep what was found, if any of it is new."""
         if self._cache and self._used.keys() - (self._stored or {}).keys():

@@ -309,6 +309,11 @@ class Repository:
             raise UnknownRevision(revision)
         return named[0]
 
+    def merge_base(self, one: str, other: str) -> str:
+        """The commit that two commits, by full id, both come from; empty when they share none here."""
+        found = self._git.merge_base(pygit2.Oid(hex=one), pygit2.Oid(hex=other))
+        return str(found) if found else ""
+
     def tree(self, sha: str) -> GitTree:
         """The files of a commit."""
         return GitTree(self, self.tree_id(sha))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +19,7 @@ from modelbook.history.joined import Joined, Layout, Source, address_of, sources
 from modelbook.history.links import Found, follow
 from modelbook.history.lockfile import Locks
 from modelbook.history.repository import Entry, Tree
+from modelbook.history.stale import Defined
 from modelbook.records import (
     Artifact,
     Commit,
@@ -212,7 +212,34 @@ class Reader:
             problems=tuple(dict.fromkeys(parts.problems)),
         )
 
+    def defined(self, tree: Tree) -> tuple[list[Defined], dict[str, LockedOut]]:
+        """Every stage that a dvc.yaml defines with its lock entry; and what each output and data file holds.
+
+        Raises:
+            Unreadable: a folder's content is not in this clone.
+        """
+        parts, found = _Parts(), []
+        units, others = self._sorted_out(tree, parts)
+        for unit in units:
+            file = dvcfiles.join(unit.folder, "dvc.yaml")
+            definition, entries = self._definition(tree, unit, file, parts), self._lock(unit, parts)
+            layout = self._layout(file, unit.folder, definition, entries)
+            parts.outs.update(layout.hashes)
+            for stage in definition.stages if definition else ():
+                address = address_of(file, stage)
+                found.append(
+                    Defined(address, stage, self._locks.locked(stage.wdir, entries.get(stage.name), address))
+                )
+        for path, entry in others:
+            if path.endswith(".dvc"):
+                self._read_tracked(path, entry, tree, parts)
+        return found, parts.outs
+
     # -- parsing, once per blob
+
+    def content(self, blob: str) -> bytes:
+        """The content of a blob. Raises: Unreadable: it cannot be read."""
+        return self._memo.content(blob)
 
     def data(self, path: str, blob: str) -> Any:
         """The plain content of a data file."""
@@ -276,7 +303,7 @@ class Reader:
             parts.problems.append(Problem(path=file, reason=str(error)))
             return None
         used = self._once(("vars", unit.definition.id), lambda: _variables_used(data))
-        found = {path: self._find(tree, dvcfiles.join(unit.folder, path)).entry for path in used}
+        found = {path: self.find(tree, dvcfiles.join(unit.folder, path)).entry for path in used}
         for path, entry in found.items():
             if entry is not None and entry.kind == "blob":  # a command made from its values depends on them
                 parts.want_params(dvcfiles.join(unit.folder, path), None)
@@ -317,7 +344,7 @@ class Reader:
             joined = self._joined[key] = Joined(file, stage, locked, orphan=orphan)
         return joined
 
-    def _find(self, tree: Tree, path: str) -> Found:
+    def find(self, tree: Tree, path: str) -> Found:
         """What stands at a path, links inside the repository followed."""
         return follow(tree, path, self._target)
 
@@ -331,7 +358,7 @@ class Reader:
         others = []
         for path, at in tree.tracked():
             folder, _slash, name = path.rpartition("/")
-            entry, real, reason = (at, path, "") if at.kind == "blob" else self._find(tree, path)
+            entry, real, reason = (at, path, "") if at.kind == "blob" else self.find(tree, path)
             if entry is None or entry.kind != "blob":
                 parts.problems.append(
                     Problem(path=path, reason=reason or "it is a symbolic link to nothing that can be read")
@@ -392,7 +419,7 @@ class Reader:
         at = tree.find(path)
         if at is not None and at.kind == "blob":
             return self._metric_file(path, at.id, parts)
-        found = self._find(tree, path)
+        found = self.find(tree, path)
         if found.entry is None:
             return self._elsewhere(path, stage, parts.outs, found.reason)
         if found.entry.kind == "blob":
@@ -413,7 +440,7 @@ class Reader:
     def _metric_problems(self, path: str, blob: str, lock: LockedOut | None) -> Iterator[Problem]:
         """That a file was changed since the run, and that only the last line of it is shown."""
         try:
-            if lock and lock.md5 and lock.md5 not in _md5s(self._memo.content(blob)):
+            if lock and lock.md5 and lock.md5 not in files.md5s(self._memo.content(blob)):
                 yield Problem(path=path, reason=f"changed since the run: dvc.lock has md5 {lock.md5}")
             data = self.data(path, blob) if path.endswith("json") else None
         except Unreadable:
@@ -479,7 +506,7 @@ class Reader:
     def _params(
         self, tree: Tree, path: str, keys: dict[str, str | None] | None, outs: dict[str, LockedOut]
     ) -> Iterator[Value]:
-        entry, real, reason = self._find(tree, path)
+        entry, real, reason = self.find(tree, path)
         if entry is None:
             yield from self._elsewhere(path, next(iter(keys.values()), None) if keys else None, outs, reason)
         elif entry.kind == "tree":
@@ -517,7 +544,7 @@ class Reader:
     def _plots(self, tree: Tree, parts: _Parts) -> Iterator[Plot]:
         for name in sorted(parts.plots):
             plot = parts.plots[name]
-            entry, real, _reason = self._find(tree, name)
+            entry, real, _reason = self.find(tree, name)
             if entry is not None and entry.kind == "tree" and plot.files == ((name, None),):
                 yield from self._folder_of_plots(tree, name, real, plot)
             elif entry is None and (inner := self._brought_plots(name, parts.outs)):
@@ -547,7 +574,7 @@ class Reader:
         )
 
     def _plot_blob(self, tree: Tree, path: str, outs: dict[str, LockedOut]) -> str | None:
-        entry = self._find(tree, path).entry
+        entry = self.find(tree, path).entry
         if entry is not None:
             return entry.id if entry.kind == "blob" else None
         brought = self._brought.files(path, outs) if self._brought else []
@@ -558,7 +585,7 @@ class Reader:
     def _home(self, tree: Tree) -> tuple[str, Entry | None]:
         """The folder of the mlproject.yaml that counts, and that file."""
         for folder in self._homes:
-            entry = self._find(tree, dvcfiles.join(folder, PROJECT_FILE)).entry
+            entry = self.find(tree, dvcfiles.join(folder, PROJECT_FILE)).entry
             if entry is not None and entry.kind == "blob":
                 return folder, entry
         return "", None
@@ -727,13 +754,6 @@ def _absent(path: str, stage: str | None, outs: dict[str, LockedOut], reason: st
 
 def _unreadable(path: str, stage: str | None, blob: str | None, reason: str) -> Value:
     return Value(name=path, state=State.UNREADABLE, path=path, stage=stage, blob=blob, reason=reason)
-
-
-def _md5s(content: bytes) -> Iterator[str]:
-    """The hashes DVC may have given this content: as it stands, and with Unix line ends (before DVC 3)."""
-    yield hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if b"\r\n" in content:
-        yield hashlib.md5(content.replace(b"\r\n", b"\n"), usedforsecurity=False).hexdigest()
 
 
 def _inner(plot: Plot, path: str, blob: str) -> Plot:

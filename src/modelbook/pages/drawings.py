@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelbook import charts, lineage
+from modelbook import charts, lineage, seeds
 from modelbook.pages import text
 from modelbook.pages.cells import DASH
 from modelbook.pages.images import kind_of
-from modelbook.pages.index import Index, model_href, number, run_href, seed_groups, spread
+from modelbook.pages.index import Index, model_href, number, run_href, spread
 from modelbook.records import WORKSPACE, Commit, Experiment, Graph, MetricInfo, Model, Node, Plot, Run, State
 
 MOST_BYTES = 4_000_000
@@ -184,7 +184,7 @@ def _point(commit: Commit, held: Sequence[Run], info: MetricInfo) -> charts.Poin
     scored = [run for run in held if number(run, info.name) is not None]
     if not scored:
         return None
-    groups = seed_groups(scored) if info.direction else [scored]
+    groups = seeds.groups(scored) if info.direction else [scored]
     sign = -1 if info.direction == "minimize" else 1
     mean, deviation, runs = max(
         (_mean(group, info.name) for group in groups), key=lambda found: sign * found[0]

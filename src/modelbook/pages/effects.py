@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modelbook import diff
@@ -10,7 +10,7 @@ from modelbook.pages import text
 from modelbook.pages.cells import ABSENT, Cell, Column, Part, part
 from modelbook.pages.index import Index
 from modelbook.pages.ledger import made_by_stages
-from modelbook.records import CodeChange, Environment, FileChange, Snapshot, Stage
+from modelbook.records import CodeChange, FileChange, Snapshot, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,35 +130,14 @@ def _shown(command: str) -> Cell:
 
 def environment(base: Snapshot | None, head: Snapshot) -> Part | None:
     """What the stages of two commits ran on, where it is not the same."""
-    old, new = (_facts(item.environments if item else ()) for item in (base, head))
-    if not old or not new:
-        return None
+    found = diff.environments(base.environments if base else (), head.environments)
     rows = [
-        (Cell(text.cut(name, 80)), *(_values(facts.get(name)) for facts in (old, new)))
-        for name in dict.fromkeys([*old, *new])
-        if old.get(name) != new.get(name)
+        (Cell(text.cut(text.line(item.name), 80)), _values(item.before), _values(item.after))
+        for item in found
     ]
     return part((Column("what"), Column("before"), Column("after")), rows, "What it ran on")
 
 
-def _facts(items: Iterable[Environment]) -> dict[str, list[str]]:
-    """What -> its values over all stages, packages last."""
-    found: dict[str, set[str]] = {}
-    packages: dict[str, set[str]] = {}
-    for item in items:
-        cores = str(item.cores) if item.cores else ""
-        rows = (
-            ("Python", item.python), ("platform", item.platform), ("CPU", item.cpu), ("cores", cores),
-            ("GPU", ", ".join(item.gpus)),
-        )  # fmt: skip
-        for name, value in rows:
-            if value:
-                found.setdefault(name, set()).add(text.line(value))
-        for name, version in item.packages:
-            packages.setdefault(f"package {text.line(name)}", set()).add(text.line(version))
-    return {name: sorted(values) for name, values in (*found.items(), *sorted(packages.items()))}
-
-
-def _values(values: Sequence[str] | None) -> Cell:
-    shown = ", ".join(values or ())
+def _values(values: Sequence[str]) -> Cell:
+    shown = text.line(", ".join(values))
     return Cell(text.cut(shown), title=shown) if shown else ABSENT

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from modelbook import cards
+from modelbook import cards, seeds
 from modelbook.pages import text
 from modelbook.pages.cells import DASH, Cell, Column, Table, cell, direction, runs_table
 from modelbook.pages.drawings import history, spark
-from modelbook.pages.index import Entry, Index, Link, best, is_seed, number, seed_groups, spread
+from modelbook.pages.index import Entry, Index, Link, best, number, spread
 from modelbook.records import Experiment, MetricInfo, Run, Spec, Value
 
 MOST_GROUPS = 12
@@ -195,7 +195,7 @@ def spread_text(runs: Iterable[Run], info: MetricInfo | None) -> str:
     """`0.7422 ± 0.0010 (3 seeds)` of the best group of runs that differ in their seed alone."""
     if info is None:
         return ""
-    found = [made for group in seed_groups(runs) if (made := spread(group, info.name))]
+    found = [made for group in seeds.groups(runs) if (made := spread(group, info.name))]
     if not found:
         return ""
     mean, deviation, count = (min if info.direction == "minimize" else max)(found)
@@ -321,7 +321,11 @@ def _origin(name: str, origins: Mapping[str, Spec], chain: list[Spec], *, varies
     spec = next((origins[key] for key in _prefixes(name) if key in origins), None)
     if spec is None:
         where = (
-            "its seeds" if varies and is_seed(name) else "its sweep" if varies else "the pipeline's defaults"
+            "its seeds"
+            if varies and seeds.is_seed(name)
+            else "its sweep"
+            if varies
+            else "the pipeline's defaults"
         )
         return Cell(where if chain else "the params file")
     if spec is chain[0]:

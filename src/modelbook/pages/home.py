@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from modelbook import seeds
 from modelbook.catalog import advice
 from modelbook.pages import changes, models, text
 from modelbook.pages.cells import ARROWS, TONES, Cell, Column, Table, cell, direction, link_cell
 from modelbook.pages.drawings import activity, spark
 from modelbook.pages.experiments import current, frontier, spread_text
-from modelbook.pages.index import Index, Link, best, better, number, runs_href, seed_groups, spread
+from modelbook.pages.index import Index, Link, best, better, number, runs_href, spread
 from modelbook.records import MetricInfo, PipelineInfo, Run
 
 
@@ -204,7 +205,7 @@ def _places(index: Index, runs: Iterable[Run], info: MetricInfo) -> tuple[Place,
     for run in runs:
         if number(run, info.name) is not None:
             by_experiment.setdefault(run.experiment, []).append(run)
-    groups = [group for held in by_experiment.values() for group in seed_groups(held)]
+    groups = [group for held in by_experiment.values() for group in seeds.groups(held)]
     sign = -1.0 if info.direction == "minimize" else 1.0
     scored = sorted(groups, key=lambda group: -sign * _mean(group, info))
     return tuple(_place(index, group, info) for group in scored[:MOST_PLACES]) if len(scored) > 1 else ()

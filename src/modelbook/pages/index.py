@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import quote, urlencode
 
+from modelbook import seeds
 from modelbook.pages import text
 from modelbook.records import (
     WORKSPACE,
@@ -304,28 +305,6 @@ def better(change: float, info: MetricInfo | None) -> bool | None:
     return (change > 0) == (info.direction == "maximize")
 
 
-def is_seed(name: str) -> bool:
-    """Whether a param only says which random numbers were drawn."""
-    return name.rpartition(".")[2].lower() in ("seed", "random_seed", "random_state")
-
-
-def seed_groups(runs: Iterable[Run]) -> list[list[Run]]:
-    """Runs of one experiment that differ in their seed alone, together."""
-    groups: dict[tuple[tuple[str, str], ...], list[Run]] = defaultdict(list)
-    for run in runs:
-        key = tuple(sorted((item.name, repr(item.value)) for item in run.params if not is_seed(item.name)))
-        groups[key].append(run)
-    return list(groups.values())
-
-
 def spread(runs: Iterable[Run], metric: str) -> tuple[float, float, int] | None:
     """Mean, sample standard deviation and number of the finite values; None for fewer than two."""
-    values = [score for run in runs if (score := number(run, metric)) is not None]
-    if len(values) < 2:
-        return None
-    mean = math.fsum(values) / len(values)
-    return (
-        mean,
-        math.sqrt(math.fsum((score - mean) ** 2 for score in values) / (len(values) - 1)),
-        len(values),
-    )
+    return seeds.spread([score for run in runs if (score := number(run, metric)) is not None])

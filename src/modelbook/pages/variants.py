@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+from modelbook import seeds
 from modelbook.pages import text
-from modelbook.pages.index import is_seed
 from modelbook.records import Run
 
 MOST_PARAMS = 6
@@ -35,7 +35,7 @@ def seeded(runs: Sequence[Run]) -> bool:
 
 
 def _seeds(runs: Sequence[Run]) -> set[str]:
-    return {name for name in {value.name for run in runs for value in run.params} if is_seed(name)}
+    return {name for name in {value.name for run in runs for value in run.params} if seeds.is_seed(name)}
 
 
 def _settings(run: Run, seeds: set[str]) -> dict[str, str]:

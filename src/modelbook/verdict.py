@@ -1,0 +1,556 @@
+"""What a change does to the models, and whether it may: two sides compared run by run and judged. Pure.
+
+    of(base, head, ...) -> Verdict
+
+One typed value with several renderings: the terminal, Markdown for a pull request, JSON, a page of the site.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from modelbook import diff, gates, seeds
+from modelbook.diff import DatasetChange, EnvironmentChange, MetricChange, ParamChange
+from modelbook.gates import Judgement
+from modelbook.records import (
+    WORKSPACE,
+    CodeChange,
+    Gate,
+    MetricInfo,
+    Problem,
+    Project,
+    Record,
+    Run,
+    Snapshot,
+    Stale,
+    Value,
+)
+
+Status = Literal["passed", "failed", "stale", "unjudged", "unchanged"]
+RunKind = Literal["changed", "renamed", "added", "removed"]
+
+
+class Side(Record, frozen=True, kw_only=True):
+    """One of the two sides.
+
+    Attributes:
+        label: as it was asked for: a revision, a run, `prod`. commit: its full id, or `workspace`.
+    """
+
+    label: str
+    commit: str = ""
+    subject: str = ""
+    date: str = ""
+
+
+class RunChange(Record, frozen=True, kw_only=True):
+    """One run that is not what it was.
+
+    Attributes:
+        name, experiment, pipeline: of the run as it is; of a removed one, as it was.
+        was: its name before, where it is `renamed`. before, after: the ids of the runs.
+        headline: the metric its pipeline is judged by, if any.
+        metrics, params: what differs, sorted by name; of an added or removed run, all it has.
+        judgements: of the gates on it alone; what decides are the `Leader`s.
+    """
+
+    name: str
+    experiment: str
+    kind: RunKind
+    pipeline: str = ""
+    was: str = ""
+    before: str | None = None
+    after: str | None = None
+    headline: str = ""
+    metrics: tuple[MetricChange, ...] = ()
+    params: tuple[ParamChange, ...] = ()
+    judgements: tuple[Judgement, ...] = ()
+
+
+class SeedChange(Record, frozen=True, kw_only=True):
+    """The runs of an experiment that differ in their seed alone, before and after, as one.
+
+    Attributes:
+        metrics: (metric, difference of the means with its interval).
+    """
+
+    experiment: str
+    pipeline: str = ""
+    names: tuple[str, ...] = ()
+    metrics: tuple[tuple[str, seeds.Interval], ...] = ()
+    judgements: tuple[Judgement, ...] = ()
+
+
+class Leader(Record, frozen=True, kw_only=True):
+    """What decides: the best run of a pipeline, or what is in force in an environment, before and after.
+
+    An experiment may be worse than another: that is what trying things is. The gates hold for what a pipeline
+    has to offer at its best, and for what is put in force.
+
+    Attributes:
+        what: `best of PIPELINE` or `MODEL in ENVIRONMENT`. metric: the headline, by which it is the best.
+        name, was: of the runs after and before; before, after: their ids.
+        seeds: whether it is judged by the means over its seeds.
+    """
+
+    what: str
+    pipeline: str = ""
+    metric: str = ""
+    name: str = ""
+    was: str = ""
+    before: str | None = None
+    after: str | None = None
+    seeds: bool = False
+    judgements: tuple[Judgement, ...] = ()
+
+
+class GraphSummary(Record, frozen=True, kw_only=True):
+    """How the pipeline itself differs, by the addresses of stages.
+
+    Attributes:
+        commands: (stage, command before, command after).
+    """
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    commands: tuple[tuple[str, str, str], ...] = ()
+    edges_added: tuple[tuple[str, str], ...] = ()
+    edges_removed: tuple[tuple[str, str], ...] = ()
+
+
+class Verdict(Record, frozen=True, kw_only=True):
+    """All that differs, and what the gates say.
+
+    Attributes:
+        status: `stale` when results are not from this code, else `failed` when a gate failed, `passed` when
+            one passed and none failed, `unjudged` when something changed and no gate could judge it, and
+            `unchanged` when no run did.
+        reasons: why, in sentences; what could not be judged comes last.
+        leaders: what the gates decide by, where it changed.
+        runs: those that differ, by pipeline and name. held: runs that head has.
+        files: metrics that no run claims, by the files they stand in.
+        params: what params files say that no run was made with.
+        stale: stages whose results are not from this code. problems: what could not be read of head alone.
+        metrics: how to read every metric that is named here.
+    """
+
+    base: Side
+    head: Side
+    status: Status
+    reasons: tuple[str, ...] = ()
+    leaders: tuple[Leader, ...] = ()
+    runs: tuple[RunChange, ...] = ()
+    held: int = 0
+    seeds: tuple[SeedChange, ...] = ()
+    files: tuple[MetricChange, ...] = ()
+    params: tuple[ParamChange, ...] = ()
+    data: tuple[DatasetChange, ...] = ()
+    graph: GraphSummary = GraphSummary()
+    environment: tuple[EnvironmentChange, ...] = ()
+    code: CodeChange | None = None
+    stale: tuple[Stale, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    metrics: tuple[MetricInfo, ...] = ()
+
+    @property
+    def judgements(self) -> tuple[tuple[str, Judgement], ...]:
+        """(what was judged, judgement) of every gate that decides."""
+        return tuple((_titled(leader), item) for leader in self.leaders for item in leader.judgements)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing speaks against it."""
+        return self.status not in ("failed", "stale")
+
+
+class Held(NamedTuple):
+    """One side as it was read: its runs, and the whole revision where it is one."""
+
+    side: Side
+    runs: Sequence[Run]
+    snapshot: Snapshot | None = None
+
+
+class Pair(NamedTuple):
+    """A run as it was and as it is."""
+
+    before: Run | None
+    after: Run | None
+
+    @property
+    def differs(self) -> bool:
+        """Whether it is not one and the same run."""
+        return self.before is None or self.after is None or self.before.id != self.after.id
+
+
+class _Rules(NamedTuple):
+    """What runs are judged by."""
+
+    gates: Sequence[Gate]
+    infos: Mapping[str, MetricInfo]
+    headlines: Mapping[str, str]
+
+
+def of(
+    base: Held,
+    head: Held,
+    project: Project,
+    *,
+    infos: Iterable[MetricInfo] = (),
+    headlines: Mapping[str, str] | None = None,
+    code: CodeChange | None = None,
+    stale: Iterable[Stale] = (),
+    registered: Mapping[str, Run] | None = None,
+) -> Verdict:
+    """What differs at `head` from `base`, judged by the gates of `project`, which is head's.
+
+    Args:
+        infos: how to read the metrics of both sides. headlines: pipeline -> the metric it is judged by.
+        stale: stages of head whose results are not from its code.
+        registered: runs by id that versions of models may name, besides those of the two sides.
+    """
+    known = {info.name: info for info in infos}
+    pairs = matched(base.runs, head.runs)
+    groups = list(_seed_groups(pairs))
+    rules = _Rules(project.gates, known, headlines or {})
+    changes = [_run_change(pair, rules) for pair in pairs if pair.differs]
+    seeded = [_seed_change(group, rules) for group in groups if any(pair.differs for pair in group)]
+    by_id = {**(registered or {}), **{run.id: run for run in (*base.runs, *head.runs)}}
+    leaders = [*_best_runs(base.runs, head.runs, groups, rules), *_promoted(base, head, by_id, rules)]
+    late = tuple(stale)
+    return _judged(
+        Verdict(
+            base=base.side,
+            head=head.side,
+            status="unchanged",
+            leaders=tuple(leaders),
+            runs=tuple(sorted(changes, key=lambda change: (change.pipeline, change.name))),
+            held=len(head.runs),
+            seeds=tuple(seeded),
+            code=code,
+            stale=late,
+            metrics=tuple(known[name] for name in sorted(known)),
+            **_of_snapshots(base, head, known.values()),
+        )
+    )
+
+
+def _of_snapshots(base: Held, head: Held, infos: Iterable[MetricInfo]) -> dict[str, Any]:
+    """What only whole revisions tell."""
+    old, new = base.snapshot, head.snapshot
+    if new is None or old is None:
+        return {}
+    found = diff.snapshots(old, new, infos)
+    claimed = {(value.path, value.key) for run in (*base.runs, *head.runs) for value in run.metrics}
+    ran = [{_said(value) for run in side.runs for value in run.params} for side in (base, head)]
+    before = {(problem.path, problem.reason) for problem in old.problems}
+    return {
+        "files": tuple(change for change in found.metrics if not _places(change) & claimed),
+        "params": tuple(
+            item for item in found.params if not (_is_in(item.before, ran[0]) and _is_in(item.after, ran[1]))
+        ),
+        "data": found.datasets,
+        "graph": _summary(diff.graphs(old.stages, new.stages)),
+        "environment": diff.environments(old.environments, new.environments),
+        "problems": tuple(item for item in new.problems if (item.path, item.reason) not in before),
+    }
+
+
+def _said(value: Value) -> tuple[str, tuple[str, ...], str]:
+    return value.path, value.key, repr(value.value)
+
+
+def _is_in(value: Value | None, ran: set[tuple[str, tuple[str, ...], str]]) -> bool:
+    """Whether a params file says what a run was made with: the run tells of it then."""
+    return value is None or _said(value) in ran
+
+
+def _places(change: MetricChange) -> set[tuple[str, tuple[str, ...]]]:
+    return {(value.path, value.key) for value in (change.before, change.after) if value}
+
+
+def _summary(change: diff.GraphChange) -> GraphSummary:
+    return GraphSummary(
+        added=tuple(stage.address for stage in change.added),
+        removed=tuple(stage.address for stage in change.removed),
+        commands=tuple((new.address, old.cmd, new.cmd) for old, new in change.commands),
+        edges_added=change.edges_added,
+        edges_removed=change.edges_removed,
+    )
+
+
+# -- which run is which
+
+
+def matched(base: Iterable[Run], head: Iterable[Run]) -> list[Pair]:
+    """Each run of either side with its counterpart: by pipeline and name, else the one with equal params."""
+    old = {(run.pipeline, run.name): run for run in base}
+    new = {(run.pipeline, run.name): run for run in head}
+    pairs = [Pair(old[key], new[key]) for key in sorted(old.keys() & new.keys())]
+    gone = {key: old[key] for key in sorted(old.keys() - new.keys())}
+    come = {key: new[key] for key in sorted(new.keys() - old.keys())}
+    for key, run in list(come.items()):
+        alike = [other for other, was in gone.items() if _renamed(was, run)]
+        rivals = [other for other, it in come.items() if alike and _renamed(gone[alike[0]], it)]
+        if len(alike) == 1 and rivals == [key]:
+            pairs.append(Pair(gone.pop(alike[0]), come.pop(key)))
+    return [*pairs, *(Pair(None, run) for run in come.values()), *(Pair(run, None) for run in gone.values())]
+
+
+def _renamed(old: Run, new: Run) -> bool:
+    """Whether a run may be another under a new name: the same params and the same metrics by name."""
+    if old.id == new.id:
+        return True
+    same = {(item.name, repr(item.value)) for item in old.params} == {
+        (item.name, repr(item.value)) for item in new.params
+    }
+    return bool(old.params) and same and _metric_names(old) == _metric_names(new)
+
+
+def _metric_names(run: Run) -> set[str]:
+    return {value.name.rpartition(":")[2] for value in run.metrics}
+
+
+# -- runs
+
+
+def _run_change(pair: Pair, rules: _Rules) -> RunChange:
+    run = pair.after or pair.before
+    assert run is not None  # noqa: S101 - a pair has at least one of them
+    found = diff.runs(pair.before or _nothing(run), pair.after or _nothing(run), rules.infos.values())
+    kind: RunKind = "added" if pair.before is None else "removed" if pair.after is None else "changed"
+    renamed = kind == "changed" and pair.before is not None and pair.before.name != run.name
+    return RunChange(
+        name=run.name,
+        experiment=run.experiment,
+        kind="renamed" if renamed else kind,
+        pipeline=run.pipeline,
+        was=pair.before.name if renamed and pair.before else "",
+        before=pair.before.id if pair.before else None,
+        after=pair.after.id if pair.after else None,
+        headline=rules.headlines.get(run.pipeline, ""),
+        metrics=moved(found.metrics),
+        params=found.params,
+        judgements=gates.judge(rules.gates, pair.after, pair.before) if pair.after else (),
+    )
+
+
+def _nothing(run: Run) -> Run:
+    return Run(id="", name=run.name, experiment=run.experiment, commit="", commits=())
+
+
+def moved(changes: Sequence[MetricChange]) -> tuple[MetricChange, ...]:
+    """Metrics whose file moved, told as changes: one name went, one came, and only the file differs."""
+    gone = _by_ending(change for change in changes if change.kind == "removed")
+    come = _by_ending(change for change in changes if change.kind == "added")
+    both = {name for name in gone.keys() & come.keys() if len(gone[name]) == len(come[name]) == 1}
+    kept = [
+        change for change in changes if change.name.rpartition(":")[2] not in both or change.kind == "changed"
+    ]
+    found = [_moved(gone[name][0], come[name][0]) for name in both]
+    kept += [change for change in found if change.delta != 0]
+    return tuple(sorted(kept, key=lambda change: change.name))
+
+
+def _by_ending(changes: Iterable[MetricChange]) -> dict[str, list[MetricChange]]:
+    found: dict[str, list[MetricChange]] = {}
+    for change in changes:
+        found.setdefault(change.name.rpartition(":")[2], []).append(change)
+    return found
+
+
+def _moved(old: MetricChange, new: MetricChange) -> MetricChange:
+    before, after = gates.number(old.before), gates.number(new.after)
+    delta = None if before is None or after is None else after - before
+    better = None if not delta or new.direction is None else (delta > 0) == (new.direction == "maximize")
+    return msgspec.structs.replace(new, kind="changed", before=old.before, delta=delta, better=better)
+
+
+# -- seeds
+
+
+def _seed_groups(pairs: Sequence[Pair]) -> Iterable[list[Pair]]:
+    """Pairs of runs that differ in their seed alone: two or more on both sides."""
+    by_experiment: dict[tuple[str, str], list[Pair]] = {}
+    for pair in pairs:
+        if pair.after is not None:
+            by_experiment.setdefault((pair.after.pipeline, pair.after.experiment), []).append(pair)
+    for held in by_experiment.values():
+        of_run = {pair.after.id: pair for pair in held if pair.after}
+        for group in seeds.groups(pair.after for pair in held if pair.after):
+            found = [of_run[run.id] for run in group]
+            if len(found) > 1 and sum(pair.before is not None for pair in found) > 1:
+                yield found
+
+
+def _seed_change(group: Sequence[Pair], rules: _Rules) -> SeedChange:
+    after = [pair.after for pair in group if pair.after]
+    before = [pair.before for pair in group if pair.before]
+    names = sorted({value.name for run in after for value in run.metrics} & set(rules.infos))
+    found = [(name, seeds.compare(_numbers(before, name), _numbers(after, name))) for name in names]
+    return SeedChange(
+        experiment=after[0].experiment,
+        pipeline=after[0].pipeline,
+        names=tuple(run.name for run in after),
+        metrics=tuple((name, interval) for name, interval in found if interval and interval.delta),
+        judgements=gates.judge_seeds(rules.gates, dict(found)),
+    )
+
+
+def _numbers(runs: Iterable[Run], metric: str) -> list[float]:
+    return [found for run in runs if (found := gates.number(run.metric(metric))) is not None]
+
+
+# -- what decides
+
+
+def _best_runs(
+    base: Sequence[Run], head: Sequence[Run], groups: Sequence[list[Pair]], rules: _Rules
+) -> Iterable[Leader]:
+    """The best run of each pipeline, where it is not the one it was."""
+    for pipeline in sorted({run.pipeline for run in head}):
+        metric = rules.headlines.get(pipeline, "")
+        info = rules.infos.get(metric, MetricInfo(name=metric))
+        before, after = (
+            _best([run for run in side if run.pipeline == pipeline], info) for side in (base, head)
+        )
+        if after is None or (before is not None and before.id == after.id):
+            continue
+        group = next((group for group in groups if _holds(group, before, after)), None)
+        yield _leader(f"best of {pipeline or 'all'}", metric, before, after, group, rules)
+
+
+def _best(runs: Sequence[Run], info: MetricInfo) -> Run | None:
+    """The best run by a metric, the first of equals; without a direction only one that has no rival."""
+    if info.direction is None:
+        return runs[0] if len(runs) == 1 else None
+    sign = -1 if info.direction == "maximize" else 1
+    scored = [
+        (sign * score, run.name, run)
+        for run in runs
+        if (score := gates.number(run.metric(info.name))) is not None
+    ]
+    return min(scored, key=lambda row: row[:2])[2] if scored else runs[0] if len(runs) == 1 else None
+
+
+def _leader(
+    what: str, metric: str, before: Run | None, after: Run, group: list[Pair] | None, rules: _Rules
+) -> Leader:
+    if group is not None:
+        names = {gate.metric for gate in rules.gates}
+        old, new = (
+            [pair.before for pair in group if pair.before],
+            [pair.after for pair in group if pair.after],
+        )
+        means = {name: seeds.compare(_numbers(old, name), _numbers(new, name)) for name in names}
+        judgements = gates.judge_seeds(rules.gates, means)
+    else:
+        judgements = gates.judge(rules.gates, after, before)
+    return Leader(
+        what=what,
+        pipeline=after.pipeline,
+        metric=metric,
+        name=after.name,
+        was=before.name if before else "",
+        before=before.id if before else None,
+        after=after.id,
+        seeds=group is not None,
+        judgements=judgements,
+    )
+
+
+def _promoted(base: Held, head: Held, runs: Mapping[str, Run], rules: _Rules) -> Iterable[Leader]:
+    """The versions of models that head puts in force in place of others, as mlproject.yaml declares them."""
+    old, new = (in_force(held.snapshot) for held in (base, head))
+    for model, environment in sorted(new):
+        before, after = old.get((model, environment)), new[model, environment]
+        if before == after:
+            continue
+        run = runs.get(after)
+        what = f"{model} in {environment}"
+        if run is not None:
+            metric = rules.headlines.get(run.pipeline, "")
+            yield _leader(what, metric, runs.get(before or ""), run, None, rules)
+        else:
+            yield Leader(what=what, before=before, after=after)
+
+
+def in_force(snapshot: Snapshot | None) -> dict[tuple[str, str], str]:
+    """(model, environment) -> id of the run of the version in force there, as mlproject.yaml declares it."""
+    models = snapshot.project.models if snapshot and snapshot.project else ()
+    return {
+        (model.name, environment): dict(model.versions).get(version, "")
+        for model in models
+        for environment, version in model.environments
+    }
+
+
+def _holds(group: Sequence[Pair], before: Run | None, after: Run) -> bool:
+    """Whether both are of the same runs that differ in their seed alone."""
+    return before in [pair.before for pair in group] and after in [pair.after for pair in group]
+
+
+# -- the verdict
+
+
+def _titled(leader: Leader) -> str:
+    return f"{leader.what} ({leader.name})" if leader.name else leader.what
+
+
+def _judged(found: Verdict) -> Verdict:
+    judgements = found.judgements
+    failed = [f"{name}: {item.reason}" for name, item in judgements if item.passed is False]
+    unsure = [f"{name}: {item.reason}" for name, item in judgements if item.passed is None]
+    late = [f"{item.stage}: {item.reason}" for item in found.stale]
+    unknown = [
+        f"{leader.what}: run {leader.after or '-'} is in no history"
+        for leader in found.leaders
+        if not leader.name
+    ]
+    changed = bool(found.runs or found.files or found.leaders)
+    status: Status = "unchanged"
+    if late:
+        status = "stale"
+    elif failed or unknown:
+        status = "failed"
+    elif any(item.passed for _name, item in judgements):
+        status = "passed"
+    elif changed:
+        status = "unjudged"
+    return msgspec.structs.replace(found, status=status, reasons=(*late, *unknown, *failed, *unsure))
+
+
+# -- as JSON
+
+
+def to_json(found: Verdict) -> bytes:
+    """The verdict as JSON; NaN and the infinities are written as their names."""
+    return msgspec.json.encode(_named(msgspec.to_builtins(found)))
+
+
+def from_json(data: bytes) -> Verdict:
+    """A verdict that `to_json` wrote, strictly read.
+
+    Raises:
+        msgspec.ValidationError, msgspec.DecodeError: it is none.
+    """
+    return msgspec.json.decode(data, type=Verdict)
+
+
+def _named(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {name: _named(item) for name, item in value.items()}
+    return [_named(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def side_of(label: str, snapshot: Snapshot) -> Side:
+    """A side that is a revision."""
+    commit = snapshot.commit
+    sha = WORKSPACE if commit.sha == WORKSPACE else commit.sha
+    return Side(label=label, commit=sha, subject=commit.subject, date=commit.date)
