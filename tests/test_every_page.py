@@ -88,6 +88,28 @@ def test_every_kind_of_page_is_accessible(folder: Path, browser: Browser) -> Non
     assert not faults, "\n".join(f"{look}: {fault}" for fault, look in faults.items())
 
 
+@pytest.mark.slow
+@pytest.mark.browser
+def test_the_first_tab_leads_past_the_navigation(sample_site: Path, browser: Browser) -> None:
+    with opened_site(sample_site, browser, "file") as site:
+        for path in kinds(sample_site):
+            page = site.open(path)
+            page.keyboard.press("Tab")
+            assert page.evaluate("document.activeElement.matches('.md-skip')"), path
+            page.keyboard.press("Enter")
+            page.keyboard.press("Tab")
+            assert page.evaluate("document.activeElement.closest('.md-header, .md-tabs') === null"), path
+            page.context.close()
+
+
+@pytest.mark.slow
+def test_every_page_has_a_title_of_its_kind_and_says_what_the_project_is(sample_site: Path) -> None:
+    for path in pages(sample_site):
+        head = path.read_text(encoding="utf-8").partition("</head>")[0]
+        assert "late-flights</title>" in head, path
+        assert '<meta name="description" content="Predicts late flights' in head, path
+
+
 @pytest.mark.parametrize(
     ("body", "fault"),
     [

@@ -99,6 +99,16 @@
     });
   }
 
+  /* The theme has a link past the navigation only for pages with a table of contents. */
+  function addSkip() {
+    var place = document.querySelector("[data-md-component=skip]");
+    var heading = document.querySelector(".md-content h1");
+    if (!place || !heading || place.querySelector("a")) return;
+    heading.id = heading.id || "content";
+    heading.tabIndex = -1;
+    place.append(element("a", { class: "md-skip", href: "#" + heading.id }, "Skip to content"));
+  }
+
   /* Pages of runs and commits are in no navigation; their section's tab is still the active one. */
   function markTab() {
     var part = location.href.slice(root.length).split(/[/?#]/)[0];
@@ -156,6 +166,7 @@
 
   document.addEventListener("pointerdown", carry, true);
   document.addEventListener("click", carry, true);
+  addSkip();
   addSearch();
   markTab();
   document.addEventListener("toggle", showReceipt, true);

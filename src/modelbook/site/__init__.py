@@ -207,7 +207,11 @@ def _configuration(catalog: Catalog, hand: Iterable[Page], theme: Theme) -> dict
     found = assets(theme.folders)
     css = [f"assets/{name}" for name in found if name.endswith(".css") and "/" not in name]
     name = pages.text.plain(catalog.project.name) or "Modelbook"
-    return engine.configuration(name, nav, css, [f"assets/{script}" for script in SCRIPTS if script in found])
+    said = pages.text.cut(pages.text.plain(catalog.project.description), 160)
+    about = said or f"Models and runs of {name}"
+    return engine.configuration(
+        name, about, nav, css, [f"assets/{script}" for script in SCRIPTS if script in found]
+    )
 
 
 def _shells(site: Path) -> dict[str, engine.Shell]:

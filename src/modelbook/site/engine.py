@@ -46,16 +46,18 @@ class SiteNotBuilt(ModelbookError):
 
 
 def configuration(
-    name: str, nav: Sequence[tuple[str, str]], css: Sequence[str], js: Sequence[str]
+    name: str, description: str, nav: Sequence[tuple[str, str]], css: Sequence[str], js: Sequence[str]
 ) -> dict[str, Any]:
     """What `mkdocs.yml` says.
 
     Args:
-        name: of the site, already harmless.
+        name: of the site, and
+        description: what search engines say of it; both already harmless.
         nav: (label, Markdown file) in order.
     """
     return {
         "site_name": name,
+        "site_description": description,
         "use_directory_urls": False,
         "strict": True,
         "plugins": [],
