@@ -22,7 +22,7 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("catalog", "lineage", "diff", "cards", "charts", "gates", "query", "subproject"),
     ("verdict",),
     ("pages",),
-    ("site", "scaffold"),
+    ("site", "scaffold", "comment"),
     ("cli",),
 )
 FLOORS = {room: floor for floor, rooms in enumerate(STOREYS) for room in rooms}
@@ -42,6 +42,7 @@ PURE = {
     "seeds",
     "subproject",
     "verdict",
+    "comment",
     "pages",
 }
 """Rooms that take plain values and return plain values."""

@@ -536,9 +536,26 @@ def from_json(data: bytes) -> Verdict:
     """A verdict that `to_json` wrote, strictly read.
 
     Raises:
-        msgspec.ValidationError, msgspec.DecodeError: it is none.
+        msgspec.ValidationError, msgspec.DecodeError: it is none, or has a key that we do not write.
+        RecursionError: a value in it is nested without end.
     """
-    return msgspec.json.decode(data, type=Verdict)
+    found = msgspec.json.decode(data, type=Verdict)
+    _refuse_unknown(msgspec.json.decode(data), msgspec.to_builtins(found), "$")
+    return found
+
+
+def _refuse_unknown(raw: Any, known: Any, place: str) -> None:
+    """Records forgive what they don't know, for old commits have it; what another run hands over must not."""
+    if isinstance(raw, dict) and isinstance(known, dict):
+        for name, item in raw.items():
+            if name not in known:
+                raise msgspec.ValidationError(
+                    f"Object contains unknown field `{name[:50]}` - at `{place[:200]}`"
+                )
+            _refuse_unknown(item, known[name], f"{place}.{name}")
+    elif isinstance(raw, list) and isinstance(known, list | tuple):
+        for at, (one, other) in enumerate(zip(raw, known, strict=True)):
+            _refuse_unknown(one, other, f"{place}[{at}]")
 
 
 def _named(value: Any) -> Any:

@@ -30,6 +30,8 @@ COMMANDS = {
     "best": "modelbook.cli.reading:best",
     "lineage": "modelbook.cli.reading:lineage",
     "diff": "modelbook.cli.review:diff",
+    "summary": "modelbook.cli.ci:summary",
+    "comment": "modelbook.cli.ci:comment",
     "build": "modelbook.cli.publish:build",
     "preview": "modelbook.cli.publish:preview",
 }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from modelbook.cli import repo_option
-from modelbook.cli.source import cache_options, project_option
+from modelbook.cli.source import cache_options, comment_options, project_option
 from modelbook.errors import ModelbookError, UnknownRevision
 from modelbook.records import WORKSPACE
 
@@ -37,16 +37,26 @@ _WORDS = {
 }
 
 
+_DEEPEN = (
+    "this clone is shallow: `git fetch --unshallow` brings the rest; for GitHub's actions/checkout set "
+    "`fetch-depth: 0`, for GitLab CI `GIT_DEPTH: 0`"
+)
+
+
+class NotInShallow(ModelbookError):
+    """A revision that this clone may lack for it is shallow."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(f"unknown revision {label!r}", hint=_DEEPEN)
+
+
 class NoMergeBase(ModelbookError):
     """Two commits share no ancestor in this clone."""
 
     def __init__(self, base: str, head: str, *, shallow: bool) -> None:
         super().__init__(
             f"{base} and {head} share no commit in this clone",
-            hint="this clone is shallow: `git fetch --unshallow` brings the rest; for GitHub's "
-            "actions/checkout set `fetch-depth: 0`, for GitLab CI `GIT_DEPTH: 0`"
-            if shallow
-            else "compare them without --merge-base",
+            hint=_DEEPEN if shallow else "compare them without --merge-base",
         )
 
 
@@ -79,9 +89,12 @@ def gate_options(command: _F) -> _F:
 @repo_option
 @project_option
 @cache_options
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True
+)
 @click.option("--merge-base", is_flag=True, help="Against the commit that BASE and HEAD both come from.")
 @click.option("--gate", is_flag=True, help="Exit 1 when a gate fails or results are stale.")
+@comment_options
 @gate_options
 def diff(
     base: str,
@@ -91,6 +104,8 @@ def diff(
     form: str,
     merge_base: bool,
     gate: bool,
+    name: str,
+    site: str,
     **limits: tuple[str, ...],
 ) -> None:
     """Say what HEAD does to the models, against BASE, and judge it by the gates.
@@ -105,6 +120,10 @@ def diff(
         from modelbook.verdict import to_json
 
         click.echo(to_json(found))
+    elif form == "markdown":
+        from modelbook import comment
+
+        click.echo(comment.render(found, name=name, site=site), nl=False)
     else:
         _print(found)
     if gate and not found.ok:
@@ -148,7 +167,7 @@ def _named(repository: Repository, label: str) -> _Named:
     except UnknownRevision:
         runs = tuple(_runs_called(_all(repository), label))
     if not runs:
-        raise UnknownRevision(label)
+        raise NotInShallow(label) if repository.shallow else UnknownRevision(label)
     return _Named(label, runs=runs)
 
 

@@ -70,6 +70,20 @@ pull_option = click.option(
 )
 
 
+def comment_options(command: _F) -> _F:
+    """Add `--name` and `--site` of a comment to a command."""
+    name = click.option(
+        "--name",
+        default="models",
+        show_default=True,
+        help="Tells several comments on one pull request apart.",
+    )
+    site = click.option(
+        "--site", default="", metavar="URL", help="Where the site is published, for links to its pages."
+    )
+    return name(site(command))
+
+
 class Reading(NamedTuple):
     """A history, its runs, and with `pull` what DVC brought for it, by hash."""
 

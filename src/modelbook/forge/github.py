@@ -95,8 +95,10 @@ class Triggered(Record, frozen=True, kw_only=True):
 CLAIM, DIFF = "pull.json", "diff.json"
 
 
-def triggering(client: Client, repository: str, event: Mapping[str, Any], artifact: str) -> Triggered:
+def triggering(client: Client, repository: str, event: Mapping[str, Any], artifact: str) -> Triggered | None:
     """The diff that the run behind a `workflow_run` event left, if it belongs to the pull request it names.
+
+    None when the run left none.
 
     The artifact may say anything. The run's commit and repository come from GitHub, and the pull request is
     asked for there: it must be in this repository, and its head must be that commit of that repository.
@@ -112,7 +114,10 @@ def triggering(client: Client, repository: str, event: Mapping[str, Any], artifa
         raise ForgeError("the event", "it is no `workflow_run`: its run has no id, commit or repository")
     if _path(run, "event") != "pull_request":
         raise Untrusted("the run was not started by a pull request")
-    files = untrusted.members(_archive(client, repository, number, artifact), (CLAIM, DIFF))
+    archive = _archive(client, repository, number, artifact)
+    if archive is None:
+        return None
+    files = untrusted.members(archive, (CLAIM, DIFF))
     claim = _claim(files[CLAIM])
     if claim.head != head:
         raise Untrusted("the artifact speaks of another commit than its run")
@@ -144,15 +149,13 @@ def _current(client: Client, repository: str, claim: Claim, source: str) -> bool
     return bool(_path(pull, "head", "sha") == claim.head)
 
 
-def _archive(client: Client, repository: str, run: int, name: str) -> bytes:
+def _archive(client: Client, repository: str, run: int, name: str) -> bytes | None:
     path = f"/repos/{repository}/actions/runs/{run}/artifacts?name={name}&per_page=100"
     body = client.get(path, "the run's artifacts").body
     found = _path(body, "artifacts")
     items = [item for item in found if _path(item, "name") == name] if isinstance(found, list) else []
     ids = [item["id"] for item in items if isinstance(item.get("id"), int) and not item.get("expired")]
-    if not ids:
-        raise Untrusted(f"the run left no artifact {name}")
-    return _download(client, f"/repos/{repository}/actions/artifacts/{max(ids)}/zip")
+    return _download(client, f"/repos/{repository}/actions/artifacts/{max(ids)}/zip") if ids else None
 
 
 def _download(client: Client, path: str) -> bytes:

@@ -1,0 +1,517 @@
+"""A verdict as the comment of a pull request: the answer first, what moved next, the rest folded. Pure.
+
+    render(verdict, site="https://...", name="models") -> Markdown for GitHub and GitLab
+
+Whatever a repository says stands in code spans, and nowhere else. There no forge reads Markdown, HTML, links,
+mentions or references, and `code` keeps a text from leaving its span or its cell of a table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from modelbook import gates
+from modelbook.diff import MetricChange, ParamChange
+from modelbook.errors import ModelbookError
+from modelbook.gates import Judgement
+from modelbook.pages import text
+from modelbook.pages.index import changes_href, commit_href, run_href
+from modelbook.records import MetricInfo, State, Value
+from modelbook.verdict import Leader, RunChange, Side, Verdict
+
+MOST_LETTERS = 60_000
+"""GitHub takes 65,536 in a comment."""
+
+MOST_METRICS = 10
+MOST_FOLDED = 60
+MOST_REASONS = 8
+MOST_BARS = 12
+_LONGEST = 80
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
+_ID = re.compile(r"[0-9a-f]{7,64}")
+_SITE = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9._~%/-]*)?")
+_FORMAT = re.compile(r"[+,]?(\.\d{1,2})?[defgEG%]?")
+_NOT_IN_CHART = re.compile(r"[^A-Za-z0-9 ._=+/-]+")
+_TICKS = re.compile(r"`+")
+
+_VERDICTS = {
+    "passed": "The gates let this pass.",
+    "failed": "A gate does not let this pass.",
+    "stale": "Results are not from this code.",
+    "unjudged": "Models changed, and no gate judges it.",
+    "unchanged": "No model changed.",
+}
+_STATES = {State.NOT_PULLED: "not pulled", State.UNREADABLE: "unreadable", State.NEVER: "never run"}
+
+
+class BadComment(ModelbookError):
+    """A name or an address that no comment can carry."""
+
+    def __init__(self, what: str, found: str, expected: str) -> None:
+        super().__init__(f"{what}: expected {expected}, found {found!r}")
+
+
+class _Row(NamedTuple):
+    """A metric that moved. `rank` 0 for a gate that failed, 1 and 2 for headlines, 3 for others."""
+
+    rank: int
+    run: str
+    metric: str
+    before: str
+    after: str
+    change: str
+    judged: str
+
+
+class _Links(NamedTuple):
+    """The pages of the site, if its address is known."""
+
+    site: str
+
+    def to(self, label: str, href: str) -> str:
+        """`label`, which is Markdown of ours, as a link."""
+        return f"[{label}]({self.site}/{href})" if self.site else label
+
+    def run(self, label: str, run: str | None) -> str:
+        """A link to the page of a run."""
+        return self.to(label, run_href(run)) if run and _ID.fullmatch(run) else label
+
+
+def marker(name: str) -> str:
+    """The hidden first line by which the comment of that name is found again.
+
+    Raises:
+        BadComment: the name could end the hidden line, or is too long.
+    """
+    if not _NAME.fullmatch(name):
+        raise BadComment("--name", name, "up to 50 letters, digits, dots, dashes")
+    return f"<!-- modelbook:diff {name} -->"
+
+
+def quiet(verdict: Verdict) -> bool:
+    """Whether there is nothing that a reviewer must see."""
+    return verdict.status == "unchanged" and not verdict.problems
+
+
+def render(verdict: Verdict, *, site: str = "", name: str = "models") -> str:
+    """Markdown of a comment, never longer than `MOST_LETTERS`.
+
+    Args:
+        site: where the project's site is published, for links. name: tells several comments apart.
+
+    Raises:
+        BadComment: the name or the site's address is none.
+    """
+    if site and not _SITE.fullmatch(site):
+        raise BadComment("--site", site, "an address such as https://example.org/models")
+    links = _Links(site.removesuffix("/index.html").rstrip("/"))
+    first = [marker(name), _headline(verdict)]
+    if quiet(verdict):
+        return "\n".join([*first, ""])
+    told = [*first, "", *_reasons(verdict), _sides(verdict, links), "", *_table(_rows(verdict, links))]
+    return _fitted("\n".join(told), list(_folds(verdict, links)), _foot(verdict, links))
+
+
+def code(raw: str, longest: int = _LONGEST) -> str:
+    """A text of a repository as a code span that nothing in it can end, on one line, without a pipe.
+
+    What cannot be seen, or turns the direction of writing, is shown as its escape.
+    """
+    seen = "".join(letter if letter.isprintable() else _escaped(letter) for letter in raw[: longest * 2])
+    kept = text.cut(seen.strip(), longest).replace("|", "∣") or '""'  # noqa: RUF001 - a pipe would end the cell
+    fence = "`" * (1 + max((len(ticks) for ticks in _TICKS.findall(kept)), default=0))
+    pad = " " if kept[0] == "`" or kept[-1] == "`" else ""
+    return f"{fence}{pad}{kept}{pad}{fence}"
+
+
+def _escaped(letter: str) -> str:
+    return " " if letter.isspace() else letter.encode("unicode_escape").decode("ascii")
+
+
+# -- what comes first
+
+
+def _headline(verdict: Verdict) -> str:
+    """One sentence."""
+    if verdict.status == "unchanged":
+        more = [part for part in (_files(verdict), _params(verdict)) if part]
+        return f"**{_VERDICTS['unchanged']}**" + (f" {', '.join(more).capitalize()}." if more else "")
+    count = len(verdict.runs)
+    runs = (
+        f" {text.plural(count, 'run')} of {verdict.held:,} differ{'s' if count == 1 else ''}."
+        if count
+        else ""
+    )
+    return f"**{_VERDICTS[verdict.status]}**{runs}"
+
+
+def _files(verdict: Verdict) -> str:
+    found = verdict.code
+    count = len(found.files) + found.more if found else 0
+    return f"{text.plural(count, 'file')} of code differ{'s' if count == 1 else ''}" if count else ""
+
+
+def _params(verdict: Verdict) -> str:
+    count = len(verdict.params)
+    return f"{text.plural(count, 'param')} in params files differ{'s' if count == 1 else ''}" if count else ""
+
+
+def _reasons(verdict: Verdict) -> list[str]:
+    found = [f"- {code(reason, 300)}" for reason in verdict.reasons[:MOST_REASONS]]
+    return [*found, ""] if found else []
+
+
+def _sides(verdict: Verdict, links: _Links) -> str:
+    both = f"{_side(verdict.base, links)} to {_side(verdict.head, links)}"
+    ids = [side.commit for side in (verdict.base, verdict.head)]
+    if links.site and all(_ID.fullmatch(one) for one in ids):
+        both += f" ({links.to('compare', changes_href(*ids))})"
+    return both
+
+
+def _side(side: Side, links: _Links) -> str:
+    label = code(side.label, 60)
+    if not _ID.fullmatch(side.commit):
+        return label
+    short = links.to(code(side.commit[:7]), commit_href(side.commit))
+    return short if side.commit.startswith(side.label) else f"{label} ({short})"
+
+
+# -- metrics
+
+
+def _rows(verdict: Verdict, links: _Links) -> list[_Row]:
+    """Every metric that moved, gates that failed and headlines first."""
+    infos = {info.name: _tame(info) for info in verdict.metrics}
+    rows = [row for leader in verdict.leaders for row in _leader_rows(leader, infos, links)]
+    told = {
+        (leader.before, leader.after, item.gate.metric)
+        for leader in verdict.leaders
+        for item in leader.judgements
+    }
+    for run in verdict.runs:
+        rows += [
+            _run_row(run, change, infos, links)
+            for change in run.metrics
+            if (run.before, run.after, change.name) not in told
+            and (run.kind in ("changed", "renamed") or change.name == run.headline)
+        ]
+    rows += [_file_row(change, infos) for change in verdict.files]
+    return sorted(rows, key=lambda row: row[:3])
+
+
+def _leader_rows(leader: Leader, infos: dict[str, MetricInfo], links: _Links) -> Iterator[_Row]:
+    """What decides: one row for each metric that gates judge."""
+    by_metric: dict[str, list[Judgement]] = {}
+    for item in leader.judgements:
+        by_metric.setdefault(item.gate.metric, []).append(item)
+    for metric, items in by_metric.items():
+        rank = 0 if gates.passed(items) is False else 1 if metric == leader.metric else 3
+        info = infos.get(metric)
+        before, after = (next((n for n in side if n is not None), None) for side in _numbers(items))
+        run = links.run(code(leader.name or leader.what), leader.after)
+        where = f"{run}, {code(leader.what)}" if leader.name else run
+        if leader.was and leader.was != leader.name:
+            where += f" (before: {code(leader.was)})"
+        old, new = (text.value(n, info) if n is not None else "" for n in (before, after))
+        change = _delta(after - before, before, info) if before is not None and after is not None else ""
+        yield _Row(rank, where, code(metric), _shown(old), _shown(new), change, _judged(items))
+
+
+def _numbers(items: Iterable[Judgement]) -> tuple[list[float | None], list[float | None]]:
+    found = list(items)
+    return [item.before for item in found], [item.after for item in found]
+
+
+def _judged(items: Sequence[Judgement]) -> str:
+    """What the gates of one metric say."""
+    failed = [
+        f"{code(item.gate.kind)} {_shown(f'{item.gate.limit:.6g}')}" for item in items if item.passed is False
+    ]
+    if failed:
+        return f"**fails** {', '.join(failed)}"
+    return {True: "passes", False: "fails", None: "cannot be judged"}[gates.passed(items)]
+
+
+def _run_row(run: RunChange, change: MetricChange, infos: dict[str, MetricInfo], links: _Links) -> _Row:
+    label = code(run.name)
+    title = links.run(label, run.after or run.before)
+    if run.kind != "changed":
+        title += f" ({code(run.was)} before)" if run.kind == "renamed" else f" ({run.kind})"
+    rank = 2 if change.name == run.headline else 3
+    return _Row(rank, title, *_moved(change, infos))
+
+
+def _file_row(change: MetricChange, infos: dict[str, MetricInfo]) -> _Row:
+    value = change.after or change.before
+    return _Row(3, code(value.path) if value else "", *_moved(change, infos))
+
+
+def _moved(change: MetricChange, infos: dict[str, MetricInfo]) -> tuple[str, str, str, str, str]:
+    """(metric, before, after, change, judged)."""
+    info = infos.get(change.name)
+    before = gates.number(change.before)
+    delta = change.kind if change.delta is None else _delta(change.delta, before, info)
+    verdict = {True: "better", False: "worse", None: ""}[change.better]
+    return code(change.name), _value(change.before, info), _value(change.after, info), delta, verdict
+
+
+def _value(value: Value | None, info: MetricInfo | None) -> str:
+    if value is None:
+        return ""
+    if value.state is not State.PRESENT:
+        return _STATES[value.state]
+    return _shown(text.value(value.value, info))
+
+
+def _shown(value: str) -> str:
+    """A number as it is, whatever else there is as code."""
+    return value if re.fullmatch(r"[-−+]?[0-9][0-9.,e+%-]{0,30}", value) else code(value, 40) if value else ""
+
+
+def _delta(delta: float, before: float | None, info: MetricInfo | None) -> str:
+    """The change with its sign, and its share of what it was."""
+    if info is not None and info.format.endswith("%"):
+        return f"{delta * 100:+.3g} points"
+    return f"{delta:+.4g}" + (f" ({delta / abs(before):+.1%})" if before else "")
+
+
+def _tame(info: MetricInfo) -> MetricInfo:
+    """A format that asks for a line of a million letters is no format."""
+    return info if _FORMAT.fullmatch(info.format) else replace(info, format="")
+
+
+def _table(rows: Sequence[_Row]) -> list[str]:
+    return _markdown_table(_HEADS, [row[1:] for row in rows[:MOST_METRICS]]) if rows else []
+
+
+_HEADS = ("run", "metric", "before", "after", "change", "judged")
+
+
+def _markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Heads are ours; cells are Markdown made by `code`."""
+    aligned = (
+        "---:" if head in ("before", "after", "change") and heads is _HEADS else "---" for head in heads
+    )
+    return [_line(heads), _line(aligned), *(_line(row) for row in rows), ""]
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+# -- what is folded
+
+
+class _Fold(NamedTuple):
+    """A part that opens on a click. `lines` are Markdown; `left` is said when there is no room for it."""
+
+    title: str
+    lines: tuple[str, ...]
+    left: str
+
+    def __str__(self) -> str:
+        body = "\n".join(self.lines)
+        return f"<details><summary>{self.title}</summary>\n\n{body}\n</details>\n"
+
+
+def _folds(verdict: Verdict, links: _Links) -> Iterator[_Fold]:
+    """Everything else, what matters most first."""
+    yield from _listed("more reason", [code(reason, 300) for reason in verdict.reasons[MOST_REASONS:]])
+    rest = [row[1:] for row in _rows(verdict, links)[MOST_METRICS:]]
+    yield from _tabled("more metric", rest, _HEADS)
+    yield from _tabled("mean over seeds", _seed_rows(verdict), _SEEDS, "{}")
+    yield from _chart(verdict)
+    yield from _listed(
+        "run",
+        [_run_words(run, links) for run in verdict.runs if run.kind != "changed"],
+        "{} came, went or are renamed",
+    )
+    yield from _tabled("param", _param_rows(verdict), ("where", "param", "from", "to"))
+    yield from _tabled("data set", _data_rows(verdict), ("path", "what", "from", "to", "size", "files"))
+    yield from _listed("change", _graph_lines(verdict), "{} of the pipeline")
+    yield from _tabled("file", _file_rows(verdict), ("path", "what", "lines"), "{} of code", _more(verdict))
+    environment = [(code(one.name), _many(one.before), _many(one.after)) for one in verdict.environment]
+    yield from _tabled("change", environment, ("what", "from", "to"), "{} of what it ran on")
+    problems = [f"{code(item.path)}: {code(item.reason, 200)}" for item in verdict.problems]
+    yield from _listed("file", problems, "{} that cannot be read")
+
+
+def _tabled(
+    what: str,
+    rows: Sequence[Sequence[str]],
+    heads: Sequence[str],
+    title: str = "{}",
+    beyond: int = 0,
+) -> Iterator[_Fold]:
+    lines = _markdown_table(heads, rows[:MOST_FOLDED])
+    yield from _fold(what, lines, min(len(rows), MOST_FOLDED), len(rows) + beyond, title)
+
+
+def _listed(what: str, lines: Sequence[str], title: str = "{}") -> Iterator[_Fold]:
+    shown = [f"- {line}" for line in lines[:MOST_FOLDED]]
+    yield from _fold(what, [*shown, ""], len(shown), len(lines), title)
+
+
+def _fold(what: str, lines: Sequence[str], shown: int, count: int, title: str) -> Iterator[_Fold]:
+    if not count:
+        return
+    said = title.format(text.plural(count, what))
+    more = [f"and {count - shown:,} more", ""] if count > shown else []
+    yield _Fold(said, (*lines, *more), said)
+
+
+_SEEDS = ("experiment", "metric", "before", "after", "change", "95 % interval", "seeds")
+
+
+def _seed_rows(verdict: Verdict) -> list[tuple[str, ...]]:
+    """Means of metrics that have a declared direction: of the others nobody could say what they show."""
+    infos = {info.name: _tame(info) for info in verdict.metrics if info.direction and not info.guessed}
+    return [
+        (
+            code(group.experiment),
+            code(name),
+            *(_shown(text.value(mean, infos[name])) for mean in (means.before, means.after)),
+            _delta(means.delta, means.before, infos[name]),
+            f"{means.low:+.4g} to {means.high:+.4g}",
+            _arrow(f"{count:,}" for count in (means.n_before, means.n_after)),
+        )
+        for group in verdict.seeds
+        for name, means in group.metrics
+        if name in infos
+    ]
+
+
+def _more(verdict: Verdict) -> int:
+    return verdict.code.more if verdict.code else 0
+
+
+def _run_words(run: RunChange, links: _Links) -> str:
+    label = links.run(code(run.name), run.after or run.before)
+    return f"{label} was {code(run.was)}" if run.kind == "renamed" else f"{label} {run.kind}"
+
+
+def _param_rows(verdict: Verdict) -> list[tuple[str, ...]]:
+    of_runs = [
+        (run.name, change) for run in verdict.runs if run.before and run.after for change in run.params
+    ]
+    of_files = [(_path(change), change) for change in verdict.params]
+    return [
+        (code(where), code(change.name), _value(change.before, None), _value(change.after, None))
+        for where, change in [*of_runs, *of_files]
+    ]
+
+
+def _path(change: ParamChange) -> str:
+    value = change.after or change.before
+    return value.path if value else ""
+
+
+def _data_rows(verdict: Verdict) -> list[tuple[str, ...]]:
+    rows = []
+    for item in verdict.data:
+        both = (item.before, item.after)
+        hashes = [code(one.md5[:12]) if one and one.md5 else "" for one in both]
+        sizes = _arrow(text.size(one.size) if one else "" for one in both)
+        counts = _arrow(_count(one.nfiles) if one else "" for one in both)
+        rows.append((code(item.path), item.kind, *hashes, sizes, counts))
+    return rows
+
+
+def _arrow(said: Iterable[str]) -> str:
+    """`1 kB → 2 kB`, or one of both when they are equal or one is not known."""
+    return " → ".join(dict.fromkeys(one for one in said if one))
+
+
+def _count(found: int | None) -> str:
+    return "" if found is None else f"{found:,}"
+
+
+def _graph_lines(verdict: Verdict) -> list[str]:
+    graph = verdict.graph
+    return [
+        *(f"stage {code(name)} added" for name in graph.added),
+        *(f"stage {code(name)} removed" for name in graph.removed),
+        *(f"stage {code(name)}: {code(old, 200)} → {code(new, 200)}" for name, old, new in graph.commands),
+        *(f"{code(reader)} now reads what {code(writer)} writes" for writer, reader in graph.edges_added),
+        *(
+            f"{code(reader)} no longer reads what {code(writer)} writes"
+            for writer, reader in graph.edges_removed
+        ),
+    ]
+
+
+def _file_rows(verdict: Verdict) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for item in verdict.code.files if verdict.code else ():
+        lines = (
+            "binary" if item.binary else "" if item.added is None else f"+{item.added} −{item.removed or 0}"
+        )
+        name = f"{code(item.before)} → {code(item.path)}" if item.before else code(item.path)
+        rows.append((name, code(item.kind), lines))
+    return rows
+
+
+def _many(values: Sequence[str]) -> str:
+    return ", ".join(code(value, 40) for value in values[:5]) + (" …" if len(values) > 5 else "")
+
+
+def _chart(verdict: Verdict) -> Iterator[_Fold]:
+    """The headline metric of each run, before and after, where two runs or more have moved it."""
+    by_metric: dict[str, list[tuple[str, float, float]]] = {}
+    for run in verdict.runs:
+        for change in run.metrics:
+            before, after = gates.number(change.before), gates.number(change.after)
+            if change.name == run.headline and before is not None and after is not None:
+                by_metric.setdefault(change.name, []).append((run.name, before, after))
+    for metric, rows in sorted(by_metric.items()):
+        if len(rows) > 1:
+            yield _Fold(f"{len(rows):,} runs by their headline metric", _xychart(metric, rows), "the chart")
+
+
+def _xychart(metric: str, rows: Sequence[tuple[str, float, float]]) -> tuple[str, ...]:
+    shown = rows[:MOST_BARS]
+    names = ", ".join(f'"{at} {_label(name)}"' for at, (name, _, _) in enumerate(shown, 1))
+    before, after = (", ".join(f"{row[at]:.6g}" for row in shown) for at in (1, 2))
+    return (
+        "Bars: after. Line: before." + (f" The first {MOST_BARS}." if len(rows) > MOST_BARS else ""),
+        "",
+        "```mermaid",
+        "xychart-beta",
+        f"    x-axis [{names}]",
+        f'    y-axis "{_label(metric)}"',
+        f"    bar [{after}]",
+        f"    line [{before}]",
+        "```",
+        "",
+    )
+
+
+def _label(name: str) -> str:
+    """What a chart can be told of a name: no quotes, brackets, directives or markup."""
+    return text.cut(_NOT_IN_CHART.sub("_", name), 24).replace("…", "..") or "_"
+
+
+# -- the end
+
+
+def _foot(verdict: Verdict, links: _Links) -> str:
+    new = any(run.after and run.after != run.before for run in verdict.runs)
+    says = "Pages of new runs and commits are on the site once this is merged." if links.site and new else ""
+    return f"\n{says}\n" if says else "\n"
+
+
+def _fitted(top: str, folds: list[_Fold], foot: str) -> str:
+    """All of it if there is room, else as many parts as fit, and the names of those that do not."""
+    left: list[str] = []
+    while True:
+        note = f"\nLeft out, for a comment has an end: {', '.join(reversed(left))}.\n" if left else ""
+        whole = "\n".join([top, *map(str, folds)]) + note + foot
+        if len(whole) <= MOST_LETTERS or not folds:
+            return whole
+        left.append(folds.pop().left)
