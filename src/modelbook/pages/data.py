@@ -70,17 +70,29 @@ class ProblemsPage:
 
 def datasets(index: Index) -> DatasetsPage:
     """All datasets."""
-    found = tuple(_dataset(index, item) for item in index.catalog.datasets)
+    held, users = _versions(index), _users(index)
+    found = tuple(
+        _dataset(index, item, held.get(item.path, []), users.get(item.path, set()))
+        for item in index.catalog.datasets
+    )
     return DatasetsPage(found, len(found) > MOST_OPEN)
 
 
-def _dataset(index: Index, item: Dataset) -> DatasetView:
-    held = _versions(index, item.path)
+def _users(index: Index) -> Mapping[str, set[str]]:
+    """Path of a dataset -> the experiments that read it."""
+    found: dict[str, set[str]] = {}
+    for run in index.catalog.runs:
+        for used in run.datasets:
+            found.setdefault(used.path, set()).add(run.experiment)
+    return found
+
+
+def _dataset(
+    index: Index, item: Dataset, held: Sequence[tuple[Commit, Dataset]], experiments: Iterable[str]
+) -> DatasetView:
     sizes = [float(dataset.size) for _, dataset in held if dataset.size is not None]
     title = f"bytes of {text.line(item.name)} over its versions"
-    users = sorted(
-        {run.experiment for run in index.catalog.runs if any(used.path == item.path for used in run.datasets)}
-    )
+    users = sorted(experiments)
     return DatasetView(
         id=text.slug(item.name),
         name=text.line(item.name),
@@ -112,13 +124,18 @@ def _facts(item: Dataset) -> tuple[tuple[str, Link], ...]:
     return tuple((name, link) for name, link in rows if link.text)
 
 
-def _versions(index: Index, path: str) -> list[tuple[Commit, Dataset]]:
-    """Each content the data had with the commit that brought it, oldest first."""
-    found: list[tuple[Commit, Dataset]] = []
+def _versions(index: Index) -> Mapping[str, list[tuple[Commit, Dataset]]]:
+    """Path of a dataset -> each content it had with the commit that brought it, oldest first."""
+    found: dict[str, list[tuple[Commit, Dataset]]] = {}
+    last: Sequence[Dataset] = ()
     for snapshot in reversed(index.catalog.snapshots):
-        item = next((held for held in snapshot.datasets if held.path == path), None)
-        if item is not None and item.md5 is not None and (not found or item.md5 != found[-1][1].md5):
-            found.append((snapshot.commit, item))
+        if snapshot.datasets is last:
+            continue
+        last = snapshot.datasets
+        for item in {held.path: held for held in reversed(last)}.values():
+            known = found.setdefault(item.path, [])
+            if item.md5 is not None and (not known or item.md5 != known[-1][1].md5):
+                known.append((snapshot.commit, item))
     return found
 
 

@@ -22,8 +22,8 @@ MOST_IMAGE_BYTES = 2_000_000
 ROOM_FOR_IMAGES = 100_000_000
 """Bytes of all images of a site together: what a free static host takes, with room for the pages."""
 
-MOST_NODES = 80
-"""Boxes in the drawing of one run's lineage."""
+MOST_NODES = 30
+"""Boxes in the drawing of one run's lineage; the lineage page has the rest."""
 
 MOST_ROWS = 12
 """Rows of a plot's data shown under it: enough to see what is in the file, which has the rest."""

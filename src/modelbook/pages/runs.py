@@ -25,7 +25,7 @@ from modelbook.pages.cells import (
 from modelbook.pages.drawings import Album, Drawing, drawings, run_lineage
 from modelbook.pages.index import Entry, Index, Link, compare_href, model_href
 from modelbook.pages.rundata import tells
-from modelbook.records import Artifact, Dependency, Environment, Run, State
+from modelbook.records import Artifact, Dependency, Environment, Run, Stage, State
 
 FIRST_ROWS = 100
 """Rows of the runs table that are HTML and need no JavaScript."""
@@ -40,6 +40,9 @@ MOST_FOLDED = 40
 """Further commits that are folded away; the rest are only counted."""
 
 MOST_DATASETS = 8
+
+MOST_LISTED = 40
+"""Artifacts, and the last of the stages, on a run's page: of a hundred stages most are those of other runs."""
 
 MOST_FILES = 30
 """Files that its stages read, on a run's page."""
@@ -82,7 +85,7 @@ class RunPage:
         data_name, data: what the run's facts are asked for by, and their address from the site's root.
         code: the files that its stages read and none of them made.
         at: its commit on the forge, if that is known. files: where its files are there.
-        whole: the command begins with a clone.
+        whole: the command begins with a clone. more_artifacts, more_stages: how many are not listed.
         expand: where its lineage is part of the whole, if it is.
     """
 
@@ -108,8 +111,10 @@ class RunPage:
     code: Table
     more_code: int
     artifacts: Table
+    more_artifacts: int
     not_in_git: bool
     stages: Table
+    more_stages: int
     environments: tuple[EnvironmentView, ...]
     lineage: str
     expand: str
@@ -179,9 +184,11 @@ def page(index: Index, run: Run, read: Read, album: Album) -> RunPage:
         data=runfacts.href(run.id),
         code=Table(_CODE, code[:MOST_FILES], "Files that the stages read"),
         more_code=max(0, len(code) - MOST_FILES),
-        artifacts=_artifacts(run.artifacts),
+        artifacts=_artifacts(run.artifacts[:MOST_LISTED]),
+        more_artifacts=max(0, len(run.artifacts) - MOST_LISTED),
         not_in_git=any(item.cached and item.state is State.PRESENT for item in run.artifacts),
-        stages=_stages(run),
+        stages=_stages(run.stages[-MOST_LISTED:]),
+        more_stages=max(0, len(run.stages) - MOST_LISTED),
         environments=_environments(run.environments),
         lineage=run_lineage(index, run),
         expand=_expand(index, run),
@@ -307,7 +314,7 @@ def _where(item: Artifact) -> Cell:
     return Cell("in DVC", "not_pulled", f"dvc pull {item.path}")
 
 
-def _stages(run: Run) -> Table:
+def _stages(stages: Sequence[Stage]) -> Table:
     rows = [
         (
             Cell(text.line(stage.address), title=text.line(stage.description)),
@@ -316,7 +323,7 @@ def _stages(run: Run) -> Table:
             Cell(str(len(stage.outs)), title="\n".join(item.path for item in stage.outs), number=True),
             Cell((stage.lock or "none")[:12], title=stage.lock or ""),
         )
-        for stage in run.stages
+        for stage in stages
     ]
     columns = ("stage", "command", "inputs", "outputs", "lock entry")
     return Table(tuple(Column(name, number=name.endswith("puts")) for name in columns), tuple(rows))
