@@ -22,7 +22,7 @@ MOST_IMAGE_BYTES = 2_000_000
 ROOM_FOR_IMAGES = 100_000_000
 """Bytes of all images of a site together: what a free static host takes, with room for the pages."""
 
-MOST_NODES = 30
+MOST_NODES = 16
 """Boxes in the drawing of one run's lineage; the lineage page has the rest."""
 
 MOST_ROWS = 12

@@ -41,8 +41,8 @@ MOST_FOLDED = 40
 
 MOST_DATASETS = 8
 
-MOST_LISTED = 40
-"""Artifacts, and the last of the stages, on a run's page: of a hundred stages most are those of other runs."""
+MOST_LISTED = 20
+"""Artifacts, and the last of the stages, on a run's page: most of a hundred are those of other runs."""
 
 MOST_FILES = 30
 """Files that its stages read, on a run's page."""
