@@ -37,11 +37,11 @@ def best(argv: list[str], folder: Path) -> tuple[float, Any]:
     return min(seconds for seconds, _ in rounds), rounds[0][1]
 
 
-def changes(found: dict[str, Any], kind: str) -> set[tuple[str, str, str]]:
+def changes(found: dict[str, Any]) -> set[tuple[str, str, str]]:
     """(file, key, new value) of what DVC says changed."""
     return {
         (path, key, json.dumps(change.get("new")))
-        for path, keys in found.get("diff" if kind == "params" else "diff", found).items()
+        for path, keys in found.items()
         for key, change in keys.items()
     }
 
@@ -59,9 +59,15 @@ def main() -> None:
         sides = ["main~1", "main"]
         metrics, one = best(["dvc", "metrics", "diff", "--json", *sides], repo)
         params, two = best(["dvc", "params", "diff", "--json", *sides], repo)
-        modelbook = [str(Path(sys.executable).with_name("modelbook")), "diff", "--no-cache", "--format", "json"]
+        modelbook = [
+            str(Path(sys.executable).with_name("modelbook")),
+            "diff",
+            "--no-cache",
+            "--format",
+            "json",
+        ]
         mine, found = best([*modelbook, *sides], repo)
-    theirs = changes(one, "metrics") | changes(two, "params")
+    theirs = changes(one) | changes(two)
     print("CPU seconds (user + system), 50 stages")
     print("| dvc metrics diff | dvc params diff | modelbook diff | DVC/ours | DVC's changes | also ours |")
     print("| --- | --- | --- | --- | --- | --- |")

@@ -13,6 +13,7 @@ import difflib
 import hashlib
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -168,6 +169,26 @@ def rank(runs: Iterable[Run], info: MetricInfo) -> Ranking:
         for value, run in found
     )
     return Ranking(metric=info, ranked=tuple(ranked), missing=tuple(missing))
+
+
+def headlines(catalog: Catalog) -> dict[str, MetricInfo]:
+    """Pipeline -> the metric it is judged by: the declared one, else that which most of its runs have.
+
+    Only a metric whose direction is known will do; a pipeline without any has no entry.
+    """
+    infos = {info.name: info for info in catalog.metrics}
+    counts: dict[str, Counter[str]] = {}
+    for run in catalog.runs:
+        counts.setdefault(run.pipeline, Counter()).update(
+            [value.name for value in run.metrics if (info := infos.get(value.name)) and info.direction]
+        )
+    found = {
+        pipeline: infos[min(names, key=lambda name: (-names[name], name))]
+        for pipeline, names in counts.items()
+        if names
+    }
+    declared = {info.name: info.metric for info in catalog.project.pipelines if info.metric}
+    return found | {name: infos.get(metric, MetricInfo(name=metric)) for name, metric in declared.items()}
 
 
 def _comparable(value: Value | None) -> tuple[float | None, str]:

@@ -266,17 +266,17 @@ def _runs_of(catalog: Catalog, named: _Named) -> list[Run]:
 
 def _counterparts(catalog: Catalog, chosen: Iterable[Run], held: list[Run]) -> list[Run]:
     """For each chosen run the one of its name that is held, else the best held one of its pipeline."""
-    from modelbook.pages.index import Index, best
+    from modelbook.catalog import headlines, rank
 
-    headlines = Index(catalog).headlines
+    known = headlines(catalog)
     found = []
     for run in chosen:
         rivals = [other for other in held if other.pipeline == run.pipeline]
         same = next((other for other in rivals if other.name == run.name), None)
-        info = headlines.get(run.pipeline)
-        other = same or (best(rivals, info) if info else None)
-        if other is not None:
-            found.append(other)
+        info = known.get(run.pipeline)
+        ranked = rank(rivals, info).ranked if info and info.direction else ()
+        if same or ranked:
+            found.append(same or ranked[0].run)
     return found
 
 
@@ -290,12 +290,12 @@ def _judge(
     from msgspec.structs import replace
 
     from modelbook import verdict
-    from modelbook.pages.index import Index
+    from modelbook.catalog import headlines
 
     project = catalog.project
     project = replace(project, gates=(*project.gates, *_asked_gates(limits, catalog.metrics)))
-    headlines = {name: info.name for name, info in Index(catalog).headlines.items()}
-    return verdict.of(base, head, project, infos=catalog.metrics, headlines=headlines, **more)
+    names = {name: info.name for name, info in headlines(catalog).items()}
+    return verdict.of(base, head, project, infos=catalog.metrics, headlines=names, **more)
 
 
 def _asked_gates(limits: dict[str, tuple[str, ...]], infos: Iterable[MetricInfo]) -> Iterator[Gate]:
@@ -449,8 +449,6 @@ def _seed_lines(group: Any, infos: dict[str, MetricInfo]) -> Iterator[str]:
 
 def _parts(found: Verdict) -> Iterator[tuple[str, list[str]]]:
     """(title, lines) of all that is not a metric."""
-    from modelbook.pages.text import size
-
     yield (
         "Params",
         [
@@ -465,7 +463,7 @@ def _parts(found: Verdict) -> Iterator[tuple[str, list[str]]]:
         "Data",
         [
             f"{item.path} {item.kind}: {_hash(item.before)} to {_hash(item.after)}"
-            f" {size(item.after.size) if item.after and item.after.size else ''}".rstrip()
+            f" {f'{item.after.size:,} bytes' if item.after and item.after.size else ''}".rstrip()
             for item in found.data
         ],
     )

@@ -494,7 +494,7 @@ def _checksum(version: bytes, payload: bytes | memoryview) -> bytes:
 def _payload(data: bytes) -> memoryview | None:
     """The content of a file; None when another version wrote it."""
     head = len(_MAGIC) + 64 + 1
-    if not data.startswith(_MAGIC) or len(data) < head + 32:
+    if not data.startswith(_MAGIC) or len(data) < head + 32 or data[head - 1 : head] != b"\n":
         raise _Bad
     payload = memoryview(data)[head + 32 :]
     writer = data[len(_MAGIC) : head - 1]

@@ -10,6 +10,7 @@ from functools import cached_property
 from urllib.parse import quote, urlencode
 
 from modelbook import seeds
+from modelbook.catalog import headlines
 from modelbook.pages import text
 from modelbook.records import (
     WORKSPACE,
@@ -155,25 +156,12 @@ class Index:
     @cached_property
     def headlines(self) -> Mapping[str, MetricInfo]:
         """Pipeline -> the metric it is judged by; a pipeline without any has no entry."""
-        found = {info.name: self._headline(info) for info in self.pipelines}
-        return {name: info for name, info in found.items() if info is not None}
+        return headlines(self.catalog)
 
     @cached_property
     def dataset_names(self) -> Mapping[str, str]:
         """Path of a dataset -> its name."""
         return {item.path: item.name for item in self.catalog.datasets}
-
-    def _headline(self, pipeline: PipelineInfo) -> MetricInfo | None:
-        if pipeline.metric:
-            return self.infos.get(pipeline.metric, MetricInfo(name=pipeline.metric))
-        counts = Counter(
-            value.name
-            for run in self.runs_of_pipeline.get(pipeline.name, ())
-            for value in run.metrics
-            if (info := self.infos.get(value.name)) and info.direction
-        )
-        name = min(counts, key=lambda name: (-counts[name], name), default=None)
-        return self.infos[name] if name else None
 
     @cached_property
     def newest(self) -> str:
