@@ -1,9 +1,9 @@
 """How fast a change is told: `python benchmarks/diff.py` prints one table.
 
-A synthetic, real Git and DVC repository of 50 stages; two of its commits are compared by `modelbook diff` and by
-`dvc metrics diff` with `dvc params diff`, each in processes of its own, as CI starts them. Times are CPU seconds
-(user + system) of whole processes, the best of a few rounds. What DVC says of metrics and params is looked for
-in what we say.
+A synthetic, real Git and DVC repository of 50 stages; two of its commits are compared by `modelbook diff`
+and by `dvc metrics diff` with `dvc params diff`, each in processes of its own, as CI starts them. Times are
+CPU seconds (user + system) of whole processes, the best of a few rounds. What DVC says of metrics and params
+is looked for in what we say.
 """
 
 from __future__ import annotations
