@@ -878,3 +878,11 @@ def test_a_run_of_a_hundred_stages_has_a_short_page() -> None:
     assert (len(page.stages.rows), page.more_stages) == (20, 80)
     assert page.stages.rows[-1][0].text == "stage-99"
     assert (len(page.artifacts.rows), page.more_artifacts) == (20, 50)
+
+
+def test_freshness_counts_days_as_they_are_shown() -> None:
+    newest = "2024-03-06T08:00:00+01:00"
+    assert text.before("2024-03-06T01:00:00+01:00", newest) == "the day of the newest commit"
+    assert text.before("2024-03-05T23:00:00+01:00", newest) == "1 day before the newest commit"
+    assert text.before("2023-11-06", newest) == "4 months before the newest commit"
+    assert text.before("", newest) == text.before("x", newest) == ""

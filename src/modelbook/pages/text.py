@@ -139,11 +139,12 @@ def moment(date: str) -> float | None:
 
 
 def before(date: str, newest: str) -> str:
-    """How long a date lies before that of the newest commit: `12 days before the newest commit`."""
-    then, now = moment(date), moment(newest)
-    if then is None or now is None:
+    """How long the day of a date lies before the newest commit's: `12 days before the newest commit`."""
+    try:
+        then, now = (datetime.fromisoformat(day(moment)) for moment in (date, newest))
+    except ValueError:
         return ""
-    days = int(max(0.0, now - then) // 86_400)
+    days = max(0, (now - then).days)
     if days < 1:
         return "the day of the newest commit"
     if days < 60:
