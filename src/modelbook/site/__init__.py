@@ -5,9 +5,11 @@ Catalog -> pages.compose -> Markdown + mkdocs.yml -> MkDocs, strict -> stamped b
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,7 +78,7 @@ def build(
     theme, reading = Theme(default_folder(), project), Reading(read)
     hand, drafts = _split(pages.plan(catalog, reading, code))
     total = len(catalog.runs) + len(catalog.snapshots)
-    with output.workshop(out) as folder:
+    with _collector_spared(), output.workshop(out) as folder:
         report("Writing pages", 0, total)
         _write_docs(folder / "docs", hand, theme, read)
         _write_shells(folder / "docs")
@@ -93,6 +95,16 @@ def build(
         output.publish(site, out)
     count = len(hand) + press.rendered + press.kept
     return Built(out, len(catalog.runs), count, len(catalog.problems), press.kept)
+
+
+@contextmanager
+def _collector_spared() -> Iterator[None]:
+    """Keep the cycle collector from looking through the whole Catalog, which stays, again and again."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def source(

@@ -30,8 +30,14 @@ def write(path: Path | str, content: str) -> str:
 
 
 def _put(path: str, data: bytes) -> None:
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "wb", buffering=0) as file:
+    """Write a file; its folder is made when it is missing, which for most files of a page it is not."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        descriptor = os.open(path, flags, 0o666)
+    with open(descriptor, "wb", buffering=0) as file:
         file.write(data)
 
 
@@ -65,6 +71,7 @@ class Standing:
 
     def __init__(self, folder: Path, found: Manifest) -> None:
         self._folder, self._files, self._pages = str(folder), found.files, found.pages
+        self._made = ""
 
     def take(self, page: str, key: str, site: Path, known: Mapping[str, str]) -> Taken | None:
         """Put a page with its files into `site`, as links where that can be.
@@ -103,7 +110,10 @@ class Standing:
 
     def _place(self, path: str, data: bytes, site: str) -> None:
         target = f"{site}/{path}"
-        os.makedirs(os.path.dirname(target), exist_ok=True)
+        folder = os.path.dirname(target)
+        if folder != self._made:
+            os.makedirs(folder, exist_ok=True)
+            self._made = folder
         try:
             os.link(f"{self._folder}/{path}", target)
         except OSError:  # a disk without hard links

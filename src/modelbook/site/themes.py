@@ -188,6 +188,7 @@ class Theme:
         self._root = ""
         self._environment = (_Sandbox if project else _Own)(
             loader=ChoiceLoader([*own, PrefixLoader({"default": ours}, delimiter=":"), ours]),
+            auto_reload=False,
             undefined=StrictUndefined,
             autoescape=True,
             finalize=escape.text,
@@ -202,6 +203,7 @@ class Theme:
             raw, page.source, page.resolve, self._url
         )
         self.digest = _digest(self.folders)
+        self._environment.filters["dashed"] = lambda word: word.replace("_", "-")  # as a part of a CSS class
         self._environment.tests["web"] = lambda href: bool(_WEB.match(str(href)))
         self._environment.globals["url"] = self._url
 
