@@ -174,7 +174,8 @@ def rank(runs: Iterable[Run], info: MetricInfo) -> Ranking:
 def headlines(catalog: Catalog) -> dict[str, MetricInfo]:
     """Pipeline -> the metric it is judged by: the declared one, else that which most of its runs have.
 
-    Only a metric whose direction is known will do; a pipeline without any has no entry.
+    Only a metric whose direction is known will do; a pipeline without any has no entry. The declared pipelines
+    come first, as they are declared.
     """
     infos = {info.name: info for info in catalog.metrics}
     counts: dict[str, Counter[str]] = {}
@@ -182,13 +183,14 @@ def headlines(catalog: Catalog) -> dict[str, MetricInfo]:
         counts.setdefault(run.pipeline, Counter()).update(
             [value.name for value in run.metrics if (info := infos.get(value.name)) and info.direction]
         )
-    found = {
-        pipeline: infos[min(names, key=lambda name: (-names[name], name))]
-        for pipeline, names in counts.items()
-        if names
-    }
-    declared = {info.name: info.metric for info in catalog.project.pipelines if info.metric}
-    return found | {name: infos.get(metric, MetricInfo(name=metric)) for name, metric in declared.items()}
+    declared = {info.name: info.metric for info in catalog.project.pipelines}
+    found = {}
+    for name in (*declared, *sorted(counts.keys() - declared.keys())):
+        names = counts.get(name) or Counter()
+        metric = declared.get(name) or min(names, key=lambda one: (-names[one], one), default="")
+        if metric:
+            found[name] = infos.get(metric, MetricInfo(name=metric))
+    return found
 
 
 def _comparable(value: Value | None) -> tuple[float | None, str]:
