@@ -174,8 +174,8 @@ def rank(runs: Iterable[Run], info: MetricInfo) -> Ranking:
 def headlines(catalog: Catalog) -> dict[str, MetricInfo]:
     """Pipeline -> the metric it is judged by: the declared one, else that which most of its runs have.
 
-    Only a metric whose direction is known will do; a pipeline without any has no entry. Declared pipelines come
-    first, as they are declared.
+    Only a metric whose direction is known will do; a pipeline without any has no entry. Declared ones come
+    first.
     """
     infos = {info.name: info for info in catalog.metrics}
     counts: dict[str, Counter[str]] = {}
