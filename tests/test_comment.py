@@ -139,6 +139,14 @@ def test_every_status_has_its_sentence(status: Any) -> None:
     assert markdown.splitlines()[1].startswith("**")
 
 
+def test_what_could_not_be_judged_is_folded_where_the_rest_passed() -> None:
+    markdown = comment.render(
+        replace(verdict_sample.verdict(), status="passed", reasons=("a: has no value",))
+    )
+    assert "- `a: has no value`" not in markdown.split("<details>")[0]
+    assert "<summary>1 gate could not judge</summary>\n\n- `a: has no value`" in markdown
+
+
 def test_a_chart_only_where_two_runs_can_be_compared() -> None:
     found = verdict_sample.verdict()
     assert "xychart-beta" in comment.render(found)

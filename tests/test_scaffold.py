@@ -28,6 +28,9 @@ def test_an_empty_repository_gets_an_example(empty: Path) -> None:
     assert made.skipped == ()
     assert sorted(made.written) == sorted(
         [
+            ".github/actions/modelbook/action.yml",
+            ".github/workflows/modelbook-comment.yml",
+            ".github/workflows/modelbook-pull-request.yml",
             ".github/workflows/modelbook.yml",
             ".gitignore",
             ".modelbook/experiment.schema.json",
@@ -76,6 +79,27 @@ def test_a_repository_with_dvc_keeps_its_stages(empty: Path) -> None:
     assert workspace.project.name == empty.name
     assert stages.sync(workspace) is False
     assert (empty / "dvc.yaml").read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("ci", "paths"),
+    [
+        ("none", set()),
+        ("gitlab", {".gitlab-ci.yml", ".gitlab/modelbook.yml"}),
+        ("github", set(scaffold.CI["github"])),
+    ],
+)
+def test_the_workflows_of_the_forge_that_was_asked_for(empty: Path, ci: str, paths: set[str]) -> None:
+    written = scaffold.init(empty, ci).written
+    assert {path for path in written if path.startswith((".github/", ".gitlab"))} == paths
+
+
+def test_jobs_that_are_there_are_kept_and_the_line_to_add_is_told(empty: Path) -> None:
+    (empty / ".gitlab-ci.yml").write_text("test: {script: [make]}\n")
+    words = ["modelbook", "init", "--ci", "gitlab"]
+    done = subprocess.run(words, cwd=empty, capture_output=True, text=True, check=True)
+    assert (empty / ".gitlab-ci.yml").read_text() == "test: {script: [make]}\n"
+    assert "Add to .gitlab-ci.yml:  include: [{local: .gitlab/modelbook.yml}]" in done.stdout
 
 
 def test_outside_of_git(tmp_path: Path) -> None:

@@ -113,7 +113,16 @@ def render(verdict: Verdict, *, site: str = "", name: str = "models") -> str:
     first = [marker(name), _headline(verdict)]
     if quiet(verdict):
         return "\n".join([*first, ""])
-    told = [*first, "", *_reasons(verdict), _sides(verdict, links), "", *_table(_rows(verdict, links))]
+    reasons = _reasons(verdict)[0]
+    told = [
+        *first,
+        "",
+        *reasons,
+        *([""] if reasons else []),
+        _sides(verdict, links),
+        "",
+        *_table(_rows(verdict, links)),
+    ]
     return _fitted("\n".join(told), list(_folds(verdict, links)), _foot(verdict, links))
 
 
@@ -161,9 +170,10 @@ def _params(verdict: Verdict) -> str:
     return f"{text.plural(count, 'param')} in params files differ{'s' if count == 1 else ''}" if count else ""
 
 
-def _reasons(verdict: Verdict) -> list[str]:
-    found = [f"- {code(reason, 300)}" for reason in verdict.reasons[:MOST_REASONS]]
-    return [*found, ""] if found else []
+def _reasons(verdict: Verdict) -> tuple[list[str], list[str]]:
+    """Why, where it needs a reader; what was merely not judged is folded."""
+    shown = 0 if verdict.status == "passed" else MOST_REASONS
+    return [f"- {code(reason, 300)}" for reason in verdict.reasons[:shown]], list(verdict.reasons[shown:])
 
 
 def _sides(verdict: Verdict, links: _Links) -> str:
@@ -322,7 +332,9 @@ class _Fold(NamedTuple):
 
 def _folds(verdict: Verdict, links: _Links) -> Iterator[_Fold]:
     """Everything else, what matters most first."""
-    yield from _listed("more reason", [code(reason, 300) for reason in verdict.reasons[MOST_REASONS:]])
+    reasons = [code(reason, 300) for reason in _reasons(verdict)[1]]
+    unsure = verdict.status == "passed"
+    yield from _listed("gate" if unsure else "more reason", reasons, "{} could not judge" if unsure else "{}")
     rest = [row[1:] for row in _rows(verdict, links)[MOST_METRICS:]]
     yield from _tabled("more metric", rest, _HEADS)
     yield from _tabled("mean over seeds", _seed_rows(verdict), _SEEDS, "{}")

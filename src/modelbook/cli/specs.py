@@ -31,17 +31,26 @@ def _count(number: int, noun: str) -> str:
 
 @click.command()
 @repo_option
-def init(repo: Path) -> None:
+@click.option(
+    "--ci",
+    type=click.Choice(["github", "gitlab", "none"]),
+    default="github",
+    show_default=True,
+    help="Whose workflows to write.",
+)
+def init(repo: Path, ci: str) -> None:
     """Write a first project into this Git repository; no file that is there is changed."""
     from modelbook import scaffold
 
-    made = scaffold.init(repo)
+    made = scaffold.init(repo, ci)
     for path in made.written:
         click.echo(f"wrote    {path}")
     for path in made.skipped:
         click.echo(f"skipped  {path} (it is there)")
     if made.dvc:
         click.echo("made this a DVC repository")
+    if ".gitlab-ci.yml" in made.skipped:
+        click.echo("\nAdd to .gitlab-ci.yml:  include: [{local: .gitlab/modelbook.yml}]")
     if made.example:
         click.echo("\nNow run the example and look at it: modelbook repro && modelbook build")
     else:

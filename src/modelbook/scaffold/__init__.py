@@ -46,11 +46,25 @@ class Made:
     dvc: bool
 
 
-def init(start: Path) -> Made:
+_GITHUB = {
+    ".github/actions/modelbook/action.yml": "github/action.yml",
+    ".github/workflows/modelbook.yml": "github/publish.yml",
+    ".github/workflows/modelbook-pull-request.yml": "github/pull-request.yml",
+    ".github/workflows/modelbook-comment.yml": "github/comment.yml",
+}
+_GITLAB = {".gitlab/modelbook.yml": "gitlab/modelbook.yml", ".gitlab-ci.yml": "gitlab/gitlab-ci.yml"}
+CI = {"github": _GITHUB, "gitlab": _GITLAB, "none": dict[str, str]()}
+"""Forge -> path in the repository -> template of what its CI runs."""
+
+
+def init(start: Path, ci: str = "github") -> Made:
     """Write a first project into the Git repository that a folder lies in.
 
     A repository that uses DVC already, or has experiments of its own, gets no example: just a project file to
     fill, which leaves its stages as they are.
+
+    Args:
+        ci: a key of `CI`, the forge to write workflows for.
 
     Raises:
         NotARepository: there is no Git repository at or above the folder.
@@ -58,7 +72,7 @@ def init(start: Path) -> Made:
     """
     root = _top(start)
     example = not any((root / name).exists() for name in (PROJECT_FILE, "dvc.yaml", "experiments", "moons"))
-    files = _files(root.name, example)
+    files = _files(root.name, example) | {path: _read(name) for path, name in CI[ci].items()}
     written = [path for path, text in files.items() if _write(root, path, text)]
     skipped = [path for path in files if path not in written]
     if _ignore(root):
@@ -79,8 +93,7 @@ def _files(name: str, example: bool) -> dict[str, str]:
     project = _read("mlproject.yaml" if example else "bare.yaml")
     files = {PROJECT_FILE: project.replace("PROJECT_NAME", json.dumps(name, ensure_ascii=False))}
     files |= {path: _read(path) for path in _EXAMPLE if example}
-    files |= dict(schemas().values())
-    return {**files, ".github/workflows/modelbook.yml": _read("workflow.yml")}
+    return files | dict(schemas().values())
 
 
 def _read(path: str) -> str:
