@@ -6,6 +6,7 @@ data is a `Nothing` with a `reason`; no function here raises for what the data h
 """
 
 from modelbook.charts._clusters import alike
+from modelbook.charts.badge import badge
 from modelbook.charts.bars import Bar, BarChart, bar_chart, mean_std
 from modelbook.charts.base import Chart, Nothing
 from modelbook.charts.dvc import PlotDataError, from_plot, read_columns
@@ -27,6 +28,7 @@ __all__ = [
     "Series",
     "XYChart",
     "alike",
+    "badge",
     "bar_chart",
     "confusion_chart",
     "from_plot",

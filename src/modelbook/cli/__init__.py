@@ -32,6 +32,7 @@ COMMANDS = {
     "diff": "modelbook.cli.review:diff",
     "summary": "modelbook.cli.ci:summary",
     "comment": "modelbook.cli.ci:comment",
+    "badge": "modelbook.cli.reading:badge",
     "build": "modelbook.cli.publish:build",
     "preview": "modelbook.cli.publish:preview",
 }

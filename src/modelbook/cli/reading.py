@@ -118,6 +118,22 @@ def best(
 
 
 @click.command()
+@click.argument("name", metavar="METRIC|MODEL")
+@repo_option
+@refs_option
+@project_option
+@click.option("--json", "as_json", is_flag=True, help="What the endpoint badge of shields.io reads.")
+def badge(name: str, repo: Path, refs: str, project: str, as_json: bool) -> None:
+    """Print a badge as SVG: a model's version in production, or a metric of the best run at HEAD."""
+    from modelbook.pages import badges
+
+    found = _catalog(repo, refs, project)
+    model = next((item for item in found.models if item.name == name), None)
+    made = badges.of_model(model) if model else badges.of_metric(found, name)
+    click.echo(made.json() if as_json else made.svg() + "\n", nl=False)
+
+
+@click.command()
 @click.argument("node")
 @repo_option
 @refs_option

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelbook import __version__, pages
-from modelbook.pages import Draft, Page
+from modelbook.pages import Draft, Page, badges
+from modelbook.pages.index import Index
 from modelbook.pages.ledger import Code
 from modelbook.records import Catalog
 from modelbook.site import engine, manifest, output
@@ -81,6 +82,7 @@ def build(
     with _collector_spared(), output.workshop(out) as folder:
         report("Writing pages", 0, total)
         _write_docs(folder / "docs", hand, theme, read)
+        _write_badges(folder / "docs", catalog)
         _write_shells(folder / "docs")
         report("Running MkDocs", 0, total)
         site = engine.build(folder, _configuration(catalog, hand, theme), _date(catalog))
@@ -129,6 +131,7 @@ def source(
         made = folder / "source"
         hand, drafts = _split(pages.plan(catalog, read, code))
         _write_docs(made / "docs", hand, theme, read)
+        _write_badges(made / "docs", catalog)
         count = 0
         for count, draft in enumerate(drafts, 1):
             page = draft.make()
@@ -182,6 +185,11 @@ def _write_docs(docs: Path, hand: Sequence[Page], theme: Theme, read: Read) -> N
         shutil.copyfile(asset, target)
     shutil.copyfile(_plotly(), docs / PLOTLY)
     write(docs / pages.data_href("search"), data_script("search", _search(hand)))
+
+
+def _write_badges(docs: Path, catalog: Catalog) -> None:
+    for path, content in badges.files(Index(catalog)):
+        write(docs / path, content)
 
 
 def _write_shells(docs: Path) -> None:
