@@ -172,6 +172,13 @@ def changed(**more: object) -> bytes:
     return json.dumps({**found, **more}).encode()
 
 
+def nested(deep: int) -> bytes:
+    """A verdict with a value in lists in lists."""
+    value = {"name": "x", "value": -77}
+    found = changed(params=[{"name": "x", "kind": "added", "before": None, "after": value}])
+    return found.replace(b"-77", b"[" * deep + b"]" * deep)
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -191,8 +198,10 @@ def changed(**more: object) -> bytes:
         changed(base={"label": "x", "html": "<b>"}),
         changed(**{"##[add-mask]x\n::error::y": 1}),
         json.dumps({"value": 1}).encode() * 2,
+        changed(held=-77).replace(b"-77", b"7" * 5_000),
+        nested(400_000),
     ],
-    ids=range(16),
+    ids=range(18),
 )
 def test_a_diff_that_is_none_is_refused(
     stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raw: bytes
@@ -206,6 +215,14 @@ def test_a_diff_that_is_none_is_refused(
     assert "##[" not in done.output
     assert not any(line.strip().startswith("::") for line in done.output.splitlines())
     assert stub.comments == []
+
+
+def test_an_odd_value_is_cut_and_posted(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    github(monkeypatch, stub, tmp_path, event())
+    stub.pulls[7] = pull()
+    stub.artifacts["modelbook-diff"] = artifact(nested(300))
+    assert run("comment", "--triggered").output == "Posted a comment.\n"
+    assert "`" + "[" * 39 + "…`" in stub.comments[0]["body"]
 
 
 def test_a_fork_cannot_comment_elsewhere(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,10 +61,8 @@ def summary(file: Path, name: str, site: str, gate: bool, project: str, repo: Pa
     In GitHub's jobs the summary is GITHUB_STEP_SUMMARY, and faults are annotations at the gates in
     mlproject.yaml. Elsewhere the summary goes to standard output.
     """
-    from modelbook import comment as markdown
-
     verdict = _verdict(_read(file), file.name)
-    told = markdown.render(verdict, site=site, name=name)
+    told = _rendered(verdict, file.name, site=site, name=name)
     target = os.environ.get("GITHUB_STEP_SUMMARY")
     if target:
         with Path(target).open("a", encoding="utf-8") as opened:
@@ -97,8 +95,9 @@ def comment(file: Path | None, name: str, site: str, triggered: bool, show: bool
     if found is None:
         click.echo("The run left no diff: nothing was posted.")
         return
-    verdict = _verdict(found.raw, file.name if file else "diff.json")
-    body = markdown.render(verdict, site=site, name=name)
+    source = file.name if file else "diff.json"
+    verdict = _verdict(found.raw, source)
+    body = _rendered(verdict, source, site=site, name=name)
     if show:
         click.echo(body, nl=False)
     elif not found.current:
@@ -154,6 +153,20 @@ def _verdict(raw: bytes, name: str) -> Verdict:
         raise NoVerdict(name, re.sub(r"[^\w .,$`|'-]", "?", str(error))[:300]) from None
     except (RecursionError, ValueError, OverflowError):
         raise NoVerdict(name, "a value in it is none that a metric has") from None
+
+
+def _rendered(verdict: Verdict, source: str, *, site: str, name: str) -> str:
+    """The Markdown of a verdict that may come from anyone.
+
+    Raises:
+        NoVerdict: a value in it cannot be written down, such as a number of ten thousand digits.
+    """
+    from modelbook import comment as markdown
+
+    try:
+        return markdown.render(verdict, site=site, name=name)
+    except (ValueError, OverflowError, RecursionError):
+        raise NoVerdict(source, "a value in it is none that a metric has") from None
 
 
 def _event() -> dict[str, Any]:
