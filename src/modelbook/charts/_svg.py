@@ -54,6 +54,12 @@ def tag(name: str, *children: str, **attributes: object) -> str:
     return f"<{name}{pairs}>{''.join(children)}</{name}>" if children else f"<{name}{pairs}/>"
 
 
+@lru_cache(maxsize=1 << 12, typed=True)
+def look(**attributes: object) -> str:
+    """Attributes as `tag` writes them, remembered: for what thousands of elements have in common."""
+    return tag("", **attributes)[1:-2]
+
+
 @lru_cache(maxsize=1 << 14, typed=True)
 def _pair(key: str, value: object) -> str:
     """An attribute; most of those that are no coordinates are on every drawing."""
@@ -63,6 +69,19 @@ def _pair(key: str, value: object) -> str:
 @lru_cache(maxsize=256)
 def _hyphened(key: str) -> str:
     return key.rstrip("_").replace("_", "-")
+
+
+def pixels(form: str, values: Sequence[float]) -> str:
+    """Many coordinates at once: `form` with each `%.1f` in it as `pixel` writes it.
+
+    In `form` a coordinate is followed by a blank or by one of the commands H, L, M and V, or it is the last.
+    """
+    shown = f"{form} " % tuple(values)
+    if "-0.0" in shown:
+        shown = shown.replace("-0.0", "0.0")
+    for after in " LMHV":
+        shown = shown.replace(f".0{after}", after)
+    return shown[:-1]
 
 
 def pixel(value: float) -> str:
@@ -93,7 +112,14 @@ def safe_link(href: str | None) -> str | None:
 
 def text_width(value: str, size: float = 12) -> float:
     """About how wide `value` is in pixels; wide (CJK, emoji) characters count double."""
+    if value.isascii():
+        return size * _narrow(len(value))
     return size * sum(1.0 if ord(char) > 0x2E80 else 0.56 for char in value)
+
+
+@lru_cache(maxsize=1 << 10)
+def _narrow(count: int) -> float:
+    return float(sum([0.56] * count))
 
 
 def shorten(value: str, width: float, size: float = 12) -> str:
@@ -163,11 +189,13 @@ def label(
     **more: object,
 ) -> str:
     """One line of text, its baseline at (x, y)."""
-    return tag(
-        "text",
-        text(value),
-        x=float(x),
-        y=float(y),
+    same = _label_look(size, anchor, fill, **more)
+    return f'<text x="{pixel(x)}" y="{pixel(y)}"{same}>{_escaped(value)}</text>'
+
+
+@lru_cache(maxsize=1 << 12, typed=True)
+def _label_look(size: float, anchor: str, fill: str, **more: object) -> str:
+    return look(
         font_size=size,
         text_anchor=None if anchor == "start" else anchor,
         class_=f"mb-{fill}",

@@ -76,6 +76,8 @@ def _separated(content: str, delimiter: str, header: bool) -> dict[str, list[Any
         return {}
     names = rows[0] if header else [str(at) for at in range(len(rows[0]))]
     body = rows[1:] if header else rows
+    if body and min(map(len, body)) >= len(names):
+        return {name: list(column) for name, column in zip(names, zip(*body, strict=False), strict=False)}
     return {name: [row[at] if at < len(row) else None for row in body] for at, name in enumerate(names)}
 
 
@@ -153,6 +155,15 @@ def number(value: object) -> float | None:
     return scales.finite(value)
 
 
+def numbers(values: Sequence[Any]) -> list[float | None]:
+    """`number` of each; all at once where all of them are text."""
+    try:
+        plain = "_" not in "".join(values)
+        return list(scales.finites(list(map(float, values)))) if plain else [number(item) for item in values]
+    except (TypeError, ValueError):
+        return [number(value) for value in values]
+
+
 def _confusion(plot: Plot, title: str, found: Found) -> Chart:
     _, field, table = found
     if plot.x is None or plot.x not in table:
@@ -219,7 +230,7 @@ def _series_name(path: str, field: str, several_files: bool, several_fields: boo
 
 
 def _series(plot: Plot, field: str, table: Columns, name: str, tone: int) -> list[Series]:
-    ys = [number(value) for value in table[field]]
+    ys = numbers(table[field])
     given = table.get(plot.x) if plot.x else None
     xs = _positions(given, len(ys))
     if plot.template == "smooth":
@@ -234,7 +245,7 @@ def _series(plot: Plot, field: str, table: Columns, name: str, tone: int) -> lis
 def _positions(given: Sequence[Any] | None, count: int) -> list[float | None]:
     """The x column as numbers; dates as seconds would lose their axis, so anything else is the row number."""
     if given is not None:
-        known = [number(value) for value in given]
+        known = numbers(given)
         if any(value is not None for value in known):
             return known
     return [float(at) for at in range(count)]

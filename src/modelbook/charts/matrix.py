@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from typing import Any, cast
 
 from modelbook.charts import _svg
 from modelbook.charts.base import WIDTH, Chart, Nothing, plain
@@ -84,7 +85,7 @@ def confusion_chart(
     normalised: bool = False,
 ) -> Chart:
     """The matrix of (row class, column class) pairs, or `Nothing` when there are none."""
-    counted = Counter((_name(row), _name(column)) for row, column in pairs)
+    counted = _counted(list(pairs))
     if not counted:
         return Nothing(title, "there are no rows in the data")
     weight: Counter[str] = Counter()
@@ -98,6 +99,13 @@ def confusion_chart(
         title=title, classes=classes, counts=counts, row_label=row_label, column_label=column_label,
         normalised=normalised, left_out=len(weight) - len(classes),
     )  # fmt: skip
+
+
+def _counted(pairs: Sequence[tuple[object, object]]) -> Counter[tuple[str, str]]:
+    """How often each pair of names occurs; texts, as CSV has them, are their own names."""
+    if set(map(type, chain.from_iterable(pairs))) == {str}:
+        return Counter(cast("Sequence[tuple[str, str]]", pairs))
+    return Counter((_name(row), _name(column)) for row, column in pairs)
 
 
 def _name(value: object) -> str:

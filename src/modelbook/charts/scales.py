@@ -34,6 +34,11 @@ def finite(value: object) -> float | None:
     return result if abs(result) < LIMIT else None
 
 
+def finites(values: Sequence[object]) -> list[float | None]:
+    """`finite` of each."""
+    return [value if type(value) is float and -LIMIT < value < LIMIT else finite(value) for value in values]
+
+
 def timestamp(date: str) -> float | None:
     """POSIX seconds of an ISO 8601 date (without an offset it is UTC), or None."""
     try:
@@ -65,6 +70,16 @@ class Scale:
             low, high, at = math.log10(low), math.log10(high), math.log10(max(value, self.low * 1e-6))
         share = min(max((at - low) / (high - low), -10.0), 10.0)
         return self.start + share * (self.end - self.start)
+
+    def many(self, values: Sequence[float]) -> list[float]:
+        """Each of the values, as calling the scale gives it."""
+        if self.log or not values:
+            return [self(value) for value in values]
+        low, start, span, length = self.low, self.start, self.high - self.low, self.end - self.start
+        shares = [(value - low) / span for value in values]
+        if min(shares) < -10.0 or max(shares) > 10.0:
+            return [self(value) for value in values]
+        return [start + share * length for share in shares]
 
 
 def widen(low: float, high: float) -> tuple[float, float]:

@@ -117,9 +117,9 @@ def xy_chart(
 def _clean(series: Series, x: Axis, y: Axis) -> Series | None:
     """The series with everything that cannot be drawn replaced by gaps; None if nothing is left."""
     count = min(len(series.x), len(series.y))
-    xs = [_drawable(value, x) for value in series.x[:count]]
-    ys = [_drawable(value, y) for value in series.y[:count]]
-    ys = [b if a is not None else None for a, b in zip(xs, ys, strict=True)]
+    xs, ys = _drawables(series.x[:count], x), _drawables(series.y[:count], y)
+    if None in xs:
+        ys = [b if a is not None else None for a, b in zip(xs, ys, strict=True)]
     if all(value is None for value in ys):
         return None
     errors = [abs(known) if (known := finite(value)) is not None else None for value in series.error[:count]]
@@ -133,6 +133,10 @@ def _clean(series: Series, x: Axis, y: Axis) -> Series | None:
 def _drawable(value: object, axis: Axis) -> float | None:
     known = finite(value)
     return None if known is None or (axis.kind == "log" and known < 1e-300) else known
+
+
+def _drawables(values: Sequence[object], axis: Axis) -> list[float | None]:
+    return [_drawable(value, axis) for value in values] if axis.kind == "log" else scales.finites(values)
 
 
 def _at(values: Sequence[Any], index: int) -> Any:
@@ -241,9 +245,12 @@ class _Drawing:
         return [_svg.label(14, 22, shown, size=14, font_weight=600)]
 
     def _grid(self) -> Iterable[str]:
+        left, right = _svg.pixel(self.left), _svg.pixel(self.right)
+        grid = _svg.look(class_="mb-grid", stroke=_svg.GRID)
         for value, name in self.y_ticks:
             at = self.y(value)
-            yield _line(self.left, at, self.right, at, class_="mb-grid", stroke=_svg.GRID)
+            level = _svg.pixel(at)
+            yield f'<line x1="{left}" y1="{level}" x2="{right}" y2="{level}"{grid}/>'
             yield _svg.label(self.left - 6, at + 4, name, size=11, anchor="end", fill="muted")
         for value, name in self.x_ticks:
             at = self.x(value)
@@ -270,7 +277,7 @@ class _Drawing:
         parts += [
             self._whisker(index, series, at)
             for at in kept
-            if _at(series.error, at) and series.y[at] is not None
+            if series.error and _at(series.error, at) and series.y[at] is not None
         ]
         if series.style in ("points", "both", "pale"):
             parts += [self._point(index, series, at) for at in kept if series.y[at] is not None]
@@ -281,21 +288,21 @@ class _Drawing:
         return _svg.tag("g", *parts, opacity=0.4 if series.style == "pale" else None)
 
     def _path(self, index: int, series: Series, kept: Sequence[int]) -> str:
-        commands, pen = [], False
-        for at in kept:
-            x, y = series.x[at], series.y[at]
-            if x is None or y is None:
-                pen = False
-                continue
-            px, py = self.x(x), self.y(y)
-            if pen and series.style == "step":
-                commands.append(f"H{_svg.pixel(px)}V{_svg.pixel(py)}")
-            else:
-                commands.append(f"{'L' if pen else 'M'}{_svg.pixel(px)} {_svg.pixel(py)}")
-            pen = True
+        points = [(series.x[at], series.y[at]) for at in kept]
+        known = [(x, y) for x, y in points if x is not None and y is not None]
+        follow = "H%.1fV%.1f" if series.style == "step" else "L%.1f %.1f"
+        if len(known) == len(points):
+            form = "M%.1f %.1f" + follow * (len(points) - 1)
+        else:
+            drawn = [False, *(x is not None and y is not None for x, y in points)]
+            form = "".join(
+                (follow if drawn[at] else "M%.1f %.1f") if drawn[at + 1] else "" for at in range(len(points))
+            )
+        across = zip(self.x.many([x for x, _ in known]), self.y.many([y for _, y in known]), strict=True)
+        path = _svg.pixels(form, [at for point in across for at in point]) if known else "M0 0"
         faint = series.style == "faint"
         return _svg.tag(
-            "path", d="".join(commands) or "M0 0", class_=_svg.series_class(index), fill="none",
+            "path", d=path, class_=_svg.series_class(index), fill="none",
             stroke=_svg.colour(index), stroke_width=1 if faint else 2, stroke_opacity=0.35 if faint else None,
             stroke_linejoin="round", stroke_dasharray=_svg.dash(index),
         )  # fmt: skip
@@ -369,6 +376,8 @@ def _summary(series: Series, axis: Axis) -> str:
 
 def _islands(series: Series, kept: Sequence[int]) -> Iterable[int]:
     """Points with a gap on both sides, which a line would not show."""
+    if len(kept) > 1 and None not in series.y:
+        return
     known = [series.y[at] is not None for at in kept]
     for place, at in enumerate(kept):
         before = place > 0 and known[place - 1]
@@ -441,8 +450,8 @@ def _trace(series: Series, chart: XYChart) -> dict[str, Any]:
         "type": "scatter",
         "mode": _mode(series),
         "name": plain(series.name or chart.y.label or "value"),
-        "x": [_plotly_value(series.x[at], chart.x) for at in kept],
-        "y": [_plotly_value(series.y[at], chart.y) for at in kept],
+        "x": _plotly_values([series.x[at] for at in kept], chart.x),
+        "y": _plotly_values([series.y[at] for at in kept], chart.y),
         "connectgaps": False,
     }
     if series.style == "step":
@@ -463,9 +472,17 @@ def _trace(series: Series, chart: XYChart) -> dict[str, Any]:
 def _mode(series: Series) -> str:
     """A line shows no point that stands alone between gaps, so such a series has marks too."""
     mode = {"points": "markers", "pale": "markers", "both": "lines+markers"}.get(series.style, "lines")
+    if mode != "lines" or (len(series.y) > 1 and None not in series.y):
+        return mode
     known = [False, *(value is not None for value in series.y), False]
     alone = any(known[at] and not known[at - 1] and not known[at + 1] for at in range(1, len(known) - 1))
-    return "lines+markers" if mode == "lines" and alone else mode
+    return "lines+markers" if alone else mode
+
+
+def _plotly_values(values: list[float | None], axis: Axis) -> Sequence[float | str | None]:
+    if axis.kind == "date" or None in values:
+        return [_plotly_value(value, axis) for value in values]
+    return list(map(float, ("%.7g " * len(values) % tuple(values)).split()))  # all at once, as it is quicker
 
 
 def _plotly_value(value: float | None, axis: Axis) -> float | str | None:
