@@ -8,6 +8,7 @@ mentions or references, and `code` keeps a text from leaving its span or its cel
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -31,12 +32,13 @@ MOST_FOLDED = 60
 MOST_REASONS = 8
 MOST_BARS = 12
 _LONGEST = 80
+_HALF = 16
+"""Letters on each side of zero in a chart."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
 _ID = re.compile(r"[0-9a-f]{7,64}")
 _SITE = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9._~%/-]*)?")
 _FORMAT = re.compile(r"[+,]?(\.\d{1,2})?[defgEG%]?")
-_NOT_IN_CHART = re.compile(r"[^A-Za-z0-9 ._=+/-]+")
 _TICKS = re.compile(r"`+")
 
 _VERDICTS = {
@@ -474,39 +476,46 @@ def _many(values: Sequence[str]) -> str:
 
 
 def _chart(verdict: Verdict) -> Iterator[_Fold]:
-    """The headline metric of each run, before and after, where two runs or more have moved it."""
-    by_metric: dict[str, list[tuple[str, float, float]]] = {}
+    """How far the headline metric of each run moved, where two runs or more have moved it.
+
+    Bars of text: they start at zero, and look the same on every forge, in a mail and in a terminal.
+    """
+    infos = {info.name: _tame(info) for info in verdict.metrics}
+    by_metric: dict[str, list[tuple[str, float, MetricChange]]] = {}
     for run in verdict.runs:
         for change in run.metrics:
-            before, after = gates.number(change.before), gates.number(change.after)
-            if change.name == run.headline and before is not None and after is not None:
-                by_metric.setdefault(change.name, []).append((run.name, before, after))
+            if change.name == run.headline and change.delta and math.isfinite(change.delta):
+                by_metric.setdefault(change.name, []).append((run.name, change.delta, change))
     for metric, rows in sorted(by_metric.items()):
         if len(rows) > 1:
-            yield _Fold(f"{len(rows):,} runs by their headline metric", _xychart(metric, rows), "the chart")
+            title = f"{len(rows):,} runs by how far their headline metric moved"
+            yield _Fold(title, _bars(rows, infos.get(metric)), "the chart")
 
 
-def _xychart(metric: str, rows: Sequence[tuple[str, float, float]]) -> tuple[str, ...]:
-    shown = rows[:MOST_BARS]
-    names = ", ".join(f'"{at} {_label(name)}"' for at, (name, _, _) in enumerate(shown, 1))
-    before, after = (", ".join(f"{row[at]:.6g}" for row in shown) for at in (1, 2))
-    return (
-        "Bars: after. Line: before." + (f" The first {MOST_BARS}." if len(rows) > MOST_BARS else ""),
-        "",
-        "```mermaid",
-        "xychart-beta",
-        f"    x-axis [{names}]",
-        f'    y-axis "{_label(metric)}"',
-        f"    bar [{after}]",
-        f"    line [{before}]",
-        "```",
-        "",
-    )
+def _bars(rows: Sequence[tuple[str, float, MetricChange]], info: MetricInfo | None) -> tuple[str, ...]:
+    shown = sorted(rows, key=lambda row: (-abs(row[1]), row[0]))[:MOST_BARS]
+    most = abs(shown[0][1])
+    width = max(len(_label(name)) for name, _delta, _change in shown)
+    infos = {info.name: info} if info else {}
+    lines = [
+        f"{_label(name):{width}} {_bar(delta / most)} {_moved(change, infos)[3]}"
+        for name, delta, change in shown
+    ]
+    more = [f"and {len(rows) - MOST_BARS:,} more", ""] if len(rows) > MOST_BARS else []
+    return (code(shown[0][2].name), "", "```text", *lines, "```", "", *more)
+
+
+def _bar(share: float) -> str:
+    """A bar to the left of zero or to the right of it; `share` is of the longest, with its sign."""
+    bar = "█" * max(1, round(abs(share) * _HALF))
+    left, right = (bar, "") if share < 0 else ("", bar)
+    return f"{left:>{_HALF}}│{right:<{_HALF}}"
 
 
 def _label(name: str) -> str:
-    """What a chart can be told of a name: no quotes, brackets, directives or markup."""
-    return text.cut(_NOT_IN_CHART.sub("_", name), 24).replace("…", "..") or "_"
+    """A name on one line of a fence, which only backticks could end."""
+    seen = "".join(letter if letter.isprintable() and letter != "`" else "?" for letter in name[:60])
+    return text.cut(seen.strip(), 24) or "?"
 
 
 # -- the end
