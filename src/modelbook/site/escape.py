@@ -22,6 +22,7 @@ _NOT_TEXT = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
 _FENCES = re.compile(r"^([ \t]*)([`~])", re.MULTILINE)
+_HTTP = re.compile(r"https?://", re.IGNORECASE)
 _WEB = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
 
 
@@ -42,6 +43,11 @@ def _escaped(raw: str) -> Markup:
 
 def _reference(found: re.Match[str]) -> str:
     return f"&#{ord(found[0])};"
+
+
+def is_web(href: str) -> bool:
+    """Whether an address leads off the site."""
+    return href[:4].lower() == "http" and bool(_HTTP.match(href))
 
 
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}

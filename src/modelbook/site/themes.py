@@ -31,10 +31,16 @@ from markupsafe import Markup
 
 from modelbook.errors import ModelbookError
 from modelbook.pages import Page
-from modelbook.site import escape
+from modelbook.site import escape, parts
 
-_WEB = re.compile(r"https?://", re.IGNORECASE)
 _SCHEME = re.compile(r"[^/?#]*:")
+
+
+_PARTS = {
+    f"part_{part.__name__}": part
+    for part in (parts.table, parts.grid, parts.values, parts.receipts, parts.packages)
+}
+"""What macros of ours call as `part_NAME`."""
 
 
 class TemplateFault(ModelbookError):
@@ -204,8 +210,8 @@ class Theme:
         )
         self.digest = _digest(self.folders)
         self._environment.filters["dashed"] = lambda word: word.replace("_", "-")  # as a part of a CSS class
-        self._environment.tests["web"] = lambda href: bool(_WEB.match(str(href)))
-        self._environment.globals["url"] = self._url
+        self._environment.tests["web"] = lambda href: escape.is_web(str(href))
+        self._environment.globals.update(_PARTS, url=self._url)
 
     def render(self, page: Page, suffix: str, **more: object) -> str:
         """A page's Markdown (suffix `md`) or HTML (suffix `html`).
@@ -226,7 +232,7 @@ class Theme:
 
     def _url(self, href: str) -> str:
         """An address from the site's root as one from the page that is being rendered."""
-        if _WEB.match(href) or href.startswith("#"):
+        if escape.is_web(href) or href.startswith("#"):
             return href
         return "#" if _SCHEME.match(href) or href.startswith(("/", "\\")) else self._root + href
 
