@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -39,6 +40,8 @@ def fold(
     neighbour, then nodes of one kind with exactly the same neighbours.
     """
     single = [Group((node,)) for node in nodes]
+    if max(Counter([node.kind for node in nodes]).values(), default=0) < ALIKE:  # nothing to be folded
+        return single, list(dict.fromkeys(arrow for arrow in arrows if arrow[0] != arrow[1]))
     groups, between = _merge(single, arrows, _lanes(single, arrows, focus))
     return _merge(groups, between, _twins(groups, between, focus))
 

@@ -196,12 +196,12 @@ def _box(picture: _Picture, group: Group) -> str:
     heading, under = _texts(group)
     focused = group.id == picture.focus
     tone = _TONES.get(node.kind, 6)
-    look: dict[str, object] = {
-        "width": _WIDTH, "height": _HEIGHT, "rx": _ROUND.get(node.kind, 6), "fill": _svg.PAPER,
-        "stroke": _svg.colour(tone), "stroke_width": 3 if focused else 1.3,
-        "class_": f"mb-node {_svg.series_class(tone)}",
-    }  # fmt: skip
-    behind = [_svg.tag("rect", x=x + 4, y=top + 4, **look)] if len(group.members) > 1 else []
+    look = _svg.look(
+        width=_WIDTH, height=_HEIGHT, rx=_ROUND.get(node.kind, 6), fill=_svg.PAPER,
+        stroke=_svg.colour(tone), stroke_width=3 if focused else 1.3,
+        class_=f"mb-node {_svg.series_class(tone)}",
+    )  # fmt: skip
+    behind = [_rectangle(x + 4, top + 4, look)] if len(group.members) > 1 else []
     icon = _svg.tag(
         "path", d=_ICONS.get(node.kind, _ICONS["artifact"]), fill="none", stroke_width=1.4,
         transform=f"translate({_svg.pixel(x + 8)} {_svg.pixel(y - 10)})", stroke=_svg.colour(tone),
@@ -211,7 +211,7 @@ def _box(picture: _Picture, group: Group) -> str:
         "g",
         _svg.tag("title", _svg.text(_tooltip(group))),
         *behind,
-        _svg.tag("rect", x=x, y=top, **look),
+        _rectangle(x, top, look),
         icon,
         _svg.label(
             x + 34,
@@ -225,6 +225,10 @@ def _box(picture: _Picture, group: Group) -> str:
     )
     href = _svg.safe_link(picture.href(node)) if len(group.members) == 1 else None
     return _svg.tag("a", drawn, href=href) if href else drawn
+
+
+def _rectangle(x: float, y: float, look: str) -> str:
+    return f'<rect x="{_svg.pixel(x)}" y="{_svg.pixel(y)}"{look}/>'
 
 
 def _texts(group: Group) -> tuple[str, str]:

@@ -337,4 +337,6 @@ def _data(columns: Mapping[str, Sequence[Any]]) -> tuple[Grid, int]:
 
 def _shown(values: Sequence[Any], at: int) -> str:
     raw = values[at] if at < len(values) else None
-    return DASH if raw is None else text.cut(text.line(text.value(raw)), 60) or '""'
+    if raw is None:
+        return DASH
+    return text.cut(text.line(raw if type(raw) is str else text.value(raw)), 60) or '""'

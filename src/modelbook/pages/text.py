@@ -38,6 +38,8 @@ def plain(text: str) -> str:
 
 def line(text: str) -> str:
     """One line: every run of blanks and control characters becomes a space."""
+    if text.isascii() and text.isprintable() and "  " not in text:  # what it nearly always is
+        return text.strip()
     return _CONTROL.sub(" ", text).strip()
 
 

@@ -38,6 +38,8 @@ def text(raw: object) -> Markup:
 @lru_cache(maxsize=1 << 16)
 def _escaped(raw: str) -> Markup:
     """Remembered, since the same few words are on every page."""
+    if raw.isascii() and raw.isalnum():
+        return Markup(raw)  # noqa: S704 - nothing to escape
     return Markup(_SPECIAL.sub(_reference, _NOT_TEXT.sub("\ufffd", raw)))  # noqa: S704 - escaped here
 
 
@@ -169,7 +171,9 @@ def _settled_image(token: Token, lead: Callable[[str], str | None]) -> list[Toke
 
 def drawing(svg: str) -> Markup:
     """A drawing of ours, its texts escaped already; no line of it may look like a fence to Markdown."""
-    return Markup(_FENCES.sub(_fence, svg))  # noqa: S704 - charts escape
+    if "`" in svg or "~" in svg:  # else the search, which is slow, would find none
+        svg = _FENCES.sub(_fence, svg)
+    return Markup(svg)  # noqa: S704 - charts escape
 
 
 def _fence(found: re.Match[str]) -> str:

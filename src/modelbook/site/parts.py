@@ -30,12 +30,19 @@ def _markup(parts: Iterable[str]) -> Markup:
     return Markup("".join(parts))  # noqa: S704 - escaped where it was made
 
 
-def _link(item: Link, url: Url) -> str:
-    title = f' title="{_text(item.title)}"' if item.title else ""
+def link(item: Link, url: Url, class_: str = "") -> Markup:
+    """A link, or its text where it leads nowhere."""
+    return Markup(_link(item, url, class_))  # noqa: S704 - escaped there
+
+
+def _link(item: Link, url: Url, class_: str = "") -> str:
+    look = f' class="{_text(class_)}"' if class_ else ""
+    if item.title:
+        look += f' title="{_text(item.title)}"'
     if not item.href:
-        return f"<span{title}>{_text(item.text)}</span>"
+        return f"<span{look}>{_text(item.text)}</span>"
     rel = ' rel="noopener noreferrer"' if escape.is_web(item.href) else ""
-    return f'<a href="{_text(url(item.href))}"{title}{rel}>{_text(item.text)}</a>'
+    return f'<a href="{_text(url(item.href))}"{look}{rel}>{_text(item.text)}</a>'
 
 
 def _dashed(word: str) -> str:
@@ -94,6 +101,15 @@ def grid(data: Grid, caption: str) -> Markup:
         parts.append(f"<tr>{cells}</tr>")
     parts.append("</tbody></table></div>\n")
     return _markup(parts)
+
+
+def facts(rows: Iterable[tuple[str, Link | tuple[Link, ...]]], url: Url) -> Markup:
+    """Named links; several of one name stand in one row."""
+    parts = ['<dl class="mb-facts">\n']
+    for name, item in rows:
+        shown = ", ".join([_link(part, url) for part in (item if isinstance(item, tuple) else (item,))])
+        parts.append(f"<div><dt>{_text(name)}</dt><dd>{shown}</dd></div>\n")
+    return _markup([*parts, "</dl>\n"])
 
 
 def values(items: Sequence[Fact], url: Url, what: str) -> Markup:

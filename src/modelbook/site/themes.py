@@ -38,8 +38,10 @@ _SCHEME = re.compile(r"[^/?#]*:")
 
 _PARTS = {
     f"part_{part.__name__}": part
-    for part in (parts.table, parts.grid, parts.values, parts.receipts, parts.packages)
-}
+    for part in (
+        parts.link, parts.table, parts.grid, parts.facts, parts.values, parts.receipts, parts.packages
+    )
+}  # fmt: skip
 """What macros of ours call as `part_NAME`."""
 
 
