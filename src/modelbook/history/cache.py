@@ -22,6 +22,7 @@ import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -146,10 +147,18 @@ _RunRow = _row_type(Run)
 
 
 class _File(msgspec.Struct, array_like=True):
-    """The content of a cache file; `held` are the numbers of the runs that each snapshot holds."""
+    """The content of a cache file.
+
+    Attributes:
+        params: those of stages, each tuple once: versions of a stage share them. stage_params: the number of
+            each stage's. values: the others.
+        held: the numbers of the runs that each snapshot holds.
+    """
 
     project: str
+    params: list[tuple[Value, ...]]
     stages: list[Stage]
+    stage_params: list[int]
     values: list[Value]
     artifacts: list[Artifact]
     plots: list[Plot]
@@ -262,11 +271,12 @@ class Stored:
         shas = [commit.sha for commit in content.commits]
         self.commits = dict(zip(shas, content.commits, strict=True))
         self._held = dict(zip(shas, content.held, strict=True))
-        values = [value for stage in content.stages for value in stage.params]
+        for stage, number in zip(content.stages, content.stage_params, strict=True):
+            msgspec.structs.force_setattr(stage, "params", content.params[number])  # nobody has seen it yet
         outs = [out for stage in content.stages for out in stage.outs]
         pools: dict[type[Record], Sequence[Any]] = {
             Stage: content.stages,
-            Value: [*values, *content.values],
+            Value: [*chain.from_iterable(content.params), *content.values],
             Artifact: [*outs, *content.artifacts],
             Plot: content.plots,
             Dataset: content.datasets,
@@ -304,21 +314,24 @@ def encode(snapshots: Iterable[Snapshot], runs: Iterable[Run], project: str) -> 
     kept = list(snapshots)
     found = list(runs)
     pools: dict[type[Record], _Pool] = {cls: _Pool() for cls in _POOLED}
-    for snapshot in kept:
-        pools[Stage].numbers(snapshot.stages)
+    for stages_of in (*(snapshot.stages for snapshot in kept), *(run.stages for run in found)):
+        pools[Stage].numbers(stages_of)
     stages = pools[Stage].rows
-    for stage in stages:  # their params and outs are numbered first, and are written with them
-        for value in stage.params:
-            _append(pools[Value], value)
-        for out in stage.outs:
-            _append(pools[Artifact], out)
+    params = _Pool()
+    stage_params = [params.number(stage.params) for stage in stages]
+    for value in chain.from_iterable(params.rows):  # the reader counts these first, and the outputs likewise
+        _append(pools[Value], value)
+    for out in chain.from_iterable(stage.outs for stage in stages):
+        _append(pools[Artifact], out)
     values, outs = len(pools[Value].rows), len(pools[Artifact].rows)
     snapshot_rows, run_rows = _Rows(Snapshot, _SnapshotRow, pools), _Rows(Run, _RunRow, pools)
     rows = [snapshot_rows.pack(snapshot) for snapshot in kept]
     held_rows = [run_rows.pack(run) for run in found]
     content = _File(
         project=project,
+        params=params.rows,
         stages=stages,
+        stage_params=stage_params,
         values=pools[Value].rows[values:],
         artifacts=pools[Artifact].rows[outs:],
         plots=pools[Plot].rows,
@@ -333,6 +346,7 @@ def encode(snapshots: Iterable[Snapshot], runs: Iterable[Run], project: str) -> 
         held=_held(kept, found),
     )
     lean = {
+        "params": msgspec.convert(content.params, list[tuple[_lean(Value), ...]], from_attributes=True),  # type: ignore[misc]
         "stages": msgspec.convert(content.stages, list[_lean(Stage)], from_attributes=True),  # type: ignore[misc]
         "values": msgspec.convert(content.values, list[_lean(Value)], from_attributes=True),  # type: ignore[misc]
     }
@@ -344,6 +358,8 @@ def _lean(cls: type[Record]) -> type[Any]:
     """Like the record, but written without the fields that have their defaults; read back as the record."""
     fields = []
     for f in msgspec.structs.fields(cls):
+        if cls is Stage and f.name == "params":
+            continue  # they are kept apart
         inner = next(
             (arg for arg in get_args(f.type) if isinstance(arg, type) and issubclass(arg, Record)), None
         )
@@ -353,7 +369,7 @@ def _lean(cls: type[Record]) -> type[Any]:
 
 
 def _append(pool: _Pool, record: Any) -> None:
-    """Number a record anew even if it was met before: the reader counts them stage by stage."""
+    """Number a record anew even if it was met before: the reader counts them as they come."""
     pool._numbers.setdefault(id(record), len(pool.rows))
     pool.rows.append(record)
 

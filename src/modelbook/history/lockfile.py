@@ -66,6 +66,7 @@ class Locks:
         self._items: dict[str, Any] = {}
         self._parts: dict[str, Any] = {}
         self._files: dict[tuple[int, str, type[Record]], _File | None] = {}
+        self._lists: dict[tuple[int, str, type[Record]], _Files] = {}
         self._params: dict[tuple[int, str, str], tuple[tuple[Value, ...], str]] = {}
         self._kept: list[Any] = []
 
@@ -188,6 +189,14 @@ class Locks:
         )
 
     def _records(self, wdir: str, listed: Any, kind: type[Record]) -> _Files:
+        key = (id(listed), wdir, kind)
+        found = self._lists.get(key)
+        if found is None:
+            found = self._lists[key] = self._listed(wdir, listed, kind)
+            self._kept.append(listed)  # the key holds its id, so it must live as long
+        return found
+
+    def _listed(self, wdir: str, listed: Any, kind: type[Record]) -> _Files:
         known = self._files
         found = []
         for item in listed if isinstance(listed, list) else [listed]:
@@ -196,7 +205,7 @@ class Locks:
                 file = known[key]
             except KeyError:
                 file = known[key] = _file(wdir, item, kind)
-                self._kept.append(item)  # the key holds its id, so it must live as long
+                self._kept.append(item)
             if file is not None:
                 found.append(file)
         return _Files(
