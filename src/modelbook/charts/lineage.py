@@ -202,26 +202,28 @@ def _box(picture: _Picture, group: Group) -> str:
         class_=f"mb-node {_svg.series_class(tone)}",
     )  # fmt: skip
     behind = [_rectangle(x + 4, top + 4, look)] if len(group.members) > 1 else []
-    icon = _svg.tag(
-        "path", d=_ICONS.get(node.kind, _ICONS["artifact"]), fill="none", stroke_width=1.4,
-        transform=f"translate({_svg.pixel(x + 8)} {_svg.pixel(y - 10)})", stroke=_svg.colour(tone),
-        class_=_svg.series_class(tone),
-    )  # fmt: skip
-    drawn = _svg.tag(
-        "g",
-        _svg.tag("title", _svg.text(_tooltip(group))),
-        *behind,
-        _rectangle(x, top, look),
-        icon,
-        _svg.label(
-            x + 34,
-            y - 2,
-            _svg.shorten(heading, _WIDTH - (52 if focused else 42)),
-            font_weight=700 if focused else 500,
-        ),
-        _svg.label(x + 34, y + 13, _svg.shorten(under, _WIDTH - 42, 10.5), size=10.5, fill="muted"),
-        class_="mb-box mb-focus" if focused else "mb-box",
-        data_node=node.id if len(group.members) == 1 else None,
+    icon = (
+        f"<path{_svg.look(d=_ICONS.get(node.kind, _ICONS['artifact']), fill='none', stroke_width=1.4)}"
+        f' transform="translate({_svg.pixel(x + 8)} {_svg.pixel(y - 10)})"'
+        f"{_svg.look(stroke=_svg.colour(tone), class_=_svg.series_class(tone))}/>"
+    )
+    name = f' data-node="{_svg.text(node.id)}"' if len(group.members) == 1 else ""
+    drawn = "".join(
+        [
+            f'<g class="{"mb-box mb-focus" if focused else "mb-box"}"{name}>',
+            f"<title>{_svg.text(_tooltip(group))}</title>",
+            *behind,
+            _rectangle(x, top, look),
+            icon,
+            _svg.label(
+                x + 34,
+                y - 2,
+                _svg.shorten(heading, _WIDTH - (52 if focused else 42)),
+                font_weight=700 if focused else 500,
+            ),
+            _svg.label(x + 34, y + 13, _svg.shorten(under, _WIDTH - 42, 10.5), size=10.5, fill="muted"),
+            "</g>",
+        ]
     )
     href = _svg.safe_link(picture.href(node)) if len(group.members) == 1 else None
     return _svg.tag("a", drawn, href=href) if href else drawn

@@ -252,9 +252,12 @@ class _Drawing:
             level = _svg.pixel(at)
             yield f'<line x1="{left}" y1="{level}" x2="{right}" y2="{level}"{grid}/>'
             yield _svg.label(self.left - 6, at + 4, name, size=11, anchor="end", fill="muted")
+        low, under = _svg.pixel(self.bottom), _svg.pixel(self.bottom + 4)
+        axis = _svg.look(class_="mb-axis", stroke=_svg.MUTED)
         for value, name in self.x_ticks:
             at = self.x(value)
-            yield _line(at, self.bottom, at, self.bottom + 4, class_="mb-axis", stroke=_svg.MUTED)
+            place = _svg.pixel(at)
+            yield f'<line x1="{place}" y1="{low}" x2="{place}" y2="{under}"{axis}/>'
             yield _svg.label(at, self.bottom + 17, name, size=11, anchor="middle", fill="muted")
         yield _line(self.left, self.bottom, self.right, self.bottom, class_="mb-axis", stroke=_svg.MUTED)
 

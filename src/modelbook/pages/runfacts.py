@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from modelbook.pages import text
@@ -85,7 +86,7 @@ def _bounded(value: Any) -> Any:
 
 def _environment(item: Environment, sets: list[list[list[str]]]) -> dict[str, Any]:
     """What a stage ran on; `packages` is the place of its packages in `sets`."""
-    packages = [list(pair) for pair in item.packages[:MOST_PACKAGES]]
+    packages = _pairs(item.packages)
     if packages and packages not in sets:
         sets.append(packages)
     found = {
@@ -101,6 +102,12 @@ def _environment(item: Environment, sets: list[list[list[str]]]) -> dict[str, An
         "packages": sets.index(packages) if packages else None,
     }
     return {key: value for key, value in found.items() if value not in (None, "", [])}
+
+
+@lru_cache(maxsize=64)
+def _pairs(packages: tuple[tuple[str, str], ...]) -> list[list[str]]:
+    """As JSON has them; remembered, since runs have them in common."""
+    return [list(pair) for pair in packages[:MOST_PACKAGES]]
 
 
 def _file(item: Dataset | Artifact) -> list[Any]:
@@ -121,6 +128,8 @@ def _numbers(figure: Mapping[str, Any]) -> int:
     """How many numbers the traces of a figure hold."""
     return sum(
         sum(len(row) if isinstance(row, list) else 1 for row in values)
+        if list in map(type, values)
+        else len(values)
         for trace in figure["data"]
         for values in trace.values()
         if isinstance(values, list)

@@ -64,7 +64,9 @@ def _is_number(raw: Any) -> bool:
 
 
 def _other(raw: Any) -> str:
-    return raw if isinstance(raw, str) else json.dumps(raw, ensure_ascii=False, default=str)
+    if isinstance(raw, str):
+        return raw
+    return str(raw) if type(raw) is int else json.dumps(raw, ensure_ascii=False, default=str)
 
 
 def _number(raw: float, form: str) -> str:

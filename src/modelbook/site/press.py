@@ -1,12 +1,13 @@
 """Bulk pages: stamped one at a time, or taken as they are from the site that stands already."""
 
 # Without pathlib where a line runs for every one of tens of thousands of files: it would be half of the time.
-# ruff: noqa: PTH103, PTH120, PTH123, PTH202
+# ruff: noqa: PTH102, PTH103, PTH120, PTH123, PTH202
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,8 +38,12 @@ def _put(path: str, data: bytes) -> None:
     except FileNotFoundError:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         descriptor = os.open(path, flags, 0o666)
-    with open(descriptor, "wb", buffering=0) as file:
-        file.write(data)
+    left = memoryview(data)
+    try:
+        while left:
+            left = left[os.write(descriptor, left) :]
+    finally:
+        os.close(descriptor)
 
 
 def copy_images(
@@ -176,6 +181,7 @@ class Press:
         missed = self._read.missed
         page = draft.make()
         content = self._theme.render(page, "html")
+        self._make_folder(page.path)
         self._write(page.path, self._shells[page.bulk].stamp(str(escape_html(page.title)), content))
         for item in page.data:
             self._write(item.path, data_script(item.name, item.value))
@@ -184,6 +190,11 @@ class Press:
         if key and self._read.missed == missed:
             names = tuple(item.path.rpartition("/")[2] for item in page.data)
             self.pages[page.path] = Kept(key, names, page.files)
+
+    def _make_folder(self, path: str) -> None:
+        """The folder of a page, made without asking first: each page has its own."""
+        with suppress(OSError):  # it is there, or `_put` says what is wrong
+            os.mkdir(f"{self._site}/{path.rpartition('/')[0]}")
 
     def _write(self, path: str, content: str) -> None:
         self.files[path] = write(f"{self._site}/{path}", content)
