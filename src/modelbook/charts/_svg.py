@@ -230,7 +230,8 @@ def document(
     )
 
 
-def legend(entries: Sequence[tuple[str, str]], x: float, y: float, width: float) -> tuple[str, float]:
+@lru_cache(maxsize=256)
+def legend(entries: tuple[tuple[str, str], ...], x: float, y: float, width: float) -> tuple[str, float]:
     """Swatches (markup drawn in a box of 22 by 10 pixels at 0, 0) with names, wrapped: (markup, height)."""
     parts = []
     left, top = x, y

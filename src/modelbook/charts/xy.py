@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from modelbook.charts import _svg, scales
@@ -213,12 +214,12 @@ class _Drawing:
                 if value is not None and error is not None:
                     yield from (scales.finite(value - error), scales.finite(value + error))
 
-    def _entries(self) -> list[tuple[str, str]]:
+    def _entries(self) -> tuple[tuple[str, str], ...]:
         named = [(index, one) for index, one in self._toned() if one.name and one.style != "faint"]
-        entries = [(_swatch(index, one), one.name) for index, one in named]
+        entries = [(_swatch(index, one.style), one.name) for index, one in named]
         if self.chart.diagonal:
             entries.append((_diagonal(0, 5, 22, 5), self.chart.diagonal))
-        return entries if len(entries) > 1 or self.chart.diagonal else []
+        return tuple(entries) if len(entries) > 1 or self.chart.diagonal else ()
 
     def _toned(self) -> list[tuple[int, Series]]:
         return [(at if one.tone is None else one.tone, one) for at, one in enumerate(self.shown)]
@@ -405,14 +406,15 @@ def _diagonal(x1: float, y1: float, x2: float, y2: float) -> str:
     return _line(x1, y1, x2, y2, class_="mb-diagonal", stroke=_svg.MUTED, stroke_dasharray="4 4")
 
 
-def _swatch(index: int, series: Series) -> str:
+@lru_cache(maxsize=256)
+def _swatch(index: int, style: Style) -> str:
     line = _line(
         0, 5, 22, 5, class_=_svg.series_class(index), stroke=_svg.colour(index), stroke_width=2,
         stroke_dasharray=_svg.dash(index),
     )  # fmt: skip
     point = _marker(index, 11, 5, 3.5, index)
     pale = _svg.tag("g", point, opacity=0.4)
-    return {"points": point, "both": line + point, "pale": pale}.get(series.style, line)
+    return {"points": point, "both": line + point, "pale": pale}.get(style, line)
 
 
 def _marker(shape: int, x: float, y: float, size: float, index: int, title: str = "") -> str:

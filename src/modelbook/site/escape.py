@@ -40,7 +40,9 @@ def _escaped(raw: str) -> Markup:
     """Remembered, since the same few words are on every page."""
     if raw.isascii() and raw.isalnum():
         return Markup(raw)  # noqa: S704 - nothing to escape
-    return Markup(_SPECIAL.sub(_reference, _NOT_TEXT.sub("\ufffd", raw)))  # noqa: S704 - escaped here
+    if not (raw.isascii() and raw.isprintable()):
+        raw = _NOT_TEXT.sub("\ufffd", raw)
+    return Markup(_SPECIAL.sub(_reference, raw))  # noqa: S704 - escaped here
 
 
 def _reference(found: re.Match[str]) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from types import FunctionType, MethodType
 from typing import Any
 
 from jinja2 import (
@@ -43,6 +44,8 @@ _PARTS = {
     )
 }  # fmt: skip
 """What macros of ours call as `part_NAME`."""
+
+_PLAIN = frozenset((FunctionType, MethodType))
 
 
 class TemplateFault(ModelbookError):
@@ -131,12 +134,16 @@ def _expand(macro: Macro, arguments: tuple[Any, ...], named: dict[str, Any]) -> 
 
 
 class _Context(Context):
-    """Calls macros without the questions that other callables must be asked."""
+    """Calls macros and functions without the questions that other callables must be asked."""
 
     def call(self, obj: Any, *arguments: Any, **named: Any) -> Any:
         """What the call gives."""
         if type(obj) is Macro:
             return _expand(obj, arguments, named)
+        if type(obj) in _PLAIN and not hasattr(obj, "jinja_pass_arg"):
+            named.pop("_loop_vars", None)
+            named.pop("_block_vars", None)
+            return obj(*arguments, **named)
         return super().call(obj, *arguments, **named)
 
 
