@@ -21,6 +21,8 @@ from modelbook import charts
 from modelbook.charts import _svg, scales
 from modelbook.charts._clusters import fold
 from modelbook.charts._layers import place
+from modelbook.charts.dvc import number, numbers
+from modelbook.charts.matrix import MatrixChart, confusion_chart
 from modelbook.records import Graph, Node, Plot, State
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -690,3 +692,35 @@ def test_an_axis_of_words_says_that_it_counts_rows() -> None:
     figure = charts.from_plot(plot, columns).plotly()
     assert figure is not None
     assert figure["layout"]["xaxis"]["title"]["text"] == "row (day is no number)"
+
+
+near_pixels = st.one_of(st.floats(-600, 600), st.sampled_from([-0.04, 0.0, -0.0, 9.96, -9.96, 10.0, 0.05]))
+
+
+@given(st.lists(st.tuples(near_pixels, near_pixels), min_size=1, max_size=20), st.sampled_from(["L", "V"]))
+def test_many_coordinates_at_once_are_written_as_each_alone(
+    points: list[tuple[float, float]], command: str
+) -> None:
+    between = "H{}V{}" if command == "V" else "L{} {}"
+    form = "M{} {}" + between * (len(points) - 1)
+    flat = [at for point in points for at in point]
+    assert _svg.pixels(form.replace("{}", "%.1f"), flat) == form.format(*map(_svg.pixel, flat))
+
+
+@given(st.lists(st.floats(-1e9, 1e9), max_size=20), st.booleans())
+def test_a_scale_places_many_values_as_it_places_each(values: list[float], log: bool) -> None:
+    scale = scales.Scale(0.5, 80.0, 30.0, 546.0, log)
+    assert scale.many(values) == [scale(value) for value in values]
+
+
+@WILD
+@given(st.lists(cells, max_size=12))
+def test_a_column_is_read_as_its_cells_are(column: list[Any]) -> None:
+    assert numbers(column) == [number(cell) for cell in column]
+
+
+def test_classes_that_only_equal_each_other_in_python_are_counted_apart() -> None:
+    chart = confusion_chart("t", [(True, 1), (1, 1.0), ("1", "1"), (None, True)])
+    assert isinstance(chart, MatrixChart)
+    assert chart.classes == ("1", "(none)", "True")
+    assert chart.counts == ((2, 0, 0), (0, 0, 1), (1, 0, 0))

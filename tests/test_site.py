@@ -20,7 +20,8 @@ from gitrepo import GitRepo
 from modelbook import pages, site
 from modelbook.cli import main
 from modelbook.pages import Page
-from modelbook.site import engine, escape, manifest, output
+from modelbook.pages.index import Link
+from modelbook.site import engine, escape, manifest, output, parts
 from modelbook.site.manifest import Manifest
 from modelbook.site.themes import TemplateFault, Theme, assets
 
@@ -353,3 +354,10 @@ def test_a_data_file_gives_back_what_was_put_in(value: object) -> None:
     plain = re.sub(r"\\([\\'])", r"\1", packed[1:-1])  # as JavaScript reads such a string
     assert not re.search(r"(?<!\\)(?:\\\\)*'", packed[1:-1])
     assert json.loads(plain) == json.loads(escape.script_json(value))
+
+
+def test_markup_is_never_taken_for_the_text_it_equals() -> None:
+    raw = "<i>fast</i>"
+    assert parts.link(Link(Markup(raw)), str) == f"<span>{raw}</span>"
+    assert parts.link(Link(raw), str) == "<span>&#60;i&#62;fast&#60;/i&#62;</span>"
+    assert parts.link(Link(Markup(raw)), str) == f"<span>{raw}</span>"
