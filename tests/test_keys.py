@@ -11,9 +11,10 @@ from msgspec.structs import replace
 
 import sample
 from modelbook import pages
+from modelbook.pages import experiments
 from modelbook.pages.changes import History
 from modelbook.pages.drawings import Album
-from modelbook.pages.index import Index
+from modelbook.pages.index import Index, experiment_href
 from modelbook.pages.keys import Keys, digest
 from modelbook.pages.ledger import Ledger
 from modelbook.records import (
@@ -229,21 +230,39 @@ def test_so_it_is_after_any_sequence_of_changes(seed: int) -> None:
 
 
 def test_other_code_changes_commits_alone(before: dict[str, tuple[str, str]]) -> None:
-    assert all(path.startswith("runs/") for path in kept(before, planned(sample.catalog(), _other_code)))
+    assert not any(
+        path.startswith("commits/") for path in kept(before, planned(sample.catalog(), _other_code))
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "changed"),
     [
         ("new tag", 1),
-        ("run by another name", 4),
-        ("run with a label", 2),
+        ("run by another name", 5),
+        ("run with a label", 3),
         ("promoted", 2),
     ],
 )
 def test_most_keys_stay(before: dict[str, tuple[str, str]], name: str, changed: int) -> None:
     after = planned(CHANGES[name](sample.catalog()))
     assert len(before) - len(list(kept(before, after))) <= changed
+
+
+def test_a_commit_leaves_experiments_without_new_runs_as_they_were() -> None:
+    """A page links to its spec as of the commit that wrote it, not as of HEAD."""
+    before = planned(catalog := _project(url="https://example.org/team")(sample.catalog()))
+    tip = catalog.snapshots[0]
+    commit = replace(tip.commit, sha="a" * 40, parents=(tip.commit.sha,), subject="Nothing new")
+    runs = tuple(
+        replace(run, commits=(*run.commits, commit.sha)) if tip.commit.sha in run.commits else run
+        for run in catalog.runs
+    )
+    snapshots = (replace(tip, commit=commit), *catalog.snapshots)
+    after = planned(replace(catalog, head=commit.sha, snapshots=snapshots, runs=runs))
+    with_specs = {experiment_href(item.name) for item in catalog.experiments if item.spec}
+    assert with_specs
+    assert with_specs <= set(kept(before, after))
 
 
 def test_equal_catalogs_have_equal_keys(before: dict[str, tuple[str, str]]) -> None:
@@ -312,6 +331,29 @@ def test_pages_of_runs_ask_for_nothing_their_keys_leave_out() -> None:
     for run in sample.RUNS:
         pages._run(index, run, sample.BLOBS.get, Album())
     assert index.asked <= KNOWN, "bring what is new into pages/keys.py, then name it here"
+
+
+OF_EXPERIMENTS = {
+    "catalog",
+    "experiment_link",
+    "experiments",
+    "headlines",
+    "infos",
+    "commit_link",
+    "pipeline_link",
+    "run_link",
+    "runs",
+    "snapshots",
+    "spec_file",
+}
+"""What an experiment's page asks of the index."""
+
+
+def test_pages_of_experiments_ask_for_nothing_their_keys_leave_out() -> None:
+    index: Any = _Watched(Index(sample.catalog()))
+    for item in sample.catalog().experiments:
+        experiments.page(index, item)
+    assert index.asked <= OF_EXPERIMENTS, "bring what is new into pages/keys.py, then name it here"
 
 
 @pytest.mark.parametrize("value", [2**70, "\ud800", object, {1: (2, {3})}, float("nan")])

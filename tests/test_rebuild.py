@@ -28,7 +28,7 @@ from modelbook.site.manifest import Kept, Manifest
 from modelbook.site.press import Standing
 from test_keys import CHANGES
 
-BULK = len(sample.RUNS) + len(sample.COMMITS)
+BULK = len(sample.catalog().experiments) + len(sample.RUNS) + len(sample.COMMITS)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(50)
 IMAGE = Plot(name="image", template="image", files=(("out/a.png", sample.digest("png")),))
 
@@ -242,7 +242,7 @@ def test_the_command_says_what_it_kept(tmp_path: Path) -> None:
     argv = ["build", "--repo", str(repo.path), "--out", str(tmp_path / "site")]
     run = partial(CliRunner().invoke, main)
     assert "all rendered" in run(argv).output
-    assert ", 2 kept" in run(argv).output
+    assert ", 3 kept" in run(argv).output
     assert "all rendered" in run([*argv, "--no-cache"]).output
 
 

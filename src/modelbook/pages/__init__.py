@@ -8,6 +8,7 @@ repository has them, on one line where a page needs one, and must be escaped by 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -37,7 +38,7 @@ from modelbook.pages import (
 from modelbook.pages.drawings import Album
 from modelbook.pages.index import Index, commit_href, experiment_href, model_href, run_href
 from modelbook.pages.ledger import Code, Ledger, code_shards, commit_index, run_index
-from modelbook.records import WORKSPACE, Catalog, Run
+from modelbook.records import WORKSPACE, Catalog, Experiment, Run
 
 Read = Callable[[str], bytes | None]
 """Git blob id -> its content, or None when it cannot be read."""
@@ -66,7 +67,7 @@ class Page:
         title: plain text that is safe in a theme's title and navigation.
         template: without the ending; the site knows which engine and suffix.
         context: a frozen dataclass; the template sees it as `page`.
-        bulk: kind of a page there may be thousands of (`run`, `commit`), else empty.
+        bulk: kind of a page there may be thousands of (`experiment`, `run`, `commit`), else empty.
         nav: label in the navigation, empty for pages that are reached by links.
         search: what the search finds it by, besides the title; None for pages it does not list.
         kind: what the search says it is.
@@ -96,6 +97,7 @@ class Draft:
             ids of their content. Empty for a page that must be made each time.
         make: makes it. Drafts are to be made, or passed over, in the order they come in.
         skip: takes the place of `make` for a page that stands already, with the (blob, size) of its images.
+        title, search, kind: as the page will have them, where the search lists it.
     """
 
     path: str
@@ -103,6 +105,9 @@ class Draft:
     key: str
     make: Callable[[], Page]
     skip: Callable[[Iterable[tuple[str, int]]], None]
+    title: str = ""
+    search: str | None = None
+    kind: str = ""
 
 
 def data_href(name: str) -> str:
@@ -132,13 +137,13 @@ def plan(catalog: Catalog, read: Read, code: Code | None = None) -> Iterator[Pag
     name = text.plain(catalog.project.name) or "Modelbook"
     yield Page("index.html", name, "home", home.page(index, rows), nav="Home", search="", kind="page")
     yield from _sections(index, rows, read)
-    yield from _experiments(index)
     yield from _models(index)
     yield from _reports(index, told)
     yield _compare(index, ledger)
     yield _changes(index, ledger)
     newest = sorted(catalog.runs, key=lambda run: run.id not in index.current)  # HEAD's come first to images
     known = keys.Keys(index, history, ledger)
+    yield from _experiments(index, known, album)
     for run in newest:
         make = partial(_run, index, run, read, album)
         yield Draft(run_href(run.id), "run", known.run(run, album), make, album.take_all)
@@ -208,20 +213,35 @@ def _change_lists(rows: tuple[changes.Row, ...]) -> Iterator[Page]:
         )
 
 
-def _experiments(index: Index) -> Iterator[Page]:
+def _experiments(index: Index, known: keys.Keys, album: Album) -> Iterator[Draft]:
     for item in index.catalog.experiments:
         spec = item.spec
         words = " ".join(
             [spec.description if spec else "", item.pipeline, *item.tags, spec.owner if spec else ""]
         )
-        yield Page(
+        page = Page(
             experiment_href(item.name),
             text.plain(item.name) or "experiment",
             "experiment",
-            experiments.page(index, item),
+            None,
+            bulk="experiment",
             search=text.cut(text.line(words), 400),
             kind="experiment",
         )
+        yield Draft(
+            page.path,
+            page.bulk,
+            known.experiment(item),
+            partial(_experiment, index, item, page),
+            album.take_all,
+            page.title,
+            page.search,
+            page.kind,
+        )
+
+
+def _experiment(index: Index, item: Experiment, page: Page) -> Page:
+    return dataclasses.replace(page, context=experiments.page(index, item))
 
 
 def _models(index: Index) -> Iterator[Page]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,16 +148,7 @@ def history(index: Index, item: Experiment, info: MetricInfo) -> str:
     Runs that differ in their seed alone count by their mean. A metric without a direction has no best: the
     line then goes through the mean of all.
     """
-    held: dict[str, list[Run]] = {sha: [] for sha in index.snapshots}
-    for name in item.runs:
-        for sha in index.runs[name].commits if name in index.runs else ():
-            held.get(sha, []).append(index.runs[name])
-    points = []
-    for snapshot in reversed(index.catalog.snapshots):
-        commit = snapshot.commit
-        before = held.get(commit.parents[0], []) if commit.parents else []
-        if held[commit.sha] != before and (point := _point(commit, held[commit.sha], info)):
-            points.append(point)
+    points = [point for commit, runs in moves(index, item) if (point := _point(commit, runs, info))]
     if len(points) < 2:
         return ""
     what, line = _says(points, info)
@@ -166,6 +157,20 @@ def history(index: Index, item: Experiment, info: MetricInfo) -> str:
         line=line, beside="single runs",
     )  # fmt: skip
     return "" if isinstance(chart, charts.Nothing) else chart.svg("history")
+
+
+def moves(index: Index, item: Experiment) -> Iterator[tuple[Commit, Sequence[Run]]]:
+    """The commits that changed which runs of an experiment are held, oldest first, and those they hold."""
+    held: dict[str, list[Run]] = {}
+    for name in item.runs:
+        for sha in index.runs[name].commits if name in index.runs else ():
+            if sha in index.snapshots:
+                held.setdefault(sha, []).append(index.runs[name])
+    for snapshot in reversed(index.catalog.snapshots):
+        commit = snapshot.commit
+        runs = held.get(commit.sha, [])
+        if [run.id for run in runs] != [run.id for run in held.get(next(iter(commit.parents), ""), ())]:
+            yield commit, runs
 
 
 def _says(points: Sequence[charts.Point], info: MetricInfo) -> tuple[str, str]:

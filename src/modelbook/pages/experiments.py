@@ -239,12 +239,11 @@ def _marked(table: Table, runs: list[Run], current: set[str]) -> Table:
 
 def _facts(index: Index, item: Experiment) -> tuple[tuple[str, Link], ...]:
     spec = item.spec
-    file = Link(item.file, index.forge("blob", index.catalog.head, item.file) if item.file else None)
     facts = (
         ("pipeline", index.pipeline_link(item.pipeline)),
         ("owner", Link(spec.owner if spec else "")),
         ("runs", Link(f"{len(item.current)} now, {len(item.runs)} ever")),
-        ("spec" if spec else "defined in", file),
+        ("spec" if spec else "defined in", index.spec_file(item)),
     )
     return tuple((name, link) for name, link in facts if link.text)
 

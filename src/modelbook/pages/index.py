@@ -185,6 +185,22 @@ class Index:
         """An experiment by its name."""
         return Link(text.cut(name, 80), experiment_href(name) if name in self.experiments else None)
 
+    @cached_property
+    def _written(self) -> Mapping[tuple[str, str | None], str]:
+        """(path of a spec, its blob) -> the oldest commit that holds it so."""
+        found: dict[tuple[str, str | None], str] = {}
+        for snapshot in self.catalog.snapshots:
+            found.update(
+                dict.fromkeys(((spec.path, spec.blob) for spec in snapshot.specs), snapshot.commit.sha)
+            )
+        return found
+
+    def spec_file(self, item: Experiment) -> Link:
+        """The spec of an experiment, as of the commit that wrote it; where it has none, what defines it."""
+        spec = item.spec
+        at = self._written.get((spec.path, spec.blob)) if spec and spec.path == item.file else None
+        return Link(item.file, self.forge("blob", at or self.catalog.head, item.file) if item.file else None)
+
     def pipeline_link(self, name: str) -> Link:
         """A pipeline by its name: its table of experiments, if any experiment is of it now."""
         place = f"experiments/index.html#{text.slug(name or 'pipeline')}"

@@ -1,8 +1,8 @@
 """What a bulk page derives from, as a short digest: while its key stays, a page need not be made again.
 
 A key holds the records a page shows, and what the rest of the Catalog says of them. Whoever makes a page of
-a run or of a commit show something else brings it in here; `tests/test_keys.py` compares pages with keys over
-all kinds of changes, and lists what pages of runs look up.
+an experiment, of a run or of a commit show something else brings it in here; `tests/test_keys.py` compares
+pages with keys over all kinds of changes, and lists what pages of runs and experiments look up.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import msgspec
 from modelbook.pages import ledger as ledgers
 from modelbook.pages.cells import MOST_BEFORE
 from modelbook.pages.changes import History
-from modelbook.pages.drawings import Album, is_image
+from modelbook.pages.drawings import Album, is_image, moves
+from modelbook.pages.experiments import MOST_RUNS
 from modelbook.pages.index import Index
 from modelbook.pages.runs import MOST_COMMITS, MOST_FOLDED
-from modelbook.records import Record, Run, Snapshot
+from modelbook.records import Experiment, Record, Run, Snapshot
 
 _encode = msgspec.msgpack.Encoder(enc_hook=repr, order=None).encode
 
@@ -71,6 +72,21 @@ class Keys:
         ]
         trail = index.trail(run).last(run, MOST_BEFORE + 1)
         return self._joined(digest(said), *map(self._result, trail))
+
+    def experiment(self, item: Experiment) -> str:
+        """The key of an experiment's page."""
+        index = self._index
+        runs = [index.runs[name] for name in item.runs if name in index.runs]
+        said = [
+            item,
+            index.spec_file(item),
+            index.pipeline_link(item.pipeline),
+            index.headlines.get(item.pipeline),
+            [link.name in index.experiments for link in (item.spec.chain if item.spec else ())],
+            [(run.commit in index.snapshots, self._subjects.get(run.commit)) for run in runs[:MOST_RUNS]],
+            [(commit.sha, commit.date, [run.id for run in held]) for commit, held in moves(index, item)],
+        ]
+        return self._joined(digest(said), *map(self._result, runs))
 
     def commit(self, sha: str) -> str:
         """The key of a commit's page."""

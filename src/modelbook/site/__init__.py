@@ -34,6 +34,8 @@ SCRIPTS = ("core.js", "charts.js", "modelbook.js")
 
 PLOTLY = "assets/plotly.min.js"
 
+SEARCH = pages.data_href("search")
+
 
 @dataclass(frozen=True, slots=True)
 class Built:
@@ -88,10 +90,13 @@ def build(
         site = engine.build(folder, _configuration(catalog, hand, theme), _date(catalog))
         standing = Standing(out, manifest.load(out) if keep else Manifest(files={}))
         press = Press(site, theme, reading, _shells(site), standing)
+        listed: list[Page | Draft] = [*hand]
         for count, draft in enumerate(drafts):
             if count % 50 == 0:
                 report("Stamping runs and commits", count, total)
             press.add(draft)
+            listed.append(draft)
+        press.write(SEARCH, _search(listed))
         report("Publishing", total, total)
         manifest.write(site, _about(catalog), Manifest(files=press.files, pages=press.pages))
         output.publish(site, out)
@@ -120,8 +125,8 @@ def source(
 ) -> Built:
     """Write what an engine builds the site from, in the place of what stood at `out`: docs/ and mkdocs.yml.
 
-    Unlike `build`, runs and commits are pages of their own here, so that any engine that reads mkdocs.yml
-    makes the whole site of it. Arguments and errors are those of `build`.
+    Unlike `build`, experiments, runs and commits are pages of their own here, so that any engine that reads
+    mkdocs.yml makes the whole site of it. Arguments and errors are those of `build`.
     """
     check(out)
     report = progress or (lambda *_: None)
@@ -132,14 +137,16 @@ def source(
         hand, drafts = _split(pages.plan(catalog, read, code))
         _write_docs(made / "docs", hand, theme, read)
         _write_badges(made / "docs", catalog)
-        count = 0
+        count, listed = 0, list[Page | Draft](hand)
         for count, draft in enumerate(drafts, 1):
+            listed.append(draft)
             page = draft.make()
             content = f"<div>\n{theme.render(page, 'html')}\n</div>\n"
             write(made / "docs" / _markdown(page.path), engine.front_matter(page.title) + content)
             _write_data(made / "docs", page)
             copy_images(made / "docs", page.files, read)
             report("Writing pages", count, total)
+        write(made / "docs" / SEARCH, _search(listed))
         engine.write_configuration(made, _configuration(catalog, hand, theme))
         manifest.write(made, _about(catalog), Manifest(files=manifest.hashes(made)))
         output.publish(made, out)
@@ -170,7 +177,11 @@ def _date(catalog: Catalog) -> str:
     return catalog.snapshots[0].commit.date if catalog.snapshots else ""
 
 
-SHELLS = {"run": "runs/shell/index.html", "commit": "commits/shell/index.html"}
+SHELLS = {
+    "experiment": "experiments/shell/index.html",
+    "run": "runs/shell/index.html",
+    "commit": "commits/shell/index.html",
+}
 """Kind of a bulk page -> where its shell is built: as deep as the pages it is stamped for."""
 
 
@@ -184,7 +195,6 @@ def _write_docs(docs: Path, hand: Sequence[Page], theme: Theme, read: Read) -> N
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(asset, target)
     shutil.copyfile(_plotly(), docs / PLOTLY)
-    write(docs / pages.data_href("search"), data_script("search", _search(hand)))
 
 
 def _write_badges(docs: Path, catalog: Catalog) -> None:
@@ -206,12 +216,14 @@ def _markdown(path: str) -> str:
     return path.removesuffix(".html") + ".md"
 
 
-def _search(hand: Iterable[Page]) -> list[dict[str, str]]:
-    return [
+def _search(listed: Iterable[Page | Draft]) -> str:
+    """The index of the search: sections first, then what there is of each kind."""
+    found = [
         {"title": page.title, "kind": page.kind, "url": page.path, "text": page.search}
-        for page in hand
+        for page in listed
         if page.search is not None
     ]
+    return data_script("search", sorted(found, key=lambda entry: entry["kind"] != "page"))
 
 
 def _plotly() -> Path:

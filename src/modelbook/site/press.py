@@ -182,9 +182,9 @@ class Press:
         page = draft.make()
         content = self._theme.render(page, "html")
         self._make_folder(page.path)
-        self._write(page.path, self._shells[page.bulk].stamp(str(escape_html(page.title)), content))
+        self.write(page.path, self._shells[page.bulk].stamp(str(escape_html(page.title)), content))
         for item in page.data:
-            self._write(item.path, data_script(item.name, item.value))
+            self.write(item.path, data_script(item.name, item.value))
         self._add_images(page)
         self.rendered += 1
         if key and self._read.missed == missed:
@@ -196,7 +196,8 @@ class Press:
         with suppress(OSError):  # it is there, or `_put` says what is wrong
             os.mkdir(f"{self._site}/{path.rpartition('/')[0]}")
 
-    def _write(self, path: str, content: str) -> None:
+    def write(self, path: str, content: str) -> None:
+        """Write a file of the site."""
         self.files[path] = write(f"{self._site}/{path}", content)
 
     def _add_images(self, page: Page) -> None:
