@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 
 from modelbook import query
 from test_runs_table import PROBLEMS, QUERIES, runs, site
@@ -112,26 +112,24 @@ def _queries(count: int) -> list[str]:
 
 
 @pytest.mark.browser
-def test_two_thousand_queries_mean_the_same_in_the_browser(chromium: str, tmp_path: Path) -> None:
+def test_two_thousand_queries_mean_the_same_in_the_browser(browser: Browser, tmp_path: Path) -> None:
     asked = _queries(2000)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page()
-        page.goto(site(tmp_path, DATA).as_uri())
-        page.wait_for_selector("[data-modelbook-table][data-ready]")
-        told = page.evaluate(
-            """(queries) => {
-              const table = Modelbook.tables.values().next().value;
-              return queries.map((query) => {
-                try {
-                  const test = Modelbook.query.compile(query, table.data.columns);
-                  return table.data.ids.map((_, row) => row).filter((row) => test(row));
-                } catch (problem) { return problem.message; }
-              });
-            }""",
-            asked,
-        )
-        browser.close()
+    page = browser.new_page()
+    page.goto(site(tmp_path, DATA).as_uri())
+    page.wait_for_selector("[data-modelbook-table][data-ready]")
+    told = page.evaluate(
+        """(queries) => {
+          const table = Modelbook.tables.values().next().value;
+          return queries.map((query) => {
+            try {
+              const test = Modelbook.query.compile(query, table.data.columns);
+              return table.data.ids.map((_, row) => row).filter((row) => test(row));
+            } catch (problem) { return problem.message; }
+          });
+        }""",
+        asked,
+    )
+    page.close()
     different = []
     for text, theirs in zip(asked, told, strict=True):
         try:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from browsing import axe
 from modelbook import charts
@@ -26,14 +26,6 @@ HOSTILE = "<img src=x onerror=\"document.title='hacked'\"><script>document.title
 EXPERIMENTS = ("gbm", "gbm-deep", "logistic")
 
 Open = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        yield started
-        started.close()
 
 
 def runs(count: int = 60, extra: int = 0) -> dict[str, Any]:
