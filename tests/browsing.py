@@ -86,12 +86,16 @@ def close(browser: Browser) -> None:
 def kinds(folder: Path, *choices: Choice) -> list[str]:
     """A page of every kind, the largest; those of one section and one depth are of one kind.
 
+    The one that hosts show in the place of a missing page is left out: it has no frame.
+
     Args:
         choices: other ways to choose by size: `(max, min)` for the largest and the smallest.
     """
     found: dict[tuple[str, int], list[Path]] = {}
     for path in sorted(folder.rglob("*.html")):
         parts = path.relative_to(folder).parts
+        if parts == ("404.html",):
+            continue
         found.setdefault((parts[0], len(parts)), []).append(path)
     chosen = {
         choice(pages, key=lambda page: page.stat().st_size)

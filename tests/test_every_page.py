@@ -5,6 +5,7 @@ What a new page must keep to is held here without naming it: pages are found in 
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -103,8 +104,28 @@ def test_the_first_tab_leads_past_the_navigation(sample_site: Path, browser: Bro
 
 
 @pytest.mark.slow
+@pytest.mark.browser
+def test_a_missing_page_leads_home(sample_site: Path, browser: Browser, tmp_path: Path) -> None:
+    shutil.copytree(sample_site, tmp_path / "team" / "site")
+    gone = (sample_site / "404.html").read_text(encoding="utf-8")
+    with opened_site(tmp_path, browser, "http") as site:
+        page = site.open("team/site/index.html", width=PHONE)
+        page.route("**/runs/missing/**", lambda route: route.fulfill(body=gone, content_type="text/html"))
+        page.goto(f"{site.base}team/site/runs/missing/index.html")
+        page.evaluate(axe())
+        assert not violations(page, ())
+        assert overflow(page) <= 0
+        for link, title in (("home page", "late-flights"), ("all runs", "Runs"), ("models", "Models")):
+            page.goto(f"{site.base}team/site/runs/missing/index.html")
+            page.get_by_role("link", name=link).click()
+            page.get_by_role("heading", level=1, name=title).wait_for()
+
+
+@pytest.mark.slow
 def test_every_page_has_a_title_of_its_kind_and_says_what_the_project_is(sample_site: Path) -> None:
     for path in pages(sample_site):
+        if path == sample_site / "404.html":
+            continue
         head = path.read_text(encoding="utf-8").partition("</head>")[0]
         assert "late-flights</title>" in head, path
         assert '<meta name="description" content="Predicts late flights' in head, path

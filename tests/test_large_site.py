@@ -68,6 +68,15 @@ def test_sorting_brings_the_best_to_the_top(opened: Site) -> None:
     assert first(page) == best.name
 
 
+def test_a_pipeline_leads_to_its_experiments_among_many(opened: Site) -> None:
+    wanted = [item for item in synthetic.catalog().experiments if item.pipeline == "digits"]
+    page = opened.open(f"runs/{wanted[0].runs[0]}/index.html")
+    page.locator(".mb-facts").get_by_role("link", name="digits", exact=True).first.click()
+    page.locator(".mb-t-status").wait_for()
+    count(page, f"{len(wanted)} ")
+    assert page.locator(".mb-t-query").input_value() == 'pipeline = "digits"'
+
+
 def test_runs_are_chosen_in_the_table_and_compared(opened: Site) -> None:
     page = opened.open("runs/index.html")
     count(page, "2,000 runs")

@@ -219,3 +219,31 @@ def test_two_tabs_follow_edits_commits_and_mistakes(tmp_path: Path, browser: Bro
     assert not [path for path in repo.path.iterdir() if path.name.startswith(".site-")]
     for page in (repo.path / "site").rglob("*.html"):
         assert VERSION not in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_a_first_build_that_fails_is_told_in_the_browser_and_mended_by_an_edit(
+    tmp_path: Path, browser: Browser
+) -> None:
+    repo = GitRepo(tmp_path / "repo")
+    repo.commit({"dvc.yaml": PIPELINE, **results(0.71, 0.1)}, "Start")
+    repo.checkout()
+    template = repo.path / "site_templates" / "home.md.j2"
+    template.parent.mkdir()
+    template.write_text("# {{ nothing }}", encoding="utf-8")
+    with previewed(repo.path) as (_, url):
+        page = browser.new_page()
+        page.goto(url)
+        page.locator("#modelbook-preview-error").wait_for()
+        assert "home.md.j2:1" in page.locator("#modelbook-preview-error").inner_text()
+        template.write_text("# A home of our own", encoding="utf-8")
+        shows(page, "A home of our own")
+        page.close()
+
+
+def test_a_folder_that_is_no_repository_is_told_at_once(tmp_path: Path) -> None:
+    args = ["preview", "--repo", str(tmp_path), "--out", str(tmp_path / "site"), "--port", "0"]
+    done = CliRunner().invoke(main, args)
+    assert done.exit_code == 2
+    assert "Open" not in done.output

@@ -248,7 +248,9 @@ def test_two_builds_are_the_same_bytes(built: Path, tmp_path: Path) -> None:
         sample.catalog(), again, read=sample.BLOBS.get, progress=lambda what, *_: reports.append(what)
     )
     assert digests(again) == digests(built)
-    assert (made.runs, made.problems) == (len(sample.RUNS), len(sample.PROBLEMS))
+    assert made.runs == len(sample.RUNS)
+    listed = (again / "problems" / "index.html").read_text(encoding="utf-8").count('<th scope="row">')
+    assert made.problems == listed > len(sample.PROBLEMS)
     assert "Running MkDocs" in reports
     site.build(sample.EMPTY, again, read=sample.BLOBS.get)
     assert not list(again.glob("runs/*/index.html"))

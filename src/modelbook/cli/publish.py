@@ -73,13 +73,15 @@ def build(repo: Path, out: Path, source: Path | None, refs: str, project: str, p
 )
 def preview(repo: Path, out: Path, refs: str, project: str, pull: bool, port: int) -> None:
     """Build the site, serve it on this machine, and build it again when files change."""
+    from modelbook import history, site
     from modelbook.site.preview import Server, watch
 
     wish = Wish(repo, out, refs, project, pull)
+    site.check(out)
+    history.Repository(repo, project)  # what no edit can mend is said at once
     with Server(out, port) as server:
         changes = watch(_root(repo), out)
-        began = time.monotonic()
-        _print_built(_build(wish), time.monotonic() - began)
+        _rebuild(wish, server)
         click.echo(f"Open {server.url} (Ctrl-C ends)")
         try:
             for _ in changes:

@@ -11,14 +11,11 @@ from modelbook import cards, seeds
 from modelbook.pages import text
 from modelbook.pages.cells import DASH, Cell, Column, Table, cell, direction, runs_table
 from modelbook.pages.drawings import history, spark
-from modelbook.pages.index import Entry, Index, Link, best, number, spread
+from modelbook.pages.index import MOST_PLAIN, Entry, Index, Link, best, number, spread
 from modelbook.records import Experiment, MetricInfo, Run, Spec, Value
 
 MOST_GROUPS = 12
 """With more pipelines than that, those with one experiment share a table."""
-
-MOST_PLAIN = 30
-"""With more experiments than that, scripts make one table of them, to filter, sort and group."""
 
 MOST_RUNS = 100
 """More runs of one experiment are left to the runs table, which can hold any number."""

@@ -24,6 +24,9 @@ from modelbook.records import (
     Snapshot,
 )
 
+MOST_PLAIN = 30
+"""With more experiments than that, scripts make one table of them, to filter, sort and group."""
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -203,7 +206,11 @@ class Index:
 
     def pipeline_link(self, name: str) -> Link:
         """A pipeline by its name: its table of experiments, if any experiment is of it now."""
-        place = f"experiments/index.html#{text.slug(name or 'pipeline')}"
+        place = text.slug(name or "pipeline")
+        if len(self.catalog.experiments) > MOST_PLAIN:
+            quoted = name.replace("\\", r"\\").replace('"', r"\"")
+            place = urlencode({"q": f'pipeline = "{quoted}"'})
+        place = f"experiments/index.html#{place}"
         return Link(name, place if name in self._tried else None)
 
     @cached_property

@@ -15,10 +15,11 @@ from pathlib import Path
 
 from modelbook import __version__, pages
 from modelbook.pages import Draft, Page, badges
+from modelbook.pages.data import ProblemsPage
 from modelbook.pages.index import Index
 from modelbook.pages.ledger import Code
 from modelbook.records import Catalog
-from modelbook.site import engine, manifest, output
+from modelbook.site import engine, gone, manifest, output
 from modelbook.site.manifest import Manifest
 from modelbook.site.output import check
 from modelbook.site.press import Press, Read, Reading, Standing, copy_images, data_script, write
@@ -43,6 +44,7 @@ class Built:
 
     Attributes:
         pages: all there are; `kept` counts those that were taken from the site that stood there.
+        problems: as many as its page of problems lists.
     """
 
     out: Path
@@ -97,11 +99,12 @@ def build(
             press.add(draft)
             listed.append(draft)
         press.write(SEARCH, _search(listed))
+        press.write("404.html", gone.page(_name(catalog)))
         report("Publishing", total, total)
         manifest.write(site, _about(catalog), Manifest(files=press.files, pages=press.pages))
         output.publish(site, out)
     count = len(hand) + press.rendered + press.kept
-    return Built(out, len(catalog.runs), count, len(catalog.problems), press.kept)
+    return Built(out, len(catalog.runs), count, _problems(hand), press.kept)
 
 
 @contextmanager
@@ -150,7 +153,12 @@ def source(
         engine.write_configuration(made, _configuration(catalog, hand, theme))
         manifest.write(made, _about(catalog), Manifest(files=manifest.hashes(made)))
         output.publish(made, out)
-    return Built(out, len(catalog.runs), len(hand) + count, len(catalog.problems))
+    return Built(out, len(catalog.runs), len(hand) + count, _problems(hand))
+
+
+def _problems(hand: Iterable[Page]) -> int:
+    """As many as the page of problems lists, those of reports among them."""
+    return sum(page.context.total for page in hand if isinstance(page.context, ProblemsPage))
 
 
 def _about(catalog: Catalog) -> dict[str, str | None]:
@@ -171,6 +179,10 @@ def _split(planned: Iterable[Page | Draft]) -> tuple[list[Page], Iterator[Draft]
 def _drafts(first: Draft, rest: Iterator[Page | Draft]) -> Iterator[Draft]:
     yield first
     yield from (item for item in rest if isinstance(item, Draft))
+
+
+def _name(catalog: Catalog) -> str:
+    return pages.text.plain(catalog.project.name) or "Modelbook"
 
 
 def _date(catalog: Catalog) -> str:
@@ -238,7 +250,7 @@ def _configuration(catalog: Catalog, hand: Iterable[Page], theme: Theme) -> dict
     nav = [(page.nav, _markdown(page.path)) for page in hand if page.nav]
     found = assets(theme.folders)
     css = [f"assets/{name}" for name in found if name.endswith(".css") and "/" not in name]
-    name = pages.text.plain(catalog.project.name) or "Modelbook"
+    name = _name(catalog)
     said = pages.text.cut(pages.text.plain(catalog.project.description), 160)
     about = said or f"Models and runs of {name}"
     return engine.configuration(

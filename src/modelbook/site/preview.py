@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from modelbook.errors import ModelbookError
+from modelbook.site import gone
 
 ADDRESS = "127.0.0.1"
 VERSION = "/modelbook-preview-version"
@@ -47,15 +48,12 @@ _POLL = f"""<script>(function () {{
         "font:14px/1.5 monospace;white-space:pre-wrap";
       document.body.append(shown);
     }}
-    var text = "The site could not be built again. This page is as it was before.\\n\\n" + error;
+    var text = "The site could not be built. What is here is as it was before.\\n\\n" + error;
     if (shown.textContent !== text) shown.textContent = text;
   }}
   look();
 }})();</script>
 </body>""".encode()
-_GONE = b"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Not in this site</title></head>
-<body style="font-family:system-ui;margin:3rem"><h1>Not in this site</h1>
-<p>This page is not there, or not any more. <a href="/index.html">Home</a></p></body></html>"""
 
 
 class PortTaken(ModelbookError):
@@ -151,7 +149,7 @@ class _Handler(SimpleHTTPRequestHandler):
         elif path.is_file():
             self._send(_polling(path.read_bytes()), _HTML)
         else:
-            self._send(_polling(_GONE), _HTML, 404)
+            self._send(_polling(gone.page("Modelbook").encode()), _HTML, 404)
 
     def _folder_without_slash(self) -> bool:
         path = self.path.partition("?")[0]
