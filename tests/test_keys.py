@@ -318,6 +318,7 @@ KNOWN = {
     "dataset_link",
     "forge",
     "pipeline_link",
+    "in_lineage",
     "neighbours",
     "run_link",
     "tops",

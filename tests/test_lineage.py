@@ -94,6 +94,19 @@ def test_the_head_has_every_stage_and_shared_ones_belong_to_no_run() -> None:
     assert {edge for pair in graph.edges for edge in pair} <= set(nodes)
 
 
+def test_around_a_stage_is_what_it_reads_and_all_that_comes_of_it() -> None:
+    near = lineage.around(lineage.of_head(made()), ["stage:train@a"])
+    ids = {node.id for node in near.nodes}
+    assert {
+        "artifact:data/train",
+        "stage:train@a",
+        "artifact:out/a/model",
+        "model:m@v1",
+        "environment:m/prod",
+    } <= ids
+    assert not ids & {"stage:prepare", "data:data/raw", "stage:train@b"}
+
+
 def test_neighbourhood() -> None:
     graph = lineage.of_head(made())
     near = lineage.neighbourhood(graph, "stage:train@a", up=1, down=1)

@@ -16,10 +16,11 @@ import sample
 from modelbook import pages, seeds
 from modelbook.pages import changes, commits, experiments, home, images, models, runs, text
 from modelbook.pages.cells import Cell, recreate
-from modelbook.pages.drawings import Album, activity, drawings
+from modelbook.pages.drawings import Album, activity, drawings, run_lineage
 from modelbook.pages.index import Index, Link, best, runs_href, spread
 from modelbook.pages.ledger import Ledger
 from modelbook.records import (
+    Artifact,
     Catalog,
     Dataset,
     Dependency,
@@ -31,6 +32,7 @@ from modelbook.records import (
     Run,
     Snapshot,
     Spec,
+    Stage,
     State,
     Value,
 )
@@ -831,6 +833,35 @@ def test_a_run_of_head_leads_to_its_place_in_the_lineage(made: dict[str, pages.P
     assert context(made, f"runs/{gbm.id}/index.html").expand == f"lineage/index.html#focus=+run:{gbm.id}+"
     old = run_of("gbm-old")
     assert context(made, f"runs/{old.id}/index.html").expand == ""
+
+
+def test_a_run_draws_one_step_of_its_lineage_where_the_rest_is_a_click_away() -> None:
+    catalog = sample.catalog()
+    run = run_of("gbm")
+    shared = Stage(
+        address="ingest",
+        file="dvc.yaml",
+        group="ingest",
+        cmd="x",
+        outs=(Artifact(path="raw.csv", md5="1", stage="ingest"),),
+    )
+    own = Stage(
+        address="train@gbm",
+        file="dvc.yaml",
+        group="train",
+        item="gbm",
+        cmd="x",
+        deps=(Dependency(path="raw.csv", md5="1"),),
+        outs=(Artifact(path="model.bin", md5="2", stage="train@gbm"),),
+    )
+    changed = msgspec.structs.replace(run, stages=(shared, own))
+    runs = tuple(changed if item.id == run.id else item for item in catalog.runs)
+    held = Index(msgspec.structs.replace(catalog, runs=runs))
+    drawn = run_lineage(held, changed)
+    assert "model.bin" in drawn and "raw.csv" in drawn
+    assert "ingest" not in drawn
+    gone = msgspec.structs.replace(changed, id="f" * 12)
+    assert "ingest" in run_lineage(held, gone)
 
 
 def test_many_experiments_become_a_table_to_filter_sort_and_group() -> None:

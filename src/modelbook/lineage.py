@@ -229,6 +229,15 @@ def neighbourhood(graph: Graph, node: str, up: int | None = None, down: int | No
     return _part(graph, _reach(node, behind, up) | _reach(node, ahead, down))
 
 
+def around(graph: Graph, nodes: Iterable[str]) -> Graph:
+    """Some nodes, what lies one step before them, and all that comes of them."""
+    ahead: dict[str, list[str]] = {}
+    for source, target in graph.edges:
+        ahead.setdefault(source, []).append(target)
+    kept = set[str]().union(*(_reach(node, ahead, None) for node in nodes))
+    return _part(graph, kept | {source for source, target in graph.edges if target in kept})
+
+
 def _part(graph: Graph, kept: set[str]) -> Graph:
     return Graph(
         nodes=tuple(found for found in graph.nodes if found.id in kept),

@@ -215,8 +215,14 @@ def _single(run: Run, info: MetricInfo) -> charts.Point:
 
 
 def run_lineage(index: Index, run: Run) -> str:
-    """What a run was made from, and what became of it, without code, metrics and plots."""
+    """What a run was made from, and what became of it, without code, metrics and plots.
+
+    Stages that it shares with others, and what they read, are left out where one click shows them.
+    """
     graph = lineage.without_details(lineage.of_run(run, _models(index, run)))
+    own = [f"stage:{stage.address}" for stage in run.stages if stage.item]
+    if own and index.in_lineage(run):
+        graph = lineage.around(graph, own)
     if len(graph.nodes) < 2:
         return ""
     return charts.lineage_svg(

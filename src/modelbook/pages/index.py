@@ -204,6 +204,10 @@ class Index:
         at = self._written.get((spec.path, spec.blob)) if spec and spec.path == item.file else None
         return Link(item.file, self.forge("blob", at or self.catalog.head, item.file) if item.file else None)
 
+    def in_lineage(self, run: Run) -> bool:
+        """Whether the lineage page has a run: those of HEAD, and those that became a model version."""
+        return run.id in self.current or run.id in self.registered
+
     def pipeline_link(self, name: str) -> Link:
         """A pipeline by its name: its table of experiments, if any experiment is of it now."""
         place = text.slug(name or "pipeline")

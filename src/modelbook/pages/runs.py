@@ -248,9 +248,8 @@ def _named(run: Run) -> str:
 
 
 def _expand(index: Index, run: Run) -> str:
-    """The run on the lineage page, which has those of HEAD and those that became a model version."""
-    held = run.id in index.current or run.id in index.registered
-    return f"lineage/index.html#focus=+run:{run.id}+" if held else ""
+    """The run on the lineage page, if that has it."""
+    return f"lineage/index.html#focus=+run:{run.id}+" if index.in_lineage(run) else ""
 
 
 def _command(index: Index, run: Run) -> str:
