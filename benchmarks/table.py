@@ -248,7 +248,7 @@ def write_pages(folder: Path, files: Sequence[tuple[str, Any]], npm: Path) -> di
     for name, content in (("clock", CLOCK), ("ours", OURS), ("tabulator", TABULATOR), ("aggrid", AG_GRID)):
         (folder / f"{name}.js").write_text(content, encoding="utf-8")
     tabulator, ag_grid = (npm / name / "dist" for name in ("tabulator-tables", "ag-grid-community"))
-    parts = ("core", "runs-query", "runs-model", "runs-columns", "runs-table")
+    parts = ("core", "judge", "runs-query", "runs-model", "runs-columns", "runs-table")
     grid, rows_of = '<div id="table" style="height:700px"></div>', "rows.js"
     pages = {
         "Modelbook": page(

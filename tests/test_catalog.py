@@ -358,13 +358,13 @@ def test_ranking_is_honest_about_ties_and_gaps() -> None:
     up = catalog.rank(runs, MetricInfo(name="auc", direction="maximize"))
     assert [(row.rank, row.run.name, row.tied) for row in up.ranked] == [
         (1, "c", False),
+        (2, "d", True),  # the older one: runs come newest first
         (2, "a", True),
-        (2, "d", True),
         (4, "i", False),
     ]
     assert [found.name for found, _reason in up.missing] == ["b", "e", "f", "g", "h", "j", "k"]
     down = catalog.rank(runs, MetricInfo(name="auc", direction="minimize"))
-    assert [row.run.name for row in down.ranked] == ["i", "a", "d", "c"]
+    assert [row.run.name for row in down.ranked] == ["i", "d", "a", "c"]
 
 
 @given(st.lists(st.floats() | st.integers() | st.none() | st.text(max_size=3), max_size=12))

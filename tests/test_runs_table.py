@@ -21,7 +21,15 @@ from modelbook import charts
 pytestmark = pytest.mark.browser
 
 ASSETS = Path(__file__).parents[1] / "site_templates" / "assets"
-SCRIPTS = ("core.js", "runs-query.js", "runs-model.js", "runs-columns.js", "runs-table.js", "charts.js")
+SCRIPTS = (
+    "core.js",
+    "judge.js",
+    "runs-query.js",
+    "runs-model.js",
+    "runs-columns.js",
+    "runs-table.js",
+    "charts.js",
+)
 HOSTILE = "<img src=x onerror=\"document.title='hacked'\"><script>document.title='hacked'</script>"
 EXPERIMENTS = ("gbm", "gbm-deep", "logistic")
 

@@ -18,7 +18,7 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("errors", "_paths"),
     ("_process",),
     ("spec", "records"),  # wishes: what people write; facts: what history says
-    ("history", "stages", "runner", "registry", "pull", "forge", "seeds"),
+    ("history", "stages", "runner", "registry", "pull", "forge", "seeds", "judge"),
     ("catalog", "lineage", "diff", "cards", "charts", "gates", "query", "subproject"),
     ("verdict",),
     ("pages",),
@@ -38,6 +38,7 @@ PURE = {
     "cards",
     "charts",
     "gates",
+    "judge",
     "query",
     "seeds",
     "subproject",

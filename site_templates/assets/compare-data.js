@@ -22,7 +22,8 @@
      {"version": 1, "experiments": ["gbm"], "pipelines": ["flights"],
       "runs": [["0123456789ab", "gbm", 0, 0, 12]],        oldest first: id, name, number of its experiment, of its
                                                           pipeline, of its commit in commits.js; so runs have numbers
-      "metrics": {"auc": {"direction": "maximize", "guessed": true, "format": ".4f", "unit": "", "description": ""}},
+      "metrics": {"auc": {"direction": "maximize", "guessed": true, "format": ".4f", "unit": "", "description": "",
+                          "atol": 0, "rtol": 0, "min_delta": 0}},   see judge.js; what is empty or 0 is left out
       "headlines": {"flights": "auc"}}                    the metric that a pipeline is judged by
 
    Modelbook.compare.load(ids, root, done)     done([facts or null]); root leads to the site's root
@@ -90,7 +91,8 @@
     rows.forEach(function (value) {
       var info = (infos && infos[value[0]]) || {};
       var column = columns.put(group, value[0], row, value[1], {
-        kind: kind, unit: info.unit, format: info.format, direction: info.direction, guessed: info.guessed, description: info.description
+        kind: kind, unit: info.unit, format: info.format, direction: info.direction, guessed: info.guessed, description: info.description,
+        atol: info.atol, rtol: info.rtol, min_delta: info.min_delta
       });
       if (value.length > 2) column.states[row] = [value[2], value[3] || ""];
     });
@@ -193,7 +195,7 @@
     var text = Modelbook.model.formatted(delta, format);
     if (!/[1-9]/.test(text)) text = Modelbook.model.formatted(delta, "");
     if (delta > 0) text = "+" + text.replace(/^\+/, "");
-    var better = column.direction ? (delta > 0) === (column.direction === "maximize") : null;
+    var better = Modelbook.judge.better(column, then, now);
     return {
       delta: delta,
       text: Modelbook.model.withUnit(text, column.unit),

@@ -323,8 +323,10 @@
     var rows = this.rows();
     var varies = rows.length > 1 && model.varies(column, rows);
     var numbers = column.numeric ? rows.map(column.number).filter(Number.isFinite) : [];
-    var rivals = new Set(numbers).size > 1; // one number alone, or equal ones, are no best
-    var best = column.direction && rivals ? model.best(column, numbers) : NaN;
+    var top = Modelbook.judge.best(column, numbers);
+    // One number alone, or equal ones, are no best.
+    var rivals = numbers.some(function (number) { return !Modelbook.judge.isBest(column, number, top); });
+    var best = rivals ? top : NaN;
     var arrow = column.direction === "maximize" ? " ↑" : column.direction === "minimize" ? " ↓" : "";
     var says = { maximize: "higher is better", minimize: "lower is better" }[column.direction] || "";
     var title = [column.label, column.description, says].filter(Boolean).join("; ");
@@ -352,7 +354,7 @@
       return cell;
     }
     var text = column.text(row) || '""';
-    var own = column.numeric && column.number(row) === best;
+    var own = column.numeric && Modelbook.judge.isBest(column, column.number(row), best);
     var json = this.json.find(function (one) { return one.key === column.key; });
     var title = (json && json.titles[row]) || (String(column.raw(row)) !== text || text.length > 60 ? String(column.raw(row)).slice(0, 1000) : "");
     cell.append(el("span", { class: "mb-value" + (own ? " mb-best" : ""), title: title || null }, text.length > 120 ? text.slice(0, 119) + "…" : text));

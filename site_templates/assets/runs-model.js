@@ -42,6 +42,9 @@
       unit: json.unit || "",
       format: json.format || "",
       direction: json.direction || "",
+      atol: json.atol || 0,
+      rtol: json.rtol || 0,
+      min_delta: json.min_delta || 0,
       description: json.description || "",
       pinned: Boolean(json.pinned),
       hidden: Boolean(json.hidden),
@@ -333,18 +336,6 @@
     return result;
   }
 
-  function best(column, numbers) {
-    if (column.direction !== "maximize" && column.direction !== "minimize") return NaN;
-    var result = NaN;
-    for (var at = 0; at < numbers.length; at += 1) {
-      var value = numbers[at];
-      if (value === value && (result !== result || (column.direction === "maximize" ? value > result : value < result))) {
-        result = value;
-      }
-    }
-    return result;
-  }
-
   function varies(column, rows) {
     var first;
     for (var at = 0; at < rows.length; at += 1) {
@@ -410,6 +401,6 @@
 
   Modelbook.model = {
     read: read, extend: extend, number: number, time: time, formatted: formatted, withUnit: withUnit, sorted: sorted, grouped: grouped, leaves: leaves, summary: summary,
-    best: best, varies: varies, csv: csv, json: json, markdown: markdown, symbol: symbol, middle: middle, stateTitle: stateTitle
+    varies: varies, csv: csv, json: json, markdown: markdown, symbol: symbol, middle: middle, stateTitle: stateTitle
   };
 })();

@@ -28,6 +28,7 @@
          "group": "Params",                          small heading over the label
          "unit": "s", "format": ".4f",               for numbers; a Python format spec
          "direction": "maximize",                    or "minimize": the best value is highlighted
+         "atol": 0, "rtol": 0, "min_delta": 0,       when values count as equal, and as better: see judge.js
          "description": "...",                       tooltip of the heading
          "href": "experiments/{}/index.html",        {} is replaced by the value, {id} by the row's id; or:
          "hrefs": ["runs/0123456789ab/index.html"],  a link for each value; both relative to data-root
@@ -326,8 +327,8 @@
         ? leaves.map(function (group) { return group.statistics(column).mean; })
         : self.rows.map(function (row) { return column.number(row); });
       // A column where all are equal has no best.
-      var found = model.best(column, values);
-      if (values.length > 1 && values.some(function (value) { return value === value && value !== found; })) {
+      var found = Modelbook.judge.best(column, values);
+      if (values.length > 1 && values.some(function (value) { return value === value && !Modelbook.judge.isBest(column, value, found); })) {
         self.best.set(column, found);
       }
     });
@@ -463,7 +464,7 @@
     var tag = "";
     for (var row = 0; tags && !tag && row < this.data.rows; row += 1) tag = (tags.raw(row) || [])[0] || "";
     if (!metric) return "Filter: words, or field = value";
-    var value = model.best(metric, metric.numbers());
+    var value = Modelbook.judge.best(metric, metric.numbers());
     var bound = model.formatted(value * (metric.direction === "maximize" ? 0.95 : 1.05), ".2g").replace("−", "-");
     return "Filter: " + quoted(metric.label) + (metric.direction === "maximize" ? " > " : " < ") + bound
       + (tag ? " and tag:" + quoted(tag) : "");
@@ -859,7 +860,7 @@
       var href = column.href(row, this.data.ids[row]);
       node.append(href ? this.link(href, text || this.data.ids[row], column.width - 24 - this.indent(column)) : text);
     }
-    if (this.best.has(column) && column.number(row) === this.best.get(column)) this.markBest(node, column);
+    if (this.best.has(column) && Modelbook.judge.isBest(column, column.number(row), this.best.get(column))) this.markBest(node, column);
     if (!node.title) node.title = column.numeric && !column.empty(row) ? text + " (" + column.raw(row) + ")" : text;
   };
 
@@ -906,7 +907,7 @@
     if (found.std === found.std) node.append(el("small", {}, " ± " + model.formatted(found.std, column.format || ".2g")));
     node.title = "mean of " + found.count + (found.count < group.rows.length ? " of " + group.rows.length : "")
       + (found.std === found.std ? " ± standard deviation" : "");
-    if (!group.groups && this.best.has(column) && found.mean === this.best.get(column)) this.markBest(node, column);
+    if (!group.groups && this.best.has(column) && Modelbook.judge.isBest(column, found.mean, this.best.get(column))) this.markBest(node, column);
   };
 
   function said(values, label) {

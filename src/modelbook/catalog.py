@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from modelbook import registry
+from modelbook import judge, registry
 from modelbook._paths import Owners, inside
 from modelbook.errors import ModelbookError
 from modelbook.records import (
@@ -146,27 +145,28 @@ def best(catalog: Catalog, metric: str, *, direction: str | None = None) -> Rank
 
 
 def rank(runs: Iterable[Run], info: MetricInfo) -> Ranking:
-    """Runs by one metric, best first, equal ones in the given order.
+    """Runs by one metric, best first; of those that count as the same, the older one.
+
+    Args:
+        runs: newest first, as a Catalog has them.
 
     Raises:
         UnknownDirection: the metric has none.
     """
     if info.direction is None:
         raise UnknownDirection(info.name)
-    found: list[tuple[float, Run]] = []
-    missing: list[tuple[Run, str]] = []
-    for run in runs:
-        number, reason = _comparable(run.metric(info.name))
-        if number is None:
-            missing.append((run, reason))
-        else:
-            found.append((number, run))
+    scored = [(run, run.metric(info.name)) for run in runs]
+    found = [
+        (number, run) for run, value in scored if (number := value.number if value else None) is not None
+    ]
+    missing = [(run, _missing(value)) for run, value in scored if value is None or value.number is None]
     sign = -1.0 if info.direction == "maximize" else 1.0
-    found.sort(key=lambda pair: sign * pair[0])
-    values = [value for value, _run in found]
+    order = sorted(range(len(found)), key=lambda at: (sign * found[at][0], -at))
+    places = judge.ranks(info, [found[at][0] for at in order])
+    shared = Counter(places)
+    rows = sorted(zip(places, order, strict=True), key=lambda row: (row[0], -row[1]))
     ranked = (
-        Ranked(rank=values.index(value) + 1, run=run, value=value, tied=values.count(value) > 1)
-        for value, run in found
+        Ranked(rank=place, run=found[at][1], value=found[at][0], tied=shared[place] > 1) for place, at in rows
     )
     return Ranking(metric=info, ranked=tuple(ranked), missing=tuple(missing))
 
@@ -193,18 +193,15 @@ def headlines(catalog: Catalog) -> dict[str, MetricInfo]:
     return found
 
 
-def _comparable(value: Value | None) -> tuple[float | None, str]:
+def _missing(value: Value | None) -> str:
+    """Why a run cannot be ranked by a value that is no finite number."""
     if value is None:
-        return None, "the run has no such metric"
+        return "the run has no such metric"
     if value.state is not State.PRESENT:
-        return None, value.reason or value.state.value
+        return value.reason or value.state.value
     if isinstance(value.value, bool) or not isinstance(value.value, int | float):
-        return None, f"it is not a number: {value.value!r}"
-    try:
-        number = float(value.value)
-    except OverflowError:
-        return None, "it is too large"
-    return (number, "") if math.isfinite(number) else (None, f"it is {value.value}")
+        return f"it is not a number: {value.value!r}"
+    return "it is too large" if isinstance(value.value, int) else f"it is {value.value}"
 
 
 def _metrics_hint(names: Sequence[str]) -> str:
@@ -789,7 +786,7 @@ def _metric_infos(project: Project, runs: Iterable[Run]) -> tuple[MetricInfo, ..
     declared = {info.name: info for info in project.metrics}
     used = map(attrgetter("name"), chain.from_iterable(run.metrics for run in runs))
     names = sorted({*used, *declared})
-    return tuple(_metric_info(name, declared) for name in names)
+    return judge.ruled((_metric_info(name, declared) for name in names), project.gates)
 
 
 def _metric_info(name: str, declared: Mapping[str, MetricInfo]) -> MetricInfo:

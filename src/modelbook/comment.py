@@ -21,7 +21,7 @@ from modelbook.errors import ModelbookError
 from modelbook.gates import Judgement
 from modelbook.pages import text
 from modelbook.pages.index import changes_href, commit_href, run_href
-from modelbook.records import MetricInfo, State, Value
+from modelbook.records import MetricInfo, State, Value, number
 from modelbook.verdict import Leader, RunChange, Side, Verdict
 
 MOST_LETTERS = 60_000
@@ -267,7 +267,7 @@ def _file_row(change: MetricChange, infos: dict[str, MetricInfo]) -> _Row:
 def _moved(change: MetricChange, infos: dict[str, MetricInfo]) -> tuple[str, str, str, str, str]:
     """(metric, before, after, change, judged)."""
     info = infos.get(change.name)
-    before = gates.number(change.before)
+    before = number(change.before)
     delta = change.kind if change.delta is None else _delta(change.delta, before, info)
     verdict = {True: "better", False: "worse", None: ""}[change.better]
     return code(change.name), _value(change.before, info), _value(change.after, info), delta, verdict

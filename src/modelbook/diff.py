@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeVar
 
+from modelbook import judge
 from modelbook._paths import Owners
 from modelbook.records import (
     Artifact,
@@ -18,6 +19,7 @@ from modelbook.records import (
     Stage,
     State,
     Value,
+    number,
 )
 
 Kind = Literal["added", "removed", "changed"]
@@ -127,11 +129,19 @@ def snapshots(base: Snapshot | None, head: Snapshot, infos: Iterable[MetricInfo]
     known = {info.name: info for info in infos}
     return Difference(
         params=_params(base.params if base else (), head.params, _by_place),
-        metrics=_metrics(base.metrics if base else (), head.metrics, _by_place, known),
+        metrics=metrics(base, head, known.values()),
         artifacts=_artifacts(base.artifacts if base else (), head.artifacts),
         datasets=_datasets(base.datasets if base else (), head.datasets),
         stages=_stages(_live(base.stages) if base else (), _live(head.stages)),
     )
+
+
+def metrics(base: Snapshot | None, head: Snapshot, infos: Iterable[MetricInfo]) -> tuple[MetricChange, ...]:
+    """The metrics alone of what `snapshots` finds. Values that both share as objects are not compared."""
+    old, new = base.metrics if base else (), head.metrics
+    both = {*map(id, old)} & {*map(id, new)}
+    before, after = ([value for value in side if id(value) not in both] for side in (old, new))
+    return _metrics(before, after, _by_place, {info.name: info for info in infos})
 
 
 def runs(base: Run, head: Run, infos: Iterable[MetricInfo] = ()) -> Difference:
@@ -261,23 +271,17 @@ def _metrics(
 def _metric(
     name: str, kind: Kind, before: Value | None, after: Value | None, info: MetricInfo | None
 ) -> MetricChange:
-    old, new = _number(before), _number(after)
-    delta = None if old is None or new is None else new - old
-    direction = info.direction if info else None
+    old, new = number(before), number(after)
     return MetricChange(
         name=name,
         kind=kind,
         before=before,
         after=after,
-        delta=delta,
-        better=None if not delta or direction is None else (delta > 0) == (direction == "maximize"),
-        direction=direction,
+        delta=None if old is None or new is None else new - old,
+        better=None if old is None or new is None else judge.better(info, old, new),
+        direction=info.direction if info else None,
         guessed=info.guessed if info else False,
     )
-
-
-def _number(value: Value | None) -> float | None:
-    return value.number if value else None
 
 
 def _artifacts(before: Iterable[Artifact], after: Iterable[Artifact]) -> tuple[ArtifactChange, ...]:

@@ -8,13 +8,13 @@ cannot be judged (no value, nothing to compare with, no direction) neither passe
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from modelbook.records import Gate, Record, Run, State, Value
+from modelbook.judge import at_most, equal, gain
+from modelbook.records import Gate, Record, Run, State, Value, number
 from modelbook.seeds import Interval
 
-__all__ = ["Gate", "Judgement", "judge", "judge_seeds", "number", "passed"]
+__all__ = ["Gate", "Judgement", "judge", "judge_seeds", "passed"]
 
 NEEDS_BEFORE = frozenset({"min_delta", "max_regression", "must_not_change"})
 """Kinds of gates that compare a run with the one before it."""
@@ -107,11 +107,6 @@ def _judgement(gate: Gate, now: Value | None, then: Value | None, *, compared: b
     return Judgement(gate=gate, passed=ok, reason=f"{gate.metric} {reason}", after=after, before=before)
 
 
-def number(value: Value | None) -> float | None:
-    """A value that is there and a finite number, else None."""
-    return value.number if value else None
-
-
 def _missing(value: Value | None) -> str:
     if value is None:
         return "has no value"
@@ -127,28 +122,28 @@ def _rule(gate: Gate, after: float, before: float | None) -> tuple[bool | None, 
     """(whether it holds, why) of one number, or of two."""
     limit = _shown(gate.limit)
     if gate.kind == "floor":
-        held = _at_most(gate.limit, after)
+        held = at_most(gate.limit, after)
         return held, f"{_shown(after)} is {'at least' if held else 'below'} the floor {limit}"
     if gate.kind == "ceiling":
-        held = _at_most(after, gate.limit)
+        held = at_most(after, gate.limit)
         return held, f"{_shown(after)} is {'at most' if held else 'above'} the ceiling {limit}"
     return _change(gate, after, before if before is not None else after)
 
 
 def _change(gate: Gate, after: float, before: float) -> tuple[bool | None, str]:
     moved = f"went from {_shown(before)} to {_shown(after)}"
-    equal = _at_most(abs(after - before), max(gate.atol, gate.rtol * abs(before)))
+    same = equal(before, after, atol=gate.atol, rtol=gate.rtol)
     if gate.kind == "must_not_change":
-        return equal, f"{moved}: it {'stayed the same' if equal else 'must not change'}"
+        return same, f"{moved}: it {'stayed the same' if same else 'must not change'}"
     if gate.direction is None:
         return None, f"{moved}, and nobody says which way is better"
-    gain = 0.0 if equal else after - before if gate.direction == "maximize" else before - after
+    won = 0.0 if same else gain(gate.direction, before, after)
     if gate.kind == "min_delta":
-        held = _at_most(gate.limit, gain)
-        words = f"{_by(gain)}, at least {_shown(gate.limit)} better is asked for"
+        held = at_most(gate.limit, won)
+        words = f"{_by(won)}, at least {_shown(gate.limit)} better is asked for"
     else:
-        held = _at_most(-gain, gate.limit)
-        words = f"{_by(gain)}, at most {_shown(gate.limit)} worse is allowed"
+        held = at_most(-won, gate.limit)
+        words = f"{_by(won)}, at most {_shown(gate.limit)} worse is allowed"
     return held, f"{moved}: {words}"
 
 
@@ -156,11 +151,6 @@ def _by(gain: float) -> str:
     if gain == 0:
         return "equal"
     return f"{_shown(abs(gain))} {'better' if gain > 0 else 'worse'}"
-
-
-def _at_most(low: float, high: float) -> bool:
-    """`low <= high`, with room for what a subtraction of decimals loses."""
-    return low <= high or math.isclose(low, high, rel_tol=1e-9, abs_tol=1e-12)
 
 
 def _shown(value: float) -> str:

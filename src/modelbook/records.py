@@ -33,6 +33,22 @@ class State(StrEnum):
     NEVER = "never"
 
 
+def finite(raw: object) -> float | None:
+    """A value when it is a finite number that a float holds, else None; True is no number."""
+    if isinstance(raw, bool) or not isinstance(raw, int | float):
+        return None
+    try:
+        found = float(raw)
+    except OverflowError:
+        return None
+    return found if math.isfinite(found) else None
+
+
+def number(value: Value | None) -> float | None:
+    """A value that is there and a finite number, else None."""
+    return value.number if value else None
+
+
 T = TypeVar("T")
 
 
@@ -152,15 +168,7 @@ class Value(Record, frozen=True, kw_only=True):
     @property
     def number(self) -> float | None:
         """The value when it is there and a finite number, else None; True is no number."""
-        if self.state is not State.PRESENT or isinstance(self.value, bool):
-            return None
-        if not isinstance(self.value, int | float):
-            return None
-        try:
-            found = float(self.value)
-        except OverflowError:
-            return None
-        return found if math.isfinite(found) else None
+        return finite(self.value) if self.state is State.PRESENT else None
 
 
 class Dependency(Record, frozen=True, kw_only=True):
@@ -313,6 +321,8 @@ class MetricInfo(Record, frozen=True, kw_only=True):
         direction: `maximize`, `minimize` or None when nobody knows.
         guessed: True when the direction comes from a well-known name, not from `mlproject.yaml`.
         unit: shown behind the number. format: a Python format spec such as `.4f`, or empty.
+        atol, rtol: two values that differ by no more than this, or than this share of the old one, are equal.
+        min_delta: what a value must be better by to count as better.
     """
 
     name: str
@@ -321,6 +331,9 @@ class MetricInfo(Record, frozen=True, kw_only=True):
     unit: str = ""
     format: str = ""
     description: str = ""
+    atol: float = 0.0
+    rtol: float = 0.0
+    min_delta: float = 0.0
 
 
 class PipelineInfo(Record, frozen=True, kw_only=True):

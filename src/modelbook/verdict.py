@@ -8,12 +8,12 @@ One typed value with several renderings: the terminal, Markdown for a pull reque
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from modelbook import diff, gates, seeds
+from modelbook import diff, gates, judge, seeds
 from modelbook.diff import DatasetChange, EnvironmentChange, MetricChange, ParamChange
 from modelbook.gates import Judgement
 from modelbook.records import (
@@ -28,6 +28,7 @@ from modelbook.records import (
     Snapshot,
     Stale,
     Value,
+    number,
 )
 
 Status = Literal["passed", "failed", "stale", "unjudged", "unchanged"]
@@ -205,6 +206,7 @@ def of(
     code: CodeChange | None = None,
     stale: Iterable[Stale] = (),
     registered: Mapping[str, Run] | None = None,
+    whole: bool = True,
 ) -> Verdict:
     """What differs at `head` from `base`, judged by the gates of `project`, which is head's.
 
@@ -212,44 +214,55 @@ def of(
         infos: how to read the metrics of both sides. headlines: pipeline -> the metric it is judged by.
         stale: stages of head whose results are not from its code.
         registered: runs by id that versions of models may name, besides those of the two sides.
+        whole: whether to tell what has no part in the judgement: data, params files, pipeline, environment.
     """
-    known = {info.name: info for info in infos}
-    pairs = matched(base.runs, head.runs)
-    groups = list(_seed_groups(pairs))
+    known = {info.name: info for info in judge.ruled(infos, project.gates)}
     rules = _Rules(project.gates, known, headlines or {})
-    changes = [_run_change(pair, rules) for pair in pairs if pair.differs]
-    seeded = [_seed_change(group, rules) for group in groups if any(pair.differs for pair in group)]
+    pairs = [pair for pair in matched(base.runs, head.runs) if pair.differs]
+    groups = _seed_groups(base.runs, head.runs, pairs)
+    changes = [_run_change(pair, rules) for pair in pairs]
     by_id = {**(registered or {}), **{run.id: run for run in (*base.runs, *head.runs)}}
     leaders = [*_best_runs(base.runs, head.runs, groups, rules), *_promoted(base, head, by_id, rules)]
-    late = tuple(stale)
-    return _judged(
-        Verdict(
-            base=base.side,
-            head=head.side,
-            status="unchanged",
-            leaders=tuple(leaders),
-            runs=tuple(sorted(changes, key=lambda change: (change.pipeline, change.name))),
-            held=len(head.runs),
-            seeds=tuple(seeded),
-            code=code,
-            stale=late,
-            metrics=tuple(known[name] for name in sorted(known)),
-            **_of_snapshots(base, head, known.values()),
-        )
+    found = Verdict(
+        base=base.side,
+        head=head.side,
+        status="unchanged",
+        leaders=tuple(leaders),
+        runs=tuple(sorted(changes, key=lambda change: (change.pipeline, change.name))),
+        held=len(head.runs),
+        seeds=tuple(_seed_change(group, rules) for group in groups),
+        files=_files(base, head, pairs, known.values()),
+        code=code,
+        stale=tuple(stale),
+        metrics=tuple(known[name] for name in sorted(known)),
     )
+    return _judged(msgspec.structs.replace(found, **_of_snapshots(base, head)) if whole else found)
 
 
-def _of_snapshots(base: Held, head: Held, infos: Iterable[MetricInfo]) -> dict[str, Any]:
+def _files(
+    base: Held, head: Held, pairs: Iterable[Pair], infos: Iterable[MetricInfo]
+) -> tuple[MetricChange, ...]:
+    """Metrics of two revisions that differ and that no run claims."""
+    if base.snapshot is None or head.snapshot is None:
+        return ()
+    found = diff.metrics(base.snapshot, head.snapshot, infos)
+    changed = [run for pair in pairs for run in pair if run]
+    for runs in (changed, [*base.runs, *head.runs]):  # most are claimed by the first of them
+        if found:
+            claimed = {(value.path, value.key) for run in runs for value in run.metrics}
+            found = tuple(change for change in found if not _places(change) & claimed)
+    return moved(found, infos)
+
+
+def _of_snapshots(base: Held, head: Held) -> dict[str, Any]:
     """What only whole revisions tell."""
     old, new = base.snapshot, head.snapshot
     if new is None or old is None:
         return {}
-    found = diff.snapshots(old, new, infos)
-    claimed = {(value.path, value.key) for run in (*base.runs, *head.runs) for value in run.metrics}
+    found = diff.snapshots(old, new)
     ran = [{_said(value) for run in side.runs for value in run.params} for side in (base, head)]
     before = {(problem.path, problem.reason) for problem in old.problems}
     return {
-        "files": tuple(change for change in found.metrics if not _places(change) & claimed),
         "params": tuple(
             item for item in found.params if not (_is_in(item.before, ran[0]) and _is_in(item.after, ran[1]))
         ),
@@ -291,28 +304,47 @@ def matched(base: Iterable[Run], head: Iterable[Run]) -> list[Pair]:
     old = {(run.pipeline, run.name): run for run in base}
     new = {(run.pipeline, run.name): run for run in head}
     pairs = [Pair(old[key], new[key]) for key in sorted(old.keys() & new.keys())]
-    gone = {key: old[key] for key in sorted(old.keys() - new.keys())}
-    come = {key: new[key] for key in sorted(new.keys() - old.keys())}
-    for key, run in list(come.items()):
-        alike = [other for other, was in gone.items() if _renamed(was, run)]
-        rivals = [other for other, it in come.items() if alike and _renamed(gone[alike[0]], it)]
-        if len(alike) == 1 and rivals == [key]:
-            pairs.append(Pair(gone.pop(alike[0]), come.pop(key)))
-    return [*pairs, *(Pair(None, run) for run in come.values()), *(Pair(run, None) for run in gone.values())]
+    gone = [old[key] for key in sorted(old.keys() - new.keys())]
+    come = [new[key] for key in sorted(new.keys() - old.keys())]
+    if gone and come:
+        renamed = [*_renamed(gone, come)]
+        taken = {id(run) for pair in renamed for run in pair}
+        gone, come = ([run for run in side if id(run) not in taken] for side in (gone, come))
+        pairs += renamed
+    return [*pairs, *(Pair(None, run) for run in come), *(Pair(run, None) for run in gone)]
 
 
-def _renamed(old: Run, new: Run) -> bool:
-    """Whether a run may be another under a new name: the same params and the same metrics by name."""
-    if old.id == new.id:
-        return True
-    same = {(item.name, repr(item.value)) for item in old.params} == {
-        (item.name, repr(item.value)) for item in new.params
-    }
-    return bool(old.params) and same and _metric_names(old) == _metric_names(new)
+def _renamed(gone: Iterable[Run], come: Iterable[Run]) -> Iterator[Pair]:
+    """Runs that are the same under another name, else those alike, where there is just one of each."""
+    was, now = list(gone), list(come)
+    for same in (_identity, _likeness):
+        before, after = _by(was, same), _by(now, same)
+        found = {
+            key: Pair(runs[0], after[key][0])
+            for key, runs in before.items()
+            if key is not None and len(runs) == len(after.get(key, ())) == 1
+        }
+        yield from found.values()
+        was, now = ([run for run in side if same(run) not in found] for side in (was, now))
 
 
-def _metric_names(run: Run) -> set[str]:
-    return {value.name.rpartition(":")[2] for value in run.metrics}
+def _by(runs: Iterable[Run], key: Callable[[Run], Hashable]) -> dict[Hashable, list[Run]]:
+    found: dict[Hashable, list[Run]] = {}
+    for run in runs:
+        found.setdefault(key(run), []).append(run)
+    return found
+
+
+def _identity(run: Run) -> Hashable:
+    return run.id
+
+
+def _likeness(run: Run) -> Hashable:
+    """The params and the names of the metrics: what a run keeps under another name. None without params."""
+    if not run.params:
+        return None
+    params = frozenset((item.name, repr(item.value)) for item in run.params)
+    return params, frozenset(value.name.rpartition(":")[2] for value in run.metrics)
 
 
 # -- runs
@@ -333,7 +365,7 @@ def _run_change(pair: Pair, rules: _Rules) -> RunChange:
         before=pair.before.id if pair.before else None,
         after=pair.after.id if pair.after else None,
         headline=rules.headlines.get(run.pipeline, ""),
-        metrics=moved(found.metrics),
+        metrics=moved(found.metrics, rules.infos.values()),
         params=found.params,
         judgements=gates.judge(rules.gates, pair.after, pair.before) if pair.after else (),
     )
@@ -343,15 +375,18 @@ def _nothing(run: Run) -> Run:
     return Run(id="", name=run.name, experiment=run.experiment, commit="", commits=())
 
 
-def moved(changes: Sequence[MetricChange]) -> tuple[MetricChange, ...]:
+def moved(changes: Sequence[MetricChange], infos: Iterable[MetricInfo]) -> tuple[MetricChange, ...]:
     """Metrics whose file moved, told as changes: one name went, one came, and only the file differs."""
+    if len({change.kind for change in changes}) < 2:
+        return tuple(changes)
+    known = {info.name: info for info in infos}
     gone = _by_ending(change for change in changes if change.kind == "removed")
     come = _by_ending(change for change in changes if change.kind == "added")
     both = {name for name in gone.keys() & come.keys() if len(gone[name]) == len(come[name]) == 1}
     kept = [
         change for change in changes if change.name.rpartition(":")[2] not in both or change.kind == "changed"
     ]
-    found = [_moved(gone[name][0], come[name][0]) for name in both]
+    found = [_moved(gone[name][0], come[name][0], known.get(come[name][0].name)) for name in both]
     kept += [change for change in found if change.delta != 0]
     return tuple(sorted(kept, key=lambda change: change.name))
 
@@ -363,18 +398,30 @@ def _by_ending(changes: Iterable[MetricChange]) -> dict[str, list[MetricChange]]
     return found
 
 
-def _moved(old: MetricChange, new: MetricChange) -> MetricChange:
-    before, after = gates.number(old.before), gates.number(new.after)
-    delta = None if before is None or after is None else after - before
-    better = None if not delta or new.direction is None else (delta > 0) == (new.direction == "maximize")
-    return msgspec.structs.replace(new, kind="changed", before=old.before, delta=delta, better=better)
+def _moved(old: MetricChange, new: MetricChange, info: MetricInfo | None) -> MetricChange:
+    before, after = number(old.before), number(new.after)
+    return msgspec.structs.replace(
+        new,
+        kind="changed",
+        before=old.before,
+        delta=None if before is None or after is None else after - before,
+        better=None if before is None or after is None else judge.better(info, before, after),
+    )
 
 
 # -- seeds
 
 
-def _seed_groups(pairs: Sequence[Pair]) -> Iterable[list[Pair]]:
-    """Pairs of runs that differ in their seed alone: two or more on both sides."""
+def _seed_groups(base: Sequence[Run], head: Sequence[Run], changed: Sequence[Pair]) -> list[list[Pair]]:
+    """Pairs of runs that differ in their seed alone, two or more on both sides, one of which changed."""
+    of = {(run.pipeline, run.experiment) for pair in changed for run in pair if run}
+    sides = [[run for run in side if (run.pipeline, run.experiment) in of] for side in (base, head)]
+    pairs = matched(*sides) if of else []
+    groups = _grouped(pair for pair in pairs if pair.after)
+    return [group for group in groups if any(pair.differs for pair in group)]
+
+
+def _grouped(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
     by_experiment: dict[tuple[str, str], list[Pair]] = {}
     for pair in pairs:
         if pair.after is not None:
@@ -402,7 +449,7 @@ def _seed_change(group: Sequence[Pair], rules: _Rules) -> SeedChange:
 
 
 def _numbers(runs: Iterable[Run], metric: str) -> list[float]:
-    return [found for run in runs if (found := gates.number(run.metric(metric))) is not None]
+    return [found for run in runs if (found := number(run.metric(metric))) is not None]
 
 
 # -- what decides
@@ -415,26 +462,22 @@ def _best_runs(
     for pipeline in sorted({run.pipeline for run in head}):
         metric = rules.headlines.get(pipeline, "")
         info = rules.infos.get(metric, MetricInfo(name=metric))
-        before, after = (
-            _best([run for run in side if run.pipeline == pipeline], info) for side in (base, head)
-        )
+        old, new = ([run for run in side if run.pipeline == pipeline] for side in (base, head))
+        before = _best(old, info)
+        after = _best(new, info, before)
         if after is None or (before is not None and before.id == after.id):
             continue
         group = next((group for group in groups if _holds(group, before, after)), None)
         yield _leader(f"best of {pipeline or 'all'}", metric, before, after, group, rules)
 
 
-def _best(runs: Sequence[Run], info: MetricInfo) -> Run | None:
-    """The best run by a metric, the first of equals; without a direction only one that has no rival."""
-    if info.direction is None:
-        return runs[0] if len(runs) == 1 else None
-    sign = -1 if info.direction == "maximize" else 1
-    scored = [
-        (sign * score, run.name, run)
-        for run in runs
-        if (score := gates.number(run.metric(info.name))) is not None
-    ]
-    return min(scored, key=lambda row: row[:2])[2] if scored else runs[0] if len(runs) == 1 else None
+def _best(runs: Iterable[Run], info: MetricInfo, before: Run | None = None) -> Run | None:
+    """The best run by a metric; of equals the best before, else the first by name. One alone is the best."""
+    rows = [(number(run.metric(info.name)), run) for run in sorted(runs, key=lambda run: run.name)]
+    if before is not None:
+        rows.sort(key=lambda row: row[1].id != before.id)
+    found = judge.best(info, [(score, run) for score, run in rows if score is not None])
+    return found or (rows[0][1] if len(rows) == 1 else None)
 
 
 def _leader(

@@ -426,7 +426,7 @@ def _said(value: Value | None, info: MetricInfo | None) -> str:
 
 def delta(change: MetricChange, info: MetricInfo | None) -> str:
     """A change as signed number, with its share of the old value and an arrow for the better or worse."""
-    from modelbook.gates import number
+    from modelbook.records import number
 
     if change.delta is None:
         return "" if change.kind == "changed" else change.kind

@@ -7,7 +7,6 @@ import datetime
 import hashlib
 import itertools
 import json
-import math
 import re
 import tomllib
 import warnings
@@ -263,14 +262,3 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "toml": tomllib.loads,
     "py": _python,
 }
-
-
-def number(value: Any) -> float | None:
-    """A finite number as float; None for anything else, bools and NaN included."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        found = float(value)
-    except OverflowError:
-        return None
-    return found if math.isfinite(found) else None

@@ -15,7 +15,7 @@ from modelbook.errors import SpecError
 from modelbook.history import files
 from modelbook.history.dvcfiles import join
 from modelbook.history.files import name as key_name
-from modelbook.history.files import number, plain
+from modelbook.history.files import plain
 from modelbook.records import (
     Dataset,
     Environment,
@@ -25,6 +25,7 @@ from modelbook.records import (
     PipelineInfo,
     Project,
     Spec,
+    finite,
 )
 
 _DIRECTIONS = ("maximize", "minimize")
@@ -159,7 +160,7 @@ def environment(path: str, blob: str, data: Mapping[Any, Any]) -> Environment:
         cores=_whole(data.get("cores")),
         memory=_whole(data.get("memory")),
         gpus=_texts(data.get("gpus")),
-        seconds=number(data.get("seconds")),
+        seconds=finite(data.get("seconds")),
         peak_memory=_whole(data.get("peak_memory")),
         commit=_text(data.get("commit") or git.get("commit")) or None,
         dirty=_flag(data.get("dirty", git.get("dirty"))),
@@ -185,11 +186,11 @@ def _gates(name: str, body: Mapping[Any, Any]) -> Iterator[Gate]:
         metric=name,
         kind="",
         direction=direction if direction in _DIRECTIONS else None,
-        atol=abs(number(wanted.get("atol")) or 0.0),
-        rtol=abs(number(wanted.get("rtol")) or 0.0),
+        atol=abs(finite(wanted.get("atol")) or 0.0),
+        rtol=abs(finite(wanted.get("rtol")) or 0.0),
     )
     for kind in ("floor", "ceiling", "min_delta", "max_regression"):
-        if (limit := number(wanted.get(kind))) is not None:
+        if (limit := finite(wanted.get(kind))) is not None:
             yield replace(rule, kind=kind, limit=limit)
     if wanted.get("must_not_change") is True:
         yield replace(rule, kind="must_not_change")
@@ -269,7 +270,7 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 def _whole(value: Any) -> int | None:
-    found = number(value)
+    found = finite(value)
     return None if found is None else int(found)
 
 

@@ -85,8 +85,8 @@ def of_metric(catalog: Catalog, metric: str) -> Badge:
     """
     ranking = ranked(catalog, metric)
     current = Index(catalog).current
-    runs = [item.run for item in ranking.ranked]
-    top = next((run for run in runs if run.id in current), runs[0] if runs else None)
+    runs, info = catalog.runs, ranking.metric
+    top = best([run for run in runs if run.id in current], info) or best(runs, info)
     found = top.metric(metric) if top else None
     return Badge(_said(metric), text.value(found.value, ranking.metric) if found else "no value", GOOD)
 

@@ -8,8 +8,9 @@ from functools import lru_cache
 
 from modelbook import charts
 from modelbook._paths import inside
+from modelbook.judge import better
 from modelbook.pages import text
-from modelbook.pages.index import Index, Link, best, better, number
+from modelbook.pages.index import Index, Link, tops
 from modelbook.records import MetricInfo, Run, Stage, State, Value
 
 ARROWS = {"maximize": "↑", "minimize": "↓"}
@@ -276,7 +277,9 @@ def _moved(index: Index, run: Run, found: Value, info: MetricInfo, shown: Cell) 
     was = Link(f"{text.value(known[-2], info)} at {before.commit[:7]}", link.href, link.title)
     if not change:
         return shown, was
-    return replace(shown, delta=text.delta(change, info), delta_tone=TONES[better(change, info)]), was
+    return replace(
+        shown, delta=text.delta(change, info), delta_tone=TONES[better(info, known[-2], known[-1])]
+    ), was
 
 
 def _spark(index: Index, run: Run, info: MetricInfo, anchor: str) -> str:
@@ -325,7 +328,7 @@ def runs_table(index: Index, runs: Sequence[Run], headline: MetricInfo | None, c
     """Runs with their metrics and the params that tell them apart; the best of each metric is marked."""
     infos = metric_columns(index, runs, headline.name if headline else "")
     params = varied(runs)[:8]
-    tops = {info.name: _top(runs, info) for info in infos}
+    best = {info.name: tops(runs, info) for info in infos}
     columns = (
         Column("run"),
         *(heading(info) for info in infos),
@@ -335,7 +338,7 @@ def runs_table(index: Index, runs: Sequence[Run], headline: MetricInfo | None, c
     )
     rows = []
     for run in runs:
-        tones = {info.name: "best" if run.id in tops[info.name] else "" for info in infos}
+        tones = {info.name: "best" if run.id in best[info.name] else "" for info in infos}
         rows.append(
             (
                 link_cell(index.run_link(run)),
@@ -351,9 +354,3 @@ def runs_table(index: Index, runs: Sequence[Run], headline: MetricInfo | None, c
 def _param_column(runs: Sequence[Run], name: str) -> Column:
     shown = [cell(found) for run in runs if (found := run.param(name))]
     return Column(text.cut(text.line(name), 60), number=all(item.number for item in shown))
-
-
-def _top(runs: Sequence[Run], info: MetricInfo) -> set[str]:
-    top = best(runs, info)
-    score = number(top, info.name) if top else None
-    return {run.id for run in runs if number(run, info.name) == score} if top and len(runs) > 1 else set()

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from modelbook import diff
+from modelbook.judge import better
 from modelbook.pages import text
 from modelbook.pages.cells import TONES, Cell, cell
-from modelbook.pages.index import Index, Link, best, better, number
+from modelbook.pages.index import Index, Link, best, number
 from modelbook.records import MetricInfo, Run, Snapshot
 
 MOST_ROWS = 200
@@ -172,7 +173,7 @@ def _moves(index: Index, changed: Sequence[tuple[Run, Run]]) -> list[bool]:
     for old, new in changed:
         info = index.headlines.get(new.pipeline)
         now, then = (number(run, info.name) if info else None for run in (new, old))
-        if now is not None and then is not None and (moved := better(now - then, info)) is not None:
+        if now is not None and then is not None and (moved := better(info, then, now)) is not None:
             found.append(moved)
     return found
 
@@ -225,7 +226,7 @@ def _headline(
     if against is not None and now is not None and then is not None:
         what = f"the best before, {text.line(against.name)}" if says == "best" else "this run before"
         title = f"against {what}: {text.value(then, info)}"
-        tone = TONES[better(now - then, info)]
+        tone = TONES[better(info, then, now)]
         shown = replace(shown, delta=text.delta(now - then, info), delta_tone=tone, title=title)
     return Headline(says, index.run_link(made), text.line(info.name), shown)
 

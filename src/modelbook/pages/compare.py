@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from modelbook.catalog import rank
 from modelbook.pages import text
 from modelbook.pages.index import Index, Link, changes_href, compare_href, number
 from modelbook.records import MetricInfo, Run
@@ -60,10 +61,7 @@ def _best(index: Index) -> Iterator[Offer]:
 def _ranked(index: Index, pipeline: str, info: MetricInfo) -> list[Run]:
     """The runs of a pipeline that have its headline metric, best first; without a direction, newest first."""
     scored = [run for run in index.runs_of_pipeline.get(pipeline, ()) if number(run, info.name) is not None]
-    if info.direction is None:
-        return scored
-    sign = -1 if info.direction == "maximize" else 1
-    return sorted(scored, key=lambda run: sign * (number(run, info.name) or 0.0))
+    return [row.run for row in rank(scored, info).ranked] if info.direction else scored
 
 
 def changes(index: Index, data: str, commits: str) -> ComparePage:

@@ -130,7 +130,7 @@ def _merged(groups: Iterable[Group]) -> tuple[Group, ...]:
 def _rows(index: Index, members: Iterable[Experiment], info: MetricInfo | None) -> tuple[Row, ...]:
     scored = [(item, champion(index, item, info)) for item in members]
     top = best([run for _, run in scored if run], info) if info else None
-    scored.sort(key=lambda pair: (-_score(pair[1], info), pair[0].name))
+    scored.sort(key=lambda pair: (pair[1] is not top, -_score(pair[1], info), pair[0].name))
     return tuple(_row(index, item, run, info, top) for item, run in scored)
 
 

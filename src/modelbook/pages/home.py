@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from modelbook import seeds
 from modelbook.catalog import advice
+from modelbook.judge import better
 from modelbook.pages import changes, models, text
 from modelbook.pages.cells import ARROWS, TONES, Cell, Column, Table, cell, direction, link_cell
 from modelbook.pages.drawings import activity, spark
 from modelbook.pages.experiments import current, frontier, spread_text
-from modelbook.pages.index import Index, Link, best, better, number, runs_href, spread
+from modelbook.pages.index import Index, Link, best, number, runs_href, spread
 from modelbook.records import MetricInfo, PipelineInfo, Run
 
 
@@ -237,7 +238,7 @@ def _against(runs: Sequence[Run], top: Run, info: MetricInfo) -> tuple[str, str,
     now, most = number(top, info.name), number(ever, info.name)
     if now is None or most is None:
         return "", "", "", None
-    if now != most:
+    if better(info, now, most):
         return "", "", f"best ever {text.value(most, info)}, by", ever
     before = best([run for run in runs if run.date < top.date], info)
     then = number(before, info.name) if before else None
@@ -246,7 +247,7 @@ def _against(runs: Sequence[Run], top: Run, info: MetricInfo) -> tuple[str, str,
     change = now - then
     return (
         text.delta(change, info),
-        TONES[better(change, info)],
+        TONES[better(info, then, now)],
         f"before {text.value(then, info)}, by",
         before,
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import quote, urlencode
 
-from modelbook import seeds
+from modelbook import judge, records, seeds
 from modelbook.catalog import headlines
 from modelbook.pages import text
 from modelbook.records import (
@@ -66,7 +65,7 @@ class Trail:
             for at, held in enumerate(self.runs):
                 for found in held.metrics:
                     known = self._values.setdefault(found.name, [None] * len(self.runs))
-                    known[at] = finite(found.value)
+                    known[at] = found.number
         end = self._place[run.id] + 1
         return self._values.get(metric, [])[max(0, end - most) : end]
 
@@ -289,35 +288,33 @@ def model_href(model: str, version: str = "") -> str:
 
 def number(run: Run, metric: str) -> float | None:
     """The metric's value when it is a finite number."""
-    found = run.metric(metric)
-    return finite(found.value) if found else None
-
-
-def finite(raw: object) -> float | None:
-    """A value when it is a finite number."""
-    if isinstance(raw, bool) or not isinstance(raw, int | float):
-        return None
-    try:
-        return float(raw) if math.isfinite(raw) else None
-    except OverflowError:
-        return None
+    return records.number(run.metric(metric))
 
 
 def best(runs: Iterable[Run], info: MetricInfo) -> Run | None:
-    """The run with the best finite value; the older one of equals; None without a direction or value."""
+    """The run with the best finite value; the older one of equals; None without a direction or value.
+
+    Args:
+        runs: newest first.
+    """
     if info.direction is None:
         return None
-    sign = 1 if info.direction == "maximize" else -1
-    scored = [(sign * score, run) for run in runs if (score := number(run, info.name)) is not None]
-    top = max((score for score, _ in scored), default=None)
-    return next((run for score, run in reversed(scored) if score == top), None)
+    scored = [(score, run) for run in runs if (score := number(run, info.name)) is not None]
+    return judge.best(info, reversed(scored))
 
 
-def better(change: float, info: MetricInfo | None) -> bool | None:
-    """Whether a change is for the better; None when it is none, or nobody knows."""
-    if not change or not math.isfinite(change) or info is None or info.direction is None:
-        return None
-    return (change > 0) == (info.direction == "maximize")
+def rule(info: MetricInfo) -> dict[str, float]:
+    """What `judge.js` needs besides the direction to judge as `judge` does."""
+    return {"atol": info.atol, "rtol": info.rtol, "min_delta": info.min_delta}
+
+
+def tops(runs: Sequence[Run], info: MetricInfo) -> set[str]:
+    """Ids of the runs that count as the best of several: what a table marks."""
+    scored = [(score, run) for run in runs if (score := number(run, info.name)) is not None]
+    if len(runs) < 2 or info.direction is None or not scored:
+        return set()
+    top = (min if info.direction == "minimize" else max)(score for score, _ in scored)
+    return {run.id for score, run in scored if judge.equal(score, top, atol=info.atol, rtol=info.rtol)}
 
 
 def spread(runs: Iterable[Run], metric: str) -> tuple[float, float, int] | None:

@@ -14,7 +14,7 @@ import msgspec
 
 from modelbook._paths import parents
 from modelbook.pages import text
-from modelbook.pages.index import Index
+from modelbook.pages.index import Index, rule
 from modelbook.records import (
     WORKSPACE,
     CodeChange,
@@ -206,6 +206,7 @@ def _metric(info: MetricInfo) -> dict[str, Any]:
         "format": info.format,
         "unit": info.unit,
         "description": text.line(info.description),
+        **rule(info),
     }
     return {key: item for key, item in found.items() if item}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from modelbook import cards, charts, gates
+from modelbook.judge import better
 from modelbook.pages import text
 from modelbook.pages.cells import (
     ABSENT,
@@ -24,7 +25,7 @@ from modelbook.pages.cells import (
     metric_columns,
 )
 from modelbook.pages.drawings import spark
-from modelbook.pages.index import Index, Link, better, changes_href, model_href, number
+from modelbook.pages.index import Index, Link, changes_href, model_href, number
 from modelbook.records import MetricInfo, Model, ModelVersion, Promotion, Run
 
 MOST_METRICS = 12
@@ -247,7 +248,7 @@ def _change(
     if len(scores) < 2:
         return "", "", ""
     change = scores[0][0] - scores[1][0]
-    return text.delta(change, info), TONES[better(change, info)], text.line(scores[1][1])
+    return text.delta(change, info), TONES[better(info, scores[1][0], scores[0][0])], text.line(scores[1][1])
 
 
 def _environments(model: Model) -> tuple[tuple[str, Link], ...]:
@@ -453,7 +454,7 @@ def _moved(run: Run | None, before: Run | None, info: MetricInfo) -> Cell:
     return replace(
         shown,
         delta=text.delta(now - then, info),
-        delta_tone=TONES[better(now - then, info)],
+        delta_tone=TONES[better(info, then, now)],
         title=f"{text.value(then, info)} in the version before",
     )
 

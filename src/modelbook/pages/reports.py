@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from modelbook import cards, charts, lineage, query
 from modelbook.errors import Issue, ModelbookError
+from modelbook.judge import better
 from modelbook.pages import models, text
 from modelbook.pages.cells import (
     TONES,
@@ -30,7 +31,7 @@ from modelbook.pages.cells import (
 from modelbook.pages.chosen import Chooser, Unknown, close
 from modelbook.pages.drawings import Album, Drawing, Read, drawing_of, node_links
 from modelbook.pages.images import kind_of
-from modelbook.pages.index import Index, Link, best, better, compare_href, model_href, number, run_href
+from modelbook.pages.index import Index, Link, best, compare_href, model_href, number, run_href, tops
 from modelbook.records import WORKSPACE, MetricInfo, Problem, Report, Run
 from modelbook.spec import reports as written
 from modelbook.spec.reports import (
@@ -386,17 +387,10 @@ class _Filler:
         kind, _, name = column.key.partition(".")
         if kind == "metrics":
             info = self._index.infos.get(name, MetricInfo(name=name))
-            top = best(runs, info)
-            score = number(top, name) if top else None
-            tone = "best" if len(runs) > 1 else ""
+            marked = tops(runs, info)
             links = [f"{run_href(run.id)}#m-{text.slug(name)}" for run in runs]
             return heading(info), [
-                cell(
-                    run.metric(name),
-                    info,
-                    href,
-                    tone if score is not None and number(run, name) == score else "",
-                )
+                cell(run.metric(name), info, href, "best" if run.id in marked else "")
                 for run, href in zip(runs, links, strict=True)
             ]
         if kind == "params":
@@ -434,7 +428,7 @@ class _Filler:
             made,
             against=against,
             delta=text.delta(now - then, info) or "no change",
-            tone=TONES[better(now - then, info)],
+            tone=TONES[better(info, then, now)],
             note=f"against {text.value(then, info)}",
         )
 
@@ -517,7 +511,7 @@ class _Filler:
         for run in runs:
             shown, score = cell(run.metric(name), info), number(run, name)
             if run is not runs[0] and score is not None and base is not None:
-                tone = TONES[better(score - base, info)]
+                tone = TONES[better(info, base, score)]
                 shown = replace(shown, delta=text.delta(score - base, info), delta_tone=tone)
             cells.append(shown)
         head = heading(info)

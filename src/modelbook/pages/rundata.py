@@ -13,7 +13,7 @@ import msgspec
 from modelbook.pages import text
 from modelbook.pages.branches import base, branches
 from modelbook.pages.curves import Read, curves
-from modelbook.pages.index import Index, best, commit_href, experiment_href
+from modelbook.pages.index import Index, best, commit_href, experiment_href, rule
 from modelbook.pages.variants import seeded, variants
 from modelbook.records import MetricInfo, Run, State, Value
 
@@ -298,6 +298,7 @@ def _metric(info: MetricInfo, by_run: Sequence[Mapping[str, Value]]) -> Column:
         "format": info.format,
         "direction": info.direction,
         "description": text.line(info.description),
+        **rule(info),
     }
     return column | {key: item for key, item in more.items() if item}
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from modelbook.pages import text
 from modelbook.pages.experiments import champion, current, frontier, spread_text
-from modelbook.pages.index import Index, experiment_href, number
+from modelbook.pages.index import Index, experiment_href, number, rule
 from modelbook.records import Experiment, MetricInfo, Run
 
 MOST_METRICS = 8
@@ -90,7 +90,7 @@ def _best(index: Index, items: Sequence[Experiment], info: MetricInfo) -> dict[s
         "values": [number(run, info.name) if run else None for run in tops],
         "description": "the best of the current runs",
     }
-    more = {"unit": info.unit, "format": info.format, "direction": info.direction}
+    more = {"unit": info.unit, "format": info.format, "direction": info.direction, **rule(info)}
     return column | {key: value for key, value in more.items() if value}
 
 
