@@ -95,6 +95,14 @@ def test_a_run_expands_into_the_whole_lineage(opened: Site) -> None:
     assert page.locator("[data-key='model:flight-delay@v1.1.0']").count() == 1
 
 
+def test_a_chart_of_a_report_becomes_interactive(opened: Site) -> None:
+    page = opened.open("reports/which-model/index.html")
+    figure = page.locator("figure:has([data-mb-interactive])").first
+    figure.get_by_role("button", name="Interactive").click()
+    figure.locator(".mb-plotly .main-svg").first.wait_for()
+    assert not figure.locator(".mb-drawing > svg").is_visible()
+
+
 def test_model_page(opened: Site) -> None:
     page = opened.open("models/flight-delay/index.html")
     assert "v1.1.0" in page.locator("table").first.inner_text()

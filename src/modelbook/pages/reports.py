@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from modelbook import cards, charts, lineage, query
@@ -58,6 +58,7 @@ class Part:
     Attributes:
         kind: `prose`, `broken`, or that of the block.
         markdown: of prose. title: of a block, as its author wrote it, or empty.
+        figure: what Plotly makes of the drawing when asked, if it is a chart.
         links: what the block is about. note: one sentence below it.
         fact: one number with its receipt; `delta`, `tone` and `against` compare it.
         faults: (place, what is wrong) of a block that cannot be shown.
@@ -70,6 +71,7 @@ class Part:
     table: Table | None = None
     svg: str = ""
     drawing: Drawing | None = None
+    figure: Mapping[str, Any] | None = None
     fact: Fact | None = None
     delta: str = ""
     tone: str = ""
@@ -443,7 +445,7 @@ class _Filler:
             )
             raise _Fault(("plot",), f"run {text.line(run.name)} has no plot {wish.plot!r}", hint)
         drawn = drawing_of(run, plot, key, self._read, self._album)
-        return Part("plot", id=key, drawing=drawn, links=(self._index.run_link(run),))
+        return Part("plot", id=key, drawing=drawn, figure=drawn.figure, links=(self._index.run_link(run),))
 
     def _over(self, wish: PlotBlock, key: str) -> Part:
         info = self._asked(("metric",), lambda: self._chooser.info(wish.metric))
@@ -464,7 +466,7 @@ class _Filler:
         chart = draw(title, ranked, info)
         if isinstance(chart, charts.Nothing):
             raise _Fault(("metric",), chart.reason)
-        return Part("plot", id=key, svg=chart.svg(key), note=note)
+        return Part("plot", id=key, svg=chart.svg(key), figure=chart.plotly(), note=note)
 
     def _compare(self, wish: CompareBlock) -> Part:
         runs = self._compared(wish)
