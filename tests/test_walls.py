@@ -20,7 +20,7 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("spec", "records"),  # wishes: what people write; facts: what history says
     ("history", "stages", "runner", "registry", "pull", "forge", "seeds", "judge"),
     ("catalog", "lineage", "diff", "cards", "charts", "gates", "query", "subproject"),
-    ("verdict",),
+    ("verdict", "admission"),
     ("pages",),
     ("site", "scaffold", "comment"),
     ("cli",),
@@ -43,6 +43,7 @@ PURE = {
     "seeds",
     "subproject",
     "verdict",
+    "admission",
     "comment",
     "pages",
 }

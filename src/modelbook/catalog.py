@@ -35,6 +35,7 @@ from modelbook.records import (
     Problem,
     Project,
     Record,
+    Reproduction,
     Run,
     Snapshot,
     Spec,
@@ -114,6 +115,7 @@ def build(history: History, found: tuple[Run, ...] | None = None) -> Catalog:
     metrics = _metric_infos(project, runs)
     head = next((s for s in history.snapshots if s.commit.sha == history.head), None)
     current = {run.id for run in runs if history.head in run.commits}
+    reproductions = _believed(history.reproductions, runs)
     return Catalog(
         project=project,
         head=history.head,
@@ -123,8 +125,9 @@ def build(history: History, found: tuple[Run, ...] | None = None) -> Catalog:
         models=tuple(_with_candidate(model, project, runs, current, metrics) for model in registered.models),
         datasets=_datasets(history.snapshots),
         metrics=metrics,
-        problems=(*_problems(history), *registered.problems),
+        problems=(*_problems(history), *registered.problems, *_unbelieved(reproductions)),
         reports=history.reports,
+        reproductions=reproductions,
     )
 
 
@@ -866,6 +869,33 @@ def _datasets(snapshots: Sequence[Snapshot]) -> tuple[Dataset, ...]:
         for dataset in snapshot.datasets:
             found.setdefault(dataset.path, dataset)
     return tuple(found[path] for path in sorted(found))
+
+
+def _believed(records: Iterable[Reproduction], runs: Iterable[Run]) -> tuple[Reproduction, ...]:
+    """Records of reproductions, each held against the run it names: its id says what its outputs are."""
+    by_id = {run.id: run for run in runs}
+    return tuple(
+        msgspec.structs.replace(item, reason=item.reason or _not_of(item, by_id.get(item.run)))
+        for item in records
+    )
+
+
+def _not_of(item: Reproduction, run: Run | None) -> str:
+    if run is None:
+        return f"run {item.run} is in no commit of this history"
+    outs = {out.path: out.md5 for stage in run.stages for out in stage.outs}
+    if {row.name: row.recorded for row in item.outs} != outs and item.outcome != "failed":
+        return f"it does not list the outputs of run {item.run}"
+    rows = (*item.metrics, *item.outs)
+    if item.outcome == "reproduced" and not all(row.same for row in item.metrics):
+        return "it says reproduced, and that metrics differ"
+    if item.exact and any(not row.same or row.recorded != row.found for row in rows):
+        return "it says exact, and that something differs"
+    return ""
+
+
+def _unbelieved(records: Iterable[Reproduction]) -> tuple[Problem, ...]:
+    return tuple(Problem(path=item.path, reason=item.reason) for item in records if item.reason)
 
 
 def _problems(history: History) -> tuple[Problem, ...]:

@@ -123,6 +123,7 @@ class Tag(Record, frozen=True, kw_only=True):
         name: without `refs/tags/`. commit: what it leads to.
         annotated: it is an object of its own, with a tagger and a time; `date`, `author` and `time` (seconds
             since 1970, what tags are ordered by) are then its own, else its commit's.
+        run: the run id that its message names in a line `Run: ID`, or empty.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Tag(Record, frozen=True, kw_only=True):
     date: str = ""
     author: str = ""
     time: int = 0
+    run: str = ""
 
 
 class ExperimentRef(Record, frozen=True, kw_only=True):
@@ -351,6 +353,7 @@ class ModelInfo(Record, frozen=True, kw_only=True):
     Attributes:
         artifact: path of the model file, with `${run}` where the run's name stands.
         versions: (version, run id) in file order. environments: (environment, version).
+        deprecated: (version, why nobody should use it any more).
         file: where it is declared, empty when only tags speak of it. type: DVC's word, such as `model`.
     """
 
@@ -360,6 +363,7 @@ class ModelInfo(Record, frozen=True, kw_only=True):
     description: str = ""
     owner: str = ""
     versions: tuple[tuple[str, str], ...] = ()
+    deprecated: tuple[tuple[str, str], ...] = ()
     environments: tuple[tuple[str, str], ...] = ()
     file: str = ""
     type: str = "model"
@@ -389,6 +393,7 @@ class Project(Record, frozen=True, kw_only=True):
 
     Attributes:
         file: the mlproject.yaml, which may be one of a folder of a monorepo; empty where there is none.
+        requirements: (environment, what a version must have to be put in force there).
     """
 
     name: str
@@ -400,6 +405,7 @@ class Project(Record, frozen=True, kw_only=True):
     datasets: tuple[Dataset, ...] = ()
     models: tuple[ModelInfo, ...] = ()
     gates: tuple[Gate, ...] = ()
+    requirements: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 class Environment(Record, frozen=True, kw_only=True):
@@ -580,6 +586,7 @@ class ModelVersion(Record, frozen=True, kw_only=True):
             tag registers, the run whose artifact its commit holds, empty when that cannot be told.
         commit, date, author: where it was first declared; for a tag, its commit, and who tagged it when.
         environments: those that this version is in force in.
+        deprecated: nobody should use it any more; `deprecation` says why, where somebody said it.
         reason: what is wrong with it (the run is in no history), or None.
     """
 
@@ -590,6 +597,7 @@ class ModelVersion(Record, frozen=True, kw_only=True):
     date: str = ""
     author: str = ""
     deprecated: bool = False
+    deprecation: str = ""
     environments: tuple[str, ...] = ()
     reason: str | None = None
 
@@ -647,6 +655,48 @@ class Report(Record, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class Comparison(Record, frozen=True, kw_only=True):
+    """One thing that a reproduction compared: a metric, the hash of an output, a version of a package.
+
+    Attributes:
+        recorded: as the run has it, None where it has none. found: as it came out, None where it did not.
+    """
+
+    name: str
+    recorded: Any = None
+    found: Any = None
+    same: bool = False
+
+
+class Reproduction(Record, frozen=True, kw_only=True):
+    """What `modelbook reproduce` found when it made a run again, as the file of its record says.
+
+    Attributes:
+        run: its id. path: the file, `runs/reproduced/RUN.json`. recorded_in: the commit that changed it last.
+        outcome: `reproduced`, `differs`, or `failed` when a stage did.
+        exact: whether every metric and output hash was the same, and not just within tolerance.
+        rtol, atol: how far a metric may be off.
+        date, by: when it ended, and who did it. commit: whose files were taken.
+        environment: what differs from what the run logged; metrics, outs: all that was compared.
+        reason: what is wrong with the record itself: it cannot be read, or is not about this run's outputs.
+    """
+
+    run: str
+    path: str = ""
+    recorded_in: str = ""
+    outcome: str = ""
+    exact: bool = False
+    rtol: float = 0.0
+    atol: float = 0.0
+    date: str = ""
+    by: str = ""
+    commit: str = ""
+    environment: tuple[Comparison, ...] = ()
+    metrics: tuple[Comparison, ...] = ()
+    outs: tuple[Comparison, ...] = ()
+    reason: str = ""
+
+
 class Catalog(Record, frozen=True, kw_only=True):
     """The waist: everything is read into it, everything is rendered from it.
 
@@ -667,6 +717,7 @@ class Catalog(Record, frozen=True, kw_only=True):
     metrics: tuple[MetricInfo, ...] = ()
     problems: tuple[Problem, ...] = ()
     reports: tuple[Report, ...] = ()
+    reproductions: tuple[Reproduction, ...] = ()
 
 
 class Node(Record, frozen=True, kw_only=True):

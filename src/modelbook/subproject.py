@@ -84,6 +84,7 @@ def limited(catalog: Catalog, folder: str) -> Catalog:
         metrics=tuple(info for info in catalog.metrics if info.name in metrics),
         problems=_in(catalog.problems, folder),
         reports=_in(catalog.reports, folder),
+        reproductions=tuple(item for item in catalog.reproductions if item.run in ids),
     )
 
 

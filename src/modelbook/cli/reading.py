@@ -312,7 +312,7 @@ def _snapshot_json(found: Snapshot | Run) -> dict[str, Any]:
 
 
 def _model_json(model: Model) -> dict[str, Any]:
-    keys = ("version", "run", "tag", "commit", "date", "author", "deprecated", "reason")
+    keys = ("version", "run", "tag", "commit", "date", "author", "deprecated", "deprecation", "reason")
     return {
         "name": model.name,
         "path": model.info.artifact or None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,7 @@ from modelbook.cli.source import cache_options
 from modelbook.errors import CheckFailed, Issue, SpecError
 
 if TYPE_CHECKING:
+    from modelbook.records import Catalog
     from modelbook.runner.dvc import Ended
     from modelbook.spec import Run, Workspace
 
@@ -57,11 +58,21 @@ def init(repo: Path, ci: str) -> None:
         click.echo("\nNow look at your own history: modelbook build")
 
 
+class NotAllowed(SpecError):
+    """The files are valid, and say something of models that the history or a requirement forbids."""
+
+    exit_code = 1
+
+
 @click.command()
 @cache_options
 @repo_option
 def check(repo: Path) -> None:
-    """Validate mlproject.yaml, every experiment spec and the blocks of all reports."""
+    """Validate mlproject.yaml, every experiment spec and the blocks of all reports.
+
+    Held against the history: that a version of a model is the run it was registered with, and that what is in
+    force has what its environment requires. Exit status 1 when only these are amiss.
+    """
     from modelbook import spec, stages
 
     root = spec.find_root(repo)
@@ -72,28 +83,65 @@ def check(repo: Path) -> None:
         issues += stages.missing_deps(workspace)
     except SpecError as error:
         issues += error.issues
-    issues += _report_issues(root)
+    registered = bool(workspace and any(model.versions for model in workspace.project.models.values()))
+    catalog = _history(root, registered)
+    issues += _report_issues(catalog)
     if issues or workspace is None:
         raise SpecError(issues)
+    forbidden = list(_forbidden(workspace, catalog)) if catalog and registered else []
+    if forbidden:
+        raise NotAllowed(forbidden)
     _print_summary(workspace)
 
 
-def _report_issues(root: Path) -> list[Issue]:
-    """What is wrong with the blocks of reports; the history is read only when there is a report."""
-    from modelbook import history, pages
+def _history(root: Path, registered: bool) -> Catalog | None:
+    """The history, which is read only where a report or a registered version asks for it."""
+    from modelbook import history
     from modelbook.cli import source
     from modelbook.errors import NotARepository
 
-    if not any((root / history.REPORTS).glob("**/*.md")):
-        return []
+    if not registered and not any((root / history.REPORTS).glob("**/*.md")):
+        return None
     try:
         repository = history.Repository(root)
     except NotARepository:
-        return []
-    below = root.relative_to(repository.root or root).as_posix().removeprefix(".")
+        return None
+    below = root.resolve().relative_to((repository.root or root).resolve()).as_posix().removeprefix(".")
     repository = history.Repository(root, below) if below else repository
-    catalog = source.catalog(source.read(repository, "all", pull=False), below)
-    return list(pages.report_issues(catalog))
+    return source.catalog(source.read(repository, "all", pull=False), below)
+
+
+def _report_issues(catalog: Catalog | None) -> list[Issue]:
+    """What is wrong with the blocks of reports."""
+    from modelbook import pages
+
+    return list(pages.report_issues(catalog)) if catalog and catalog.reports else []
+
+
+def _forbidden(workspace: Workspace, catalog: Catalog) -> Iterator[Issue]:
+    """What mlproject.yaml says of models that the history, or what an environment requires, forbids."""
+    from modelbook import admission
+    from modelbook.spec import PROJECT_FILE
+
+    for model in catalog.models:
+        known = {item.version: item for item in model.versions}
+        declared = workspace.project.models.get(model.name)
+        for name in declared.versions if declared else ():
+            if name in known and known[name].reason:
+                at = ("models", model.name, "versions", name)
+                yield workspace.issue(PROJECT_FILE, at, f"{name}: {known[name].reason}", _reread(catalog))
+        for place, name in declared.environments.items() if declared else ():
+            for unmet in admission.judge(catalog, model, known[name], place) if name in known else ():
+                if unmet.kind != "version":
+                    at = ("models", model.name, "environments", place)
+                    says = f"{name} may not be in {place}: {unmet.kind}: {unmet.reason}"
+                    yield workspace.issue(PROJECT_FILE, at, says, unmet.hint)
+
+
+def _reread(catalog: Catalog) -> str:
+    """What to do about a version that is not what it was."""
+    shallow = next((item.reason for item in catalog.problems if "shallow" in item.reason), "")
+    return shallow or "give the other run a version of its own"
 
 
 def _print_summary(workspace: Workspace) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from modelbook.errors import UnknownRevision
-from modelbook.history import reports
+from modelbook.history import reports, reproductions
 from modelbook.history.brought import PULLED, Pulled
 from modelbook.history.cache import Cache, Stored
 from modelbook.history.code import CodeReader
@@ -28,6 +28,7 @@ from modelbook.records import (
     Problem,
     Record,
     Report,
+    Reproduction,
     Snapshot,
     Stale,
     Tag,
@@ -60,7 +61,7 @@ class History(Record, frozen=True, kw_only=True):
         head: sha of HEAD, `WORKSPACE` if the workspace differs from it, empty when there is nothing.
         snapshots: newest first; the workspace, if it differs from HEAD, is the first.
         problems: of the repository itself; those of a commit are in its snapshot.
-        reports: those of HEAD or the workspace.
+        reports, reproductions: those of HEAD or the workspace.
         tags: every Git tag of a commit, by name. experiments: every experiment ref of DVC's.
     """
 
@@ -71,6 +72,7 @@ class History(Record, frozen=True, kw_only=True):
     tags: tuple[Tag, ...] = ()
     experiments: tuple[ExperimentRef, ...] = ()
     reports: tuple[Report, ...] = ()
+    reproductions: tuple[Reproduction, ...] = ()
 
 
 def read(
@@ -110,6 +112,7 @@ def read(
         tags=repo.tags(),
         experiments=repo.experiments(),
         reports=reports.read(repo, tree, commits, _home(workspace or at_head)),
+        reproductions=reproductions.read(repo, tree, commits, _home(workspace or at_head)),
     )
 
 

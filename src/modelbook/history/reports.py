@@ -39,11 +39,11 @@ def read(
     except Unreadable:
         return ()
     marked = [(path, blob) for path, blob in found if path.endswith(".md")][:MOST_REPORTS]
-    last = _Last(repo, commits)
+    last = LastChange(repo, commits)
     return tuple(_report(repo, tree, folder, path, blob, last) for path, blob in marked if tree)
 
 
-def _report(repo: Repository, tree: Tree, folder: str, path: str, blob: str, last: _Last) -> Report:
+def _report(repo: Repository, tree: Tree, folder: str, path: str, blob: str, last: LastChange) -> Report:
     commit = last.changed(path, blob)
     text, reason = "", ""
     try:
@@ -75,7 +75,7 @@ def _images(repo: Repository, tree: Tree, path: str, text: str) -> Iterator[tupl
             yield target, entry.id
 
 
-class _Last:
+class LastChange:
     """Who changed a file last, as `git log -1` tells it: along parents that have it unchanged."""
 
     def __init__(self, repo: Repository, commits: Mapping[str, Commit]) -> None:

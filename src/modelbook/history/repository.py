@@ -33,6 +33,7 @@ _KINDS: Mapping[int, Kind] = {
     FileMode.COMMIT: "module",
 }
 _TREE_ROW = re.compile(rb"[0-7]+ [^\0]+\0.{20}", re.DOTALL)
+_RUN_LINE = re.compile(rb"^Run: ([0-9a-f]{12})\r?$", re.MULTILINE)
 _MAX_BELOW = 10_000
 _SHALLOW = "this clone is shallow: older commits are missing; `git fetch --unshallow` brings them"
 _LOST = (
@@ -200,6 +201,7 @@ class Repository:
             date=_date(who.time, who.offset) if who else "",
             author=who.raw_name.decode("utf-8", "replace") if who else "",
             time=who.time if who else 0,
+            run=_named_run(note.raw_message or b"") if note else "",
         )
 
     def experiments(self) -> tuple[ExperimentRef, ...]:
@@ -582,6 +584,12 @@ def _message(commit: pygit2.Commit) -> str:
         return commit.raw_message.decode(commit.message_encoding or "utf-8", "replace")
     except LookupError:
         return commit.raw_message.decode("utf-8", "replace")
+
+
+def _named_run(message: bytes) -> str:
+    """The run that a tag's message names, as `modelbook register --tag` writes it."""
+    found = _RUN_LINE.search(message)
+    return found[1].decode() if found else ""
 
 
 def _date(seconds: int, offset: int) -> str:

@@ -46,6 +46,9 @@ def project(data: Mapping[Any, Any], fallback_name: str, file: str = "mlproject.
         datasets=tuple(_dataset(name, body, file) for name, body in _named(data, "datasets")),
         models=tuple(_model(name, body, file) for name, body in _named(data, "models")),
         gates=tuple(gate for name, body in _named(data, "metrics") for gate in _gates(name, body)),
+        requirements=tuple(
+            (name, _texts(body.get("requires"))) for name, body in _named(data, "environments")
+        ),
     )
 
 
@@ -225,6 +228,7 @@ def _model(name: str, body: Mapping[Any, Any], file: str) -> ModelInfo:
         description=_text(body.get("description")),
         owner=_text(body.get("owner")),
         versions=_pairs(body.get("versions")),
+        deprecated=_pairs(body.get("deprecated")),
         environments=_pairs(body.get("environments")),
         file=file,
     )

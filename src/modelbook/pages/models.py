@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from modelbook import cards, charts, gates
+from modelbook import admission, cards, charts, gates
 from modelbook.judge import better
 from modelbook.pages import text
 from modelbook.pages.cells import (
@@ -96,6 +96,8 @@ class ModelPage:
     Attributes:
         subject: what the card is about, in words.
         since: what changed since the version before it, if there is one.
+        requirements: what environments require, and what the version in force there lacks.
+        between: where any two versions are compared, if there are two.
         run: what it was registered from; `reason` says what is wrong when there is none.
     """
 
@@ -105,7 +107,9 @@ class ModelPage:
     description: str
     facts: tuple[tuple[str, Link], ...]
     environments: tuple[tuple[str, Link], ...]
+    requirements: Table
     versions: Table
+    between: Link | None
     gates: GateStatus
     trained: str
     registered: str
@@ -277,7 +281,9 @@ def page(index: Index, model: Model, version: ModelVersion | None = None) -> Mod
         description=model.info.description,
         facts=_facts(index, model, version, run if version else None),
         environments=_environments(model),
+        requirements=_requirements(index, model),
         versions=_versions(index, model),
+        between=_between(model),
         gates=gate_status(index, model, subject, run),
         trained=_fresh(index, run.date if run else ""),
         registered=_fresh(index, subject.date if subject else ""),
@@ -317,6 +323,37 @@ def _since(model: Model, version: ModelVersion) -> Link | None:
     return Link(f"What changed since {text.line(older[0].version)}", changes_href(base, head))
 
 
+def _between(model: Model) -> Link | None:
+    if len(model.versions) < 2:
+        return None
+    base, head = (f"{model.name}@{item.version}" for item in (model.versions[-1], model.versions[0]))
+    return Link("Compare any two versions", changes_href(base, head))
+
+
+def _requirements(index: Index, model: Model) -> Table:
+    """What each environment requires, and whether the version in force there has it."""
+    required = {name: kinds for name, kinds in index.catalog.project.requirements if kinds}
+    placed = dict(model.info.environments)
+    rows = []
+    for name, kinds in required.items():
+        found = next((item for item in model.versions if item.version == placed.get(name)), None)
+        unmet = admission.judge(index.catalog, model, found, name) if found else ()
+        says = "; ".join(f"{item.kind}: {item.reason}" for item in unmet)
+        rows.append(
+            (
+                Cell(text.line(name)),
+                Cell(", ".join(map(text.line, kinds))),
+                Cell(text.line(found.version) if found else DASH),
+                Cell(
+                    text.line(says) or ("has all of it" if found else DASH),
+                    tone=TONES[not unmet] if found else "",
+                ),
+            )
+        )
+    names = ("environment", "requires", "version in force", "what it lacks")
+    return Table(tuple(map(Column, names)), tuple(rows), "What environments require")
+
+
 def _facts(
     index: Index, model: Model, version: ModelVersion | None, run: Run | None
 ) -> tuple[tuple[str, Link], ...]:
@@ -333,6 +370,7 @@ def _facts(
         state = _state(version)
         rows += [
             ("in force in", Link(state if state != DASH else "no environment")),
+            ("deprecated", Link(text.line(version.deprecation or "yes") if version.deprecated else "")),
             ("registered", Link(text.day(version.date), title=version.date)),
             ("by", Link(version.author)),
             ("commit", index.commit_link(version.commit) if version.commit else Link("")),
@@ -426,7 +464,11 @@ def _versions(index: Index, model: Model) -> Table:
         rows.append(
             (
                 Cell(text.line(item.version), href=model_href(model.name, item.version)),
-                Cell(_state(item), tone="good" if item.environments else "bad" if item.deprecated else ""),
+                Cell(
+                    _state(item),
+                    title=text.line(item.deprecation),
+                    tone="bad" if item.deprecated else "good" if item.environments else "",
+                ),
                 Cell(
                     verdict.says or DASH, title="\n".join(row[3] for row in verdict.rows), tone=verdict.tone
                 ),
@@ -484,4 +526,5 @@ def _note(index: Index, model: Model, candidate: Run | None) -> str:
 def _snippet(model: Model, candidate: Run | None) -> str:
     if candidate is None or any(item.run == candidate.id for item in model.versions):
         return ""
-    return f"models:\n  {text.line(model.name)}:\n    versions:\n      NEW-VERSION: {candidate.id}"
+    by_tag = "" if model.info.file.endswith("mlproject.yaml") else " --tag"
+    return f"modelbook register {text.line(model.name)} --run {candidate.id}{by_tag}"

@@ -56,13 +56,18 @@ class Event(Record, frozen=True, kw_only=True):
 
 
 class Version(Record, frozen=True, kw_only=True):
-    """A version that is registered, or (`tag` None, named by its commit) a commit that is only assigned."""
+    """A version that is registered, or (`tag` None, named by its commit) a commit that is only assigned.
+
+    Attributes:
+        run: the run its tag names, or empty.
+    """
 
     version: str
     commit: str
     tag: str | None = None
     date: str = ""
     author: str = ""
+    run: str = ""
 
 
 class Entry(Record, frozen=True, kw_only=True):
@@ -125,6 +130,29 @@ def problems(tags: Iterable[Tag]) -> tuple[Problem, ...]:
         for tag in tags
         if not tag.annotated and parse(tag) is not None
     )
+
+
+def following(versions: Iterable[str], bump: str) -> str:
+    """The version after the greatest release of a model: `v1.0.0` for the first.
+
+    Args:
+        bump: `major`, `minor` or `patch`.
+    """
+    released = [found for name in versions if (found := _SEMVER.fullmatch(name)) and not found[4]]
+    if not released:
+        return "v1.0.0"
+    major, minor, patch = max(tuple(int(found[n]) for n in (1, 2, 3)) for found in released)
+    return {
+        "major": f"v{major + 1}.0.0",
+        "minor": f"v{major}.{minor + 1}.0",
+        "patch": f"v{major}.{minor}.{patch + 1}",
+    }[bump]
+
+
+def counter(tags: Iterable[Tag], name: str) -> int:
+    """The next number for a tag of a name, which tells tags of one second apart."""
+    events = [event for tag in tags if (event := parse(tag)) is not None and event.name == name]
+    return max([len(events), *(event.counter for event in events)]) + 1
 
 
 def order(version: str) -> tuple[int, list[tuple[int, int, str]], int, list[tuple[int, int, str]], str]:
@@ -244,4 +272,5 @@ def _version(line: _Line) -> Version:
         tag=first.tag.name if first else None,
         date=event.tag.date,
         author=event.tag.author,
+        run=first.tag.run if first else "",
     )

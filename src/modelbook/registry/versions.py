@@ -55,10 +55,17 @@ def models(
     for name, info in infos.items():
         entry = tagged.get(name, Entry(name=name))
         problems += _disagreements(info, entry)
-        own = [_declared(version, run, by_id) for version, run in info.versions]
-        dated = _dated(name, own, snapshots)
+        retired = dict(info.deprecated)
+        own = [_declared(version, run, by_id, retired) for version, run in info.versions]
+        first = _first_runs(name, line)
+        problems += _broken(info, own, first)
+        dated = _dated(name, [_held_to(item, first) for item in own], snapshots)
         at = _paths_at(name, snapshots) if entry.versions else {}
-        versions = _joined(dated, [_tagged(item, info, at, held, entry) for item in entry.versions])
+        tags_say = [
+            _named(item, by_id, entry) or _tagged(item, info, at, held, entry) for item in entry.versions
+        ]
+        problems += _other_runs(info, tags_say)
+        versions = _joined(dated, tags_say)
         environments = {**dict(entry.environments), **dict(info.environments)}
         found.append(
             Model(
@@ -121,12 +128,44 @@ def _paths_at(name: str, snapshots: Sequence[Snapshot]) -> dict[str, str]:
 # -- from mlproject.yaml
 
 
-def _declared(version: str, run: str, runs: Mapping[str, Run]) -> ModelVersion:
+def _declared(version: str, run: str, runs: Mapping[str, Run], deprecated: Mapping[str, str]) -> ModelVersion:
     return ModelVersion(
         version=version,
         run=run,
+        deprecated=version in deprecated,
+        deprecation=deprecated.get(version, ""),
         reason=None if run in runs else f"run {run} is in no commit of this history",
     )
+
+
+def _first_runs(model: str, line: Iterable[Snapshot]) -> dict[str, tuple[str, str]]:
+    """Version -> (the run that HEAD's line first registered it with, the commit that did)."""
+    found: dict[str, tuple[str, str]] = {}
+    for snapshot in line:
+        for info in snapshot.project.models if snapshot.project else ():
+            for version, run in info.versions if info.name == model else ():
+                found.setdefault(version, (run, snapshot.commit.short))
+    return found
+
+
+def _held_to(item: ModelVersion, first: Mapping[str, tuple[str, str]]) -> ModelVersion:
+    """A version, with the fault named when it is not the run that it was registered with."""
+    run, commit = first.get(item.version, (item.run, ""))
+    if run == item.run:
+        return item
+    reason = f"it was registered with run {run} (commit {commit}) and now names run {item.run}"
+    return replace(item, reason=f"{reason}; a version never changes")
+
+
+def _broken(
+    info: ModelInfo, versions: Iterable[ModelVersion], first: Mapping[str, tuple[str, str]]
+) -> list[Problem]:
+    """Versions whose run is in no history, or is another one than they were registered with."""
+    return [
+        Problem(path=info.file, reason=f"{info.name} {item.version}: {item.reason}")
+        for item in (_held_to(version, first) for version in versions)
+        if item.reason
+    ]
 
 
 def _dated(model: str, versions: list[ModelVersion], snapshots: Sequence[Snapshot]) -> list[ModelVersion]:
@@ -192,6 +231,22 @@ def _moment(date: str) -> float:
 # -- from tags
 
 
+def _named(item: Version, runs: Mapping[str, Run], entry: Entry) -> ModelVersion | None:
+    """A version whose tag says which run it is; None for other tags, as GTO itself writes them."""
+    if not item.run:
+        return None
+    return ModelVersion(
+        version=item.version,
+        run=item.run,
+        tag=item.tag,
+        commit=item.commit,
+        date=item.date,
+        author=item.author,
+        deprecated=entry.deprecated,
+        reason=None if item.run in runs else f"run {item.run} is in no commit of this history",
+    )
+
+
 def _tagged(
     item: Version, info: ModelInfo, at: Mapping[str, str], held: Mapping[str, list[Run]], entry: Entry
 ) -> ModelVersion:
@@ -243,13 +298,30 @@ def _joined(declared: Sequence[ModelVersion], tagged: Sequence[ModelVersion]) ->
             found[item.version] = item
         else:
             run, reason = (old.run, old.reason) if old.run else (item.run, item.reason)
-            found[item.version] = replace(item, run=run, reason=reason)
+            retired = item.deprecated or old.deprecated
+            found[item.version] = replace(
+                item, run=run, reason=reason, deprecated=retired, deprecation=old.deprecation
+            )
     return [found[name] for name in sorted(found, key=order, reverse=True)]
 
 
 def _placed(version: ModelVersion, environments: Mapping[str, str]) -> ModelVersion:
     names = (name for name, at in environments.items() if at == version.version)
     return replace(version, environments=tuple(sorted(names)))
+
+
+def _other_runs(info: ModelInfo, tagged: Iterable[ModelVersion]) -> list[Problem]:
+    """Versions that a tag says are another run than the file says."""
+    declared = dict(info.versions)
+    return [
+        Problem(
+            path=info.file,
+            reason=f"{info.name} {item.version} is run {declared[item.version]} here and run {item.run} by "
+            f"Git tag {item.tag}; this file counts",
+        )
+        for item in tagged
+        if item.run and declared.get(item.version, item.run) != item.run
+    ]
 
 
 def _disagreements(info: ModelInfo, entry: Entry) -> list[Problem]:

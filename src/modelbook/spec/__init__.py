@@ -10,7 +10,16 @@ from modelbook.spec.expand import Run
 from modelbook.spec.models import Experiment, Project
 from modelbook.spec.placeholders import PARAMS_FOLDER, params_path
 from modelbook.spec.schema import schemas
-from modelbook.spec.workspace import PROJECT_FILE, NoProject, Spec, Workspace, find_root, load, parse_project
+from modelbook.spec.workspace import (
+    PROJECT_FILE,
+    NoProject,
+    Spec,
+    Workspace,
+    change_project,
+    find_root,
+    load,
+    parse_project,
+)
 
 __all__ = [
     "PARAMS_FOLDER",
@@ -21,6 +30,7 @@ __all__ = [
     "Run",
     "Spec",
     "Workspace",
+    "change_project",
     "find_root",
     "load",
     "params_path",

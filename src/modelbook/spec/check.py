@@ -144,6 +144,16 @@ def _model(spec: Project, source: Source, name: str, model: Model) -> Iterator[I
             loc = (*at, "environments", environment)
             hint = suggestion(version, model.versions) or "register a version first"
             yield source.issue(loc, f"unknown version {version}", hint)
+        if version in model.deprecated:
+            message = f"{version} is deprecated, and so may not be in force"
+            yield source.issue((*at, "environments", environment), message, "put another version there")
+        if spec.environments and environment not in spec.environments:
+            loc, hint = (*at, "environments", environment), suggestion(environment, spec.environments)
+            yield source.issue(loc, f"unknown environment {environment}", hint, key=True)
+    for version in model.deprecated:
+        if version not in model.versions:
+            hint = suggestion(version, model.versions)
+            yield source.issue((*at, "deprecated", version), f"unknown version {version}", hint, key=True)
 
 
 def _artifact(source: Source, loc: Loc, model: Model, pipeline: Pipeline) -> Iterator[Issue]:

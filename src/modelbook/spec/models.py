@@ -377,8 +377,21 @@ class Model(Wish):
     """Who answers for it."""
     versions: dict[Version, RunId] = {}
     """Registered versions: version -> id of the run it comes from."""
+    deprecated: dict[Version, str] = {}
+    """Versions that nobody should use any more: version -> why, in a sentence."""
     environments: dict[Name, str] = {}
     """What is in force where: environment -> version."""
+
+
+class Place(Wish):
+    """An environment that versions of models are put in force in, such as staging or prod."""
+
+    description: str = ""
+    """What it is for, in a sentence."""
+    requires: list[Literal["gates", "card", "package", "reproduced"]] = []
+    """What a version must have before it may be put in force here: gates (no gate of its metrics fails
+    against the version before), card (no section of its model card is missing), package (a stage of its run
+    packaged it), reproduced (a record says that it was run again and gave the same)."""
 
 
 class Project(Wish):
@@ -398,6 +411,8 @@ class Project(Wish):
     """The pipelines by name."""
     models: dict[Name, Model] = {}
     """The models by name."""
+    environments: dict[Name, Place] = {}
+    """The environments by name, and what each requires. When there are any, models may only use these."""
     experiments: InnerPath = "experiments"
     """The folder of the experiment specs."""
 

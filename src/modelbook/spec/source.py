@@ -6,8 +6,11 @@ YAML 1.2 as DVC reads it. ruamel.yaml's round-trip loader keeps line and column 
 
 from __future__ import annotations
 
+import codecs
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -91,6 +94,35 @@ def read(root: Path, path: str) -> Source:
     except OSError as error:
         raise SpecError([Issue(path, 0, 0, f"can't be read: {error.strerror}")]) from None
     return parse(text, path)
+
+
+def rewrite(root: Path, path: str, edit: Callable[[str], str]) -> bool:
+    """Change the text of a file, line ends and byte order mark kept; whoever reads sees the old or the new.
+
+    Args:
+        edit: old text -> new text; what it raises leaves the file as it is.
+
+    Returns:
+        Whether anything changed.
+    """
+    read(root, path)  # says what is wrong with a file that is no YAML, or a link out of the tree
+    file = (root / path).resolve()
+    data = file.read_bytes()
+    mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
+    new = mark + edit(data.decode("utf-8-sig")).encode()
+    if new == data:
+        return False
+    descriptor, beside = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(new)
+            os.fsync(stream.fileno())
+        Path(beside).chmod(file.stat().st_mode & 0o7777)
+        Path(beside).replace(file)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+    return True
 
 
 def parse(text: str, path: str) -> Source:

@@ -10,6 +10,7 @@ from typing import Any
 
 from modelbook.errors import Issue, ModelbookError, SpecError
 from modelbook.spec import check, source
+from modelbook.spec import edit as edits
 from modelbook.spec.expand import Run, inherit, runs_of
 from modelbook.spec.models import Experiment, Project, name_like
 from modelbook.spec.source import Loc, Source
@@ -105,6 +106,35 @@ def parse_project(text: str, path: str = PROJECT_FILE) -> Project:
         SpecError: with every fault in the file.
     """
     return source.validate(Project, source.parse(text, path))
+
+
+def change_project(root: Path, loc: Loc, value: str | None) -> bool:
+    """Put one entry of `mlproject.yaml`, or with None take it out; every other byte stays.
+
+    Returns:
+        Whether anything changed.
+
+    Raises:
+        NoProject: there is none. SpecError: the file is not valid, or would not be.
+        UnsafeEdit: it can't be changed there without touching something else.
+    """
+    if not (root / PROJECT_FILE).exists():
+        raise NoProject(str(root))
+    keys = [str(step) for step in loc]
+
+    def edit(text: str) -> str:
+        new = edits.drop(text, keys, PROJECT_FILE) if value is None else _put(text, keys, value)
+        made = source.parse(new, PROJECT_FILE)
+        issues = check.project(source.validate(Project, made), made)
+        if issues:
+            raise SpecError(issues)
+        return new
+
+    return source.rewrite(root, PROJECT_FILE, edit)
+
+
+def _put(text: str, keys: list[str], value: str) -> str:
+    return edits.put(text, keys, value, PROJECT_FILE)
 
 
 class _Loading:
