@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 
 from modelbook._paths import Owners, parents
@@ -37,7 +37,19 @@ class UnknownNode(ModelbookError):
         super().__init__(f"nothing in the lineage is called {name!r}", hint=hint)
 
 
-_NODE_HINT = "a path, a stage, a run id, MODEL@VERSION or MODEL/ENVIRONMENT is expected"
+class UnclearHash(ModelbookError):
+    """The start of a hash fits several, or is too short to look for."""
+
+    def __init__(self, start: str, found: Iterable[str]) -> None:
+        some = ", ".join(sorted(found)[:5])
+        says = f"several hashes start with {start!r}" if some else f"{start!r} is too short for a hash"
+        super().__init__(says, hint=some or f"give at least {_SHORTEST} digits of it")
+
+
+_NODE_HINT = "a path, a stage, a run id, MODEL@VERSION, MODEL/ENVIRONMENT or md5:HASH is expected"
+_MD5 = "md5:"
+_SHORTEST = 6
+_HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
 
 class _Builder:
@@ -250,26 +262,150 @@ def trace(catalog: Catalog, name: str) -> tuple[Graph, str | None]:
 
     Args:
         name: a path, a stage's address or name, a run's id (or its start), `MODEL@VERSION`,
-            `MODEL/ENVIRONMENT`, or a node's own id.
+            `MODEL/ENVIRONMENT`, `md5:HASH` (or its start), or a node's own id.
 
     Raises:
-        UnknownNode: nothing is called that.
+        UnknownNode: nothing is called that. UnclearHash: the start of a hash fits several.
     """
+    if name.startswith(_MD5) or _HASH.fullmatch(name):
+        return of_content(catalog, name.removeprefix(_MD5))
     run = _run_named(catalog.runs, name.removeprefix("run:"))
     if run is not None:
-        return of_run(run, catalog.models), None
+        return _from_origins(of_run(run, catalog.models), run.datasets), None
     version = _version_named(catalog.models, name)
     if version is not None:
         node, run_id = version
         made = next((found for found in catalog.runs if found.id == run_id), None)
-        return (of_run(made, catalog.models) if made else _only_models(catalog)), node
-    graph = of_head(catalog)
+        graph = of_run(made, catalog.models) if made else _only_models(catalog)
+        return _from_origins(_with_past(graph, catalog.models), made.datasets if made else ()), node
+    head = _head(catalog)
+    graph = _from_origins(of_head(catalog), head.datasets if head else ())
     node_id = _node_named(graph, name)
     if node_id is not None:
         return graph, node_id
     known = {word for node in graph.nodes for word in (node.id.partition(":")[2], node.label)}
     known |= {f"{model.name}@{found.version}" for model in catalog.models for found in model.versions}
     raise UnknownNode(name, known)
+
+
+def of_content(catalog: Catalog, start: str) -> tuple[Graph, str]:
+    """What has a content, by its MD5, on whatever commit: what made it, which runs read it, and which models.
+
+    Down it leads over runs as wholes to the versions of models and where those are, or were, in force. Up
+    it leads to what made it, as the oldest run with it has it.
+
+    Args:
+        start: of the hash, with or without `.dir` at its end.
+
+    Raises:
+        UnclearHash: it fits several. UnknownNode: nothing has it.
+    """
+    wanted = start.lower().removesuffix(".dir")
+    if len(wanted) < _SHORTEST:
+        raise UnclearHash(start, ())
+    found = {
+        run.id: {md5: path for path, md5 in _contents(run) if md5.startswith(wanted)} for run in catalog.runs
+    }
+    hashes = {md5 for held in found.values() for md5 in held}
+    if len({md5.removesuffix(".dir") for md5 in hashes}) > 1:
+        raise UnclearHash(start, hashes)
+    if not hashes:
+        raise UnknownNode(_MD5 + start, ())
+    content = _MD5 + min(hashes)
+    build = _Builder()
+    having = [run for run in catalog.runs if found[run.id]]
+    paths = sorted({path for held in found.values() for path in held.values()})
+    build.add(Node(id=content, kind="data", label=", ".join(paths[:3]), md5=min(hashes), detail="content"))
+    for run in having:
+        if any(dep.md5 in hashes for stage in run.stages for dep in stage.deps):
+            build.join(content, _add_whole(build, run, catalog.models))
+        elif any(out.md5 in hashes for stage in run.stages for out in stage.outs):
+            _join_made(build, run, hashes, content, catalog.models)
+    graph = _joined(build.graph(), _above(having[-1], hashes, content, catalog.models))
+    return _with_past(graph, catalog.models), content
+
+
+def _contents(run: Run) -> Iterator[tuple[str, str]]:
+    """(path, MD5) of all that a run read and made."""
+    for stage in run.stages:
+        yield from ((item.path, item.md5) for item in stage.deps if item.md5)
+        yield from ((item.path, item.md5) for item in stage.outs if item.md5)
+    yield from ((item.path, item.md5) for item in run.datasets if item.md5)
+
+
+def _add_whole(build: _Builder, run: Run, models: Iterable[Model]) -> str:
+    """A run as one node, with the versions it became."""
+    here = build.add(Node(id=f"run:{run.id}", kind="run", label=run.name, run=run.id, detail=run.date[:10]))
+    for model in models:
+        for version in model.versions:
+            if version.run == run.id:
+                build.join(here, _add_version(build, model, version))
+    return here
+
+
+def _join_made(
+    build: _Builder, run: Run, hashes: Collection[str], content: str, models: Iterable[Model]
+) -> None:
+    """Versions whose own file a content is."""
+    for model in models:
+        path = model.info.artifact.replace("${run}", run.name)
+        own = any(out.path == path and out.md5 in hashes for stage in run.stages for out in stage.outs)
+        for version in model.versions if own else ():
+            if version.run == run.id:
+                build.join(content, _add_version(build, model, version))
+
+
+def _above(run: Run, hashes: Collection[str], content: str, models: Iterable[Model]) -> Graph:
+    """What made a content in one run: its graph up to there, with the content in the place of its node."""
+    graph = _from_origins(of_run(run, models), run.datasets)
+    own = [node.id for node in graph.nodes if node.md5 in hashes and node.kind in ("data", "artifact")]
+    parts = [neighbourhood(graph, node, down=0) for node in own]
+    edges = {(a, content if b in own else b) for part in parts for a, b in part.edges}
+    nodes = {node.id: node for part in parts for node in part.nodes if node.id not in own}
+    return Graph(nodes=tuple(nodes[key] for key in sorted(nodes)), edges=tuple(sorted(edges)))
+
+
+def _joined(one: Graph, other: Graph) -> Graph:
+    nodes = {node.id: node for node in (*other.nodes, *one.nodes)}
+    edges = tuple(sorted({*one.edges, *other.edges}))
+    return Graph(nodes=tuple(nodes[key] for key in sorted(nodes)), edges=edges)
+
+
+def _from_origins(graph: Graph, datasets: Iterable[Dataset]) -> Graph:
+    """The graph with the places that data was imported from, each with its revision there.
+
+    Where a stage brings the data in, the place is what that stage reads.
+    """
+    made = {target: source for source, target in graph.edges if target.startswith("artifact:")}
+    ids = {node.id for node in graph.nodes}
+    nodes, edges = [], []
+    for data in datasets:
+        place = f"{data.source}@{data.revision}" if data.revision else data.source
+        target = next((key for key in (f"data:{data.path}", f"artifact:{data.path}") if key in ids), None)
+        if place and target:
+            key = f"source:{place}"
+            nodes.append(Node(id=key, kind="source", label=data.source, detail=data.revision))
+            edges.append((key, made.get(target, target)))
+    return _joined(graph, Graph(nodes=tuple(nodes), edges=tuple(edges)))
+
+
+def _with_past(graph: Graph, models: Iterable[Model]) -> Graph:
+    """The graph with the environments that its versions were in force in, and no longer are."""
+    ids = {node.id for node in graph.nodes}
+    nodes, edges = [], []
+    for model in models:
+        until: dict[str, str] = {}
+        for move in model.promotions:  # newest first
+            key = f"model:{model.name}@{move.version}"
+            ended = until.get(move.environment)
+            if ended and key in ids:
+                place = f"{model.name}/{move.environment}"
+                past = f"environment:{place}@{move.date[:10]}"
+                detail = f"from {move.date[:10]} to {ended}"
+                nodes.append(Node(id=past, kind="environment", label=place, detail=detail))
+                edges.append((key, past))
+            until[move.environment] = move.date[:10]
+    return _joined(graph, Graph(nodes=tuple(nodes), edges=tuple(edges)))
 
 
 def _reach(start: str, steps: dict[str, list[str]], limit: int | None) -> set[str]:

@@ -724,8 +724,8 @@ class Node(Record, frozen=True, kw_only=True):
     """A node of a lineage graph.
 
     Attributes:
-        id: `data:PATH`, `stage:ADDRESS`, `artifact:PATH`, `run:ID`, `model:NAME@VERSION`,
-            `environment:MODEL/NAME`.
+        id: `source:PLACE@REVISION`, `data:PATH`, `md5:HASH` (kind `data`), `stage:ADDRESS`, `artifact:PATH`,
+            `run:ID`, `model:NAME@VERSION`, `environment:MODEL/NAME` (`@DATE` behind it when it is past).
         kind: the part of the id before the colon.
         run: id of the run a stage or artifact belongs to, when it belongs to just one.
         nfiles: files in a folder. command, lock: of a stage; the lock is empty when it has never run.
