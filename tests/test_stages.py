@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -602,3 +603,102 @@ def test_a_failed_run_is_told_and_stops_no_other(project: Path) -> None:
     serial = modelbook(project, "repro", "deep")
     assert serial.returncode == 1
     assert "dvc repro ended with status" in serial.stderr
+
+
+PACKAGE = """\
+    package:
+      model: results/${run}/model.json
+      data: data/train.csv
+      only: [deep, swept-*-2]
+models:
+"""
+
+
+def packaged(tmp_path: Path, text: str = PACKAGE) -> spec.Workspace:
+    """The sample, whose flights are packaged."""
+    return spec.load(sample.write(tmp_path, sample.edited("mlproject.yaml", "models:\n", text)))
+
+
+def test_packages_are_one_more_stage_for_the_runs_that_are_named(tmp_path: Path) -> None:
+    made = generate.stages(packaged(tmp_path))["flights-package"]
+    assert list(made["foreach"]) == ["deep", "swept-depth-2"]
+    assert made["do"]["cmd"] == "modelbook exec ${key}/package -- modelbook package ${key}"
+    assert made["do"]["deps"] == [
+        "runs/params/${key}.package.json",
+        "results/${key}/model.json",
+        "data/train.csv",
+        "results/${key}/metrics.json",
+    ]
+    assert [*made["do"]["outs"][0]] == ["results/${key}/package"]
+    assert made["do"]["metrics"] == [{"results/${key}/package.json": {"cache": False}}]
+
+
+def test_without_only_every_run_is_packaged(tmp_path: Path) -> None:
+    everyone = PACKAGE.replace("      only: [deep, swept-*-2]\n", "")
+    assert (
+        generate.stages(packaged(tmp_path, everyone))["flights-package"]["foreach"] == "${modelbook.flights}"
+    )
+
+
+def test_packaging_is_among_the_stages_of_just_those_runs(tmp_path: Path) -> None:
+    workspace = packaged(tmp_path)
+    runs = {run.name: run for run in workspace.runs}
+    assert stages.addresses(workspace, runs["deep"])[-1] == "flights-package@deep"
+    assert "flights-package@base" not in stages.addresses(workspace, runs["base"])
+
+
+def test_the_plan_says_all_that_packaging_must_know(tmp_path: Path) -> None:
+    workspace = packaged(tmp_path)
+    stages.sync(workspace)
+    stages.plan(workspace)
+    orders = sorted(path.name for path in (tmp_path / "runs/params").glob("*.json"))
+    assert orders == ["deep.package.json", "swept-depth-2.package.json"]
+    order = json.loads((tmp_path / "runs/params/deep.package.json").read_text())
+    assert order["model"] == "results/deep/model.json"
+    assert order["out"] == "results/deep/package"
+    assert order["stage"] == "train"
+    assert order["measured"] == ["results/deep/metrics.json"]
+    assert order["about"] == {"name": "delay", "description": "", "owner": ""}
+    assert ["Limitations", "Few."] in order["card"]
+    assert ["Intended use", ""] in order["card"]
+
+
+def test_orders_of_runs_that_are_gone_are_removed(tmp_path: Path) -> None:
+    workspace = packaged(tmp_path)
+    stages.sync(workspace)
+    stages.plan(workspace)
+    workspace = packaged(tmp_path, PACKAGE.replace("deep, ", ""))
+    stages.sync(workspace)
+    stages.plan(workspace)
+    assert [path.name for path in (tmp_path / "runs/params").glob("*.json")] == ["swept-depth-2.package.json"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "words"),
+    [
+        ("model.json", "modle.json", 13, "no stage of pipeline flights writes results/${run}/modle.json"),
+        ("swept-*-2", "swpet", 15, "no run or experiment of pipeline flights is called swpet"),
+        ("      only", "      out: packages/x\n      only", 15, "every run would write packages/x"),
+        ("data/train.csv", "${datasets.row}", 14, "unknown dataset row"),
+        ("      only", "      out: results/${run}/model.json/x\n      only", 15, "lies in"),
+    ],
+)
+def test_faults_of_a_package_are_told_where_they_are(
+    tmp_path: Path, old: str, new: str, place: int, words: str
+) -> None:
+    with pytest.raises(SpecError, match=re.escape(words)) as caught:
+        packaged(tmp_path, PACKAGE.replace(old, new))
+    text = (tmp_path / "mlproject.yaml").read_text()
+    first = text[: text.index("    package:")].count("\n") - 11
+    assert any(issue.line == first + place for issue in caught.value.issues), caught.value.issues
+
+
+def test_a_stage_of_ones_own_called_package_clashes(tmp_path: Path) -> None:
+    own = "      package: {cmd: x, outs: ['results/${run}/y']}\n" + PACKAGE
+    with pytest.raises(SpecError, match="package adds a stage of the name package, and there is one"):
+        packaged(tmp_path, own)
+
+
+def test_a_data_file_that_nobody_makes_is_told(tmp_path: Path) -> None:
+    issues = stages.missing_deps(packaged(tmp_path, PACKAGE.replace("train.csv", "trian.csv")))
+    assert [issue.message for issue in issues] == ["there is no data/trian.csv, and no stage makes it"]

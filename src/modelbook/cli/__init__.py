@@ -36,6 +36,7 @@ COMMANDS = {
     "diff": "modelbook.cli.review:diff",
     "summary": "modelbook.cli.ci:summary",
     "comment": "modelbook.cli.ci:comment",
+    "package": "modelbook.cli.serving:package",
     "badge": "modelbook.cli.reading:badge",
     "build": "modelbook.cli.publish:build",
     "preview": "modelbook.cli.publish:preview",

@@ -8,13 +8,16 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from modelbook.errors import Issue
-from modelbook.spec.expand import Run, dotted_keys, lookup, merge, points
-from modelbook.spec.models import Experiment, Model, Pipeline, Project, Stage, Sweep
-from modelbook.spec.placeholders import fill, names_in, params_path
+from modelbook.spec.expand import Run, dotted_keys, lookup, merge, points, resolved
+from modelbook.spec.models import PACKAGE, Experiment, Model, Pipeline, Project, Stage, Sweep
+from modelbook.spec.packaging import place, stages_of, takes_part
+from modelbook.spec.placeholders import names_in
 from modelbook.spec.source import Loc, Source, suggestion
 
 GUARD = "modelbook-plan"
@@ -43,12 +46,27 @@ def _pipeline(spec: Project, source: Source, name: str, pipeline: Pipeline) -> I
             yield _unknown(source, (*at, "datasets", index), "dataset", dataset, spec.datasets)
     if pipeline.metric and pipeline.metric not in spec.metrics:
         yield _unknown(source, (*at, "metric"), "metric", pipeline.metric, spec.metrics)
-    for stage_name, stage in pipeline.stages.items():
-        stage_at = (*at, "stages", stage_name)
-        yield from _placeholders(spec, source, stage_at, stage)
-        yield from _run_in_outs(source, stage_at, stage)
+    for stage_name, stage in stages_of(pipeline).items():
+        where = _Where(name, stage_name, stage_name not in pipeline.stages)
+        yield from _placeholders(spec, source, where, stage)
+        yield from _run_in_outs(source, where, stage)
         if stage.shared:
-            yield from _shared_params(source, stage_at, stage, pipeline)
+            yield from _shared_params(source, where, stage, pipeline)
+    if pipeline.package is not None:
+        yield from _artifact(source, (*at, PACKAGE, "model"), pipeline.package.model, name, pipeline)
+
+
+@dataclass(frozen=True)
+class _Where:
+    """Where a project's file speaks of a stage; `added` when `package:` added it."""
+
+    pipeline: str
+    stage: str
+    added: bool = False
+
+    def at(self, *loc: str | int) -> Loc:
+        """The place of what lies at `loc` of the stage."""
+        return place(self.pipeline, self.stage, loc, self.added)
 
 
 def _unknown(source: Source, loc: Loc, kind: str, name: str, known: Iterable[str]) -> Issue:
@@ -73,12 +91,12 @@ def outputs(stage: Stage) -> Iterator[tuple[Loc, str]]:
                 yield (kind, index, path), path
 
 
-def _placeholders(spec: Project, source: Source, at: Loc, stage: Stage) -> Iterator[Issue]:
+def _placeholders(spec: Project, source: Source, where: _Where, stage: Stage) -> Iterator[Issue]:
     for loc, text in strings(stage):
         for name in names_in(text):
             fault = _placeholder_fault(spec, stage, name)
             if fault:
-                yield source.issue((*at, *loc), *fault, key=True)
+                yield source.issue(where.at(*loc), *fault, key=True)
 
 
 def _placeholder_fault(spec: Project, stage: Stage, name: str) -> tuple[str, str] | None:
@@ -104,28 +122,27 @@ def _placeholder_hint(name: str, stage: Stage) -> str:
     return near or f"expected one of {', '.join(words)}; write \\${{…}} for the shell's own"
 
 
-def _run_in_outs(source: Source, at: Loc, stage: Stage) -> Iterator[Issue]:
+def _run_in_outs(source: Source, where: _Where, stage: Stage) -> Iterator[Issue]:
     for loc, path in outputs(stage):
         if not stage.shared and "run" not in names_in(path):
             hint = "put ${run} in its path, or make the stage shared"
-            yield source.issue((*at, *loc), f"every run would write {path}", hint, key=True)
+            yield source.issue(where.at(*loc), f"every run would write {path}", hint, key=True)
 
 
-def _shared_params(source: Source, at: Loc, stage: Stage, pipeline: Pipeline) -> Iterator[Issue]:
+def _shared_params(source: Source, where: _Where, stage: Stage, pipeline: Pipeline) -> Iterator[Issue]:
     for index, dotted in enumerate(stage.params or []):
         if not lookup(pipeline.params, dotted)[0]:
-            loc = (*at, "params", index)
             hint = suggestion(dotted, dotted_keys(pipeline.params))
-            yield source.issue(loc, f"the pipeline has no param {dotted}", hint)
+            yield source.issue(where.at("params", index), f"the pipeline has no param {dotted}", hint)
 
 
 def _stage_names(spec: Project, source: Source) -> Iterator[Issue]:
     """DVC knows a stage as `PIPELINE-STAGE`: two must not become the same."""
     seen = {GUARD: "the stage that checks the plan"}
     for name, pipeline in spec.pipelines.items():
-        for stage in pipeline.stages:
+        for stage in stages_of(pipeline):
             full = f"{name}-{stage}"
-            loc = ("pipelines", name, "stages", stage)
+            loc = place(name, stage, (), stage not in pipeline.stages)
             if full in seen:
                 message = f"DVC would know this stage as {full}, and so is {seen[full]}"
                 yield source.issue(loc, message, "rename one of them", key=True)
@@ -138,7 +155,7 @@ def _model(spec: Project, source: Source, name: str, model: Model) -> Iterator[I
     if pipeline is None:
         yield _unknown(source, (*at, "pipeline"), "pipeline", model.pipeline, spec.pipelines)
     else:
-        yield from _artifact(source, (*at, "artifact"), model, pipeline)
+        yield from _artifact(source, (*at, "artifact"), model.artifact, model.pipeline, pipeline)
     for environment, version in model.environments.items():
         if version not in model.versions:
             loc = (*at, "environments", environment)
@@ -156,11 +173,11 @@ def _model(spec: Project, source: Source, name: str, model: Model) -> Iterator[I
             yield source.issue((*at, "deprecated", version), f"unknown version {version}", hint, key=True)
 
 
-def _artifact(source: Source, loc: Loc, model: Model, pipeline: Pipeline) -> Iterator[Issue]:
-    outs = [path for stage in pipeline.stages.values() for _, path in outputs(stage)]
-    if not any(model.artifact == out or model.artifact.startswith(out.rstrip("/") + "/") for out in outs):
-        hint = suggestion(model.artifact, outs) or "add it to the outs of a stage"
-        yield source.issue(loc, f"no stage of pipeline {model.pipeline} writes {model.artifact}", hint)
+def _artifact(source: Source, loc: Loc, path: str, name: str, pipeline: Pipeline) -> Iterator[Issue]:
+    outs = [out for stage in stages_of(pipeline).values() for _, out in outputs(stage)]
+    if not any(path == out or path.startswith(out.rstrip("/") + "/") for out in outs):
+        hint = suggestion(path, outs) or "add it to the outs of a stage"
+        yield source.issue(loc, f"no stage of pipeline {name} writes {path}", hint)
 
 
 def experiment(
@@ -317,34 +334,46 @@ def runs(
     issues: list[Issue] = []
     for name, pipeline in spec.pipelines.items():
         mine = [run for run in planned if run.pipeline == name]
-        for stage_name, stage in pipeline.stages.items():
-            at: Loc = ("pipelines", name, "stages", stage_name)
+        for stage_name, stage in stages_of(pipeline).items():
+            where = _Where(name, stage_name, stage_name not in pipeline.stages)
             if stage.shared:
                 issues += _overridden(pipeline, stage_name, stage, mine, chains)
             else:
-                issues += _missing_params(source, at, stage, mine)
-                issues += _unusable_values(source, at, stage, mine)
+                issues += _missing_params(source, where, stage, mine)
+                issues += _unusable_values(source, where, stage, mine)
+        issues += _nobody_wanted(source, name, pipeline, mine)
     issues += _clashes(spec, source, planned)
     return issues
 
 
-def _missing_params(source: Source, at: Loc, stage: Stage, mine: Sequence[Run]) -> Iterator[Issue]:
+def _nobody_wanted(source: Source, name: str, pipeline: Pipeline, mine: Sequence[Run]) -> Iterator[Issue]:
+    """Patterns of `package.only` that no run has the name of."""
+    for index, pattern in enumerate(pipeline.package.only if pipeline.package else ()):
+        known = sorted({name for run in mine for name in (run.name, run.experiment)})
+        if mine and not any(fnmatchcase(one, pattern) for one in known):
+            message = f"no run or experiment of pipeline {name} is called {pattern}"
+            yield source.issue(
+                ("pipelines", name, PACKAGE, "only", index), message, suggestion(pattern, known)
+            )
+
+
+def _missing_params(source: Source, where: _Where, stage: Stage, mine: Sequence[Run]) -> Iterator[Issue]:
     for index, dotted in enumerate(stage.params or []):
         lacking = next((run for run in mine if not lookup(run.params, dotted)[0]), None)
         if lacking is not None:
             near = suggestion(dotted, dotted_keys(lacking.params), list_all=False)
             hint = near or "give it a default in the pipeline's params"
-            yield source.issue((*at, "params", index), f"run {lacking.name} has no param {dotted}", hint)
+            yield source.issue(where.at("params", index), f"run {lacking.name} has no param {dotted}", hint)
 
 
-def _unusable_values(source: Source, at: Loc, stage: Stage, mine: Sequence[Run]) -> Iterator[Issue]:
+def _unusable_values(source: Source, where: _Where, stage: Stage, mine: Sequence[Run]) -> Iterator[Issue]:
     for loc, text in strings(stage):
         for name in names_in(text):
             if not name.startswith("params."):
                 continue
             fault = next(filter(None, (_value_fault(run, name[len("params.") :]) for run in mine)), None)
             if fault:
-                yield source.issue((*at, *loc), f"${{{name}}}: {fault[0]}", fault[1], key=True)
+                yield source.issue(where.at(*loc), f"${{{name}}}: {fault[0]}", fault[1], key=True)
 
 
 def _value_fault(run: Run, dotted: str) -> tuple[str, str] | None:
@@ -439,28 +468,12 @@ def _written(spec: Project, planned: Sequence[Run]) -> Iterator[tuple[str, str, 
     yield "runs/environment", "the log of every run", ()
     for name, pipeline in spec.pipelines.items():
         mine = [run for run in planned if run.pipeline == name]
-        for stage_name, stage in pipeline.stages.items():
+        for stage_name, stage in stages_of(pipeline).items():
+            having = [run for run in mine if takes_part(pipeline, stage_name, run)]
             for loc, path in outputs(stage):
                 if not stage.shared and "run" not in names_in(path):
                     continue  # told before, once and not for every pair of runs
-                at = ("pipelines", name, "stages", stage_name, *loc)
-                for run in [None] if stage.shared else mine:
+                at = place(name, stage_name, loc, stage_name not in pipeline.stages)
+                for run in [None] if stage.shared else having:
                     owner = f"stage {stage_name} of {name if run is None else f'run {run.name}'}"
                     yield resolved(spec, name, run, path).rstrip("/"), owner, at
-
-
-def resolved(spec: Project, pipeline: str, run: Run | None, text: str) -> str:
-    """A string of a stage as it is for one run (or for a shared stage); unknown placeholders are left."""
-
-    def value(name: str) -> str:
-        kind, _, rest = name.partition(".")
-        if kind == "datasets" and rest in spec.datasets:
-            return spec.datasets[rest].path
-        if kind == "params" and rest and run is not None:
-            return str(lookup(run.params, rest)[1])
-        plain = {"pipeline": pipeline, "params": params_path(run.name if run else pipeline)}
-        if run is not None:
-            plain |= {"run": run.name, "experiment": run.experiment}
-        return plain.get(name, f"${{{name}}}")
-
-    return fill(text, value)

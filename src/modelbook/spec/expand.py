@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from modelbook.spec.models import Distribution, Experiment, RandomSweep, Sweep
+from modelbook.spec.models import Distribution, Experiment, Project, RandomSweep, Sweep
+from modelbook.spec.placeholders import fill, params_path
 
 Point = dict[str, Any]
 _OWN = ("name", "description", "abstract", "extends")
@@ -194,3 +195,20 @@ def _short(name: str) -> str:
 
 def _digest(text: str, digits: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:digits]
+
+
+def resolved(spec: Project, pipeline: str, run: Run | None, text: str) -> str:
+    """A string of a stage as it is for one run (or for a shared stage); unknown placeholders are left."""
+
+    def value(name: str) -> str:
+        kind, _, rest = name.partition(".")
+        if kind == "datasets" and rest in spec.datasets:
+            return spec.datasets[rest].path
+        if kind == "params" and rest and run is not None:
+            return str(lookup(run.params, rest)[1])
+        plain = {"pipeline": pipeline, "params": params_path(run.name if run else pipeline)}
+        if run is not None:
+            plain |= {"run": run.name, "experiment": run.experiment}
+        return plain.get(name, f"${{{name}}}")
+
+    return fill(text, value)

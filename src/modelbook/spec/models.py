@@ -29,6 +29,8 @@ from pydantic_core import PydanticCustomError
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 VERSION = re.compile(r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?")
 RUN_ID = re.compile(r"[0-9a-f]{12}")
+PACKAGE = "package"
+"""Name of the stage that `package:` adds to a pipeline."""
 CARD_SECTIONS = (
     "intended_use",
     "out_of_scope",
@@ -349,6 +351,31 @@ class Stage(Wish):
     """Anything else; DVC keeps it."""
 
 
+class Package(Wish):
+    """How a pipeline's models become packages, which other tools take as they are."""
+
+    model: InnerPath
+    """The model file among the outs of the stages, such as results/${run}/model.skops."""
+    flavor: Literal["sklearn", "xgboost"] = "sklearn"
+    """What the model file is: sklearn (in skops' format) or xgboost (in its own JSON or UBJSON)."""
+    data: InnerPath
+    """Rows that the model was not fitted on, Parquet or CSV, with its inputs by name: the input example comes
+    from them, and the original and its ONNX form are compared on them."""
+    where: dict[Text, str | int | float | bool] = {}
+    """Only rows of the data with these values, such as {part: test}."""
+    rows: Annotated[int, Field(ge=1)] = 10_000
+    """How many rows to compare on, evenly spaced over the data."""
+    trusted: list[Text] = []
+    """Types in the model file that may be loaded although skops does not know them, such as
+    sklearn.tree._tree.Tree."""
+    only: list[Text] = []
+    """Runs to package, by the name of the run or of its experiment, with * and ?; all by default."""
+    out: InnerPath = "results/${run}/package"
+    """The folder to write."""
+    metrics: InnerPath = "results/${run}/package.json"
+    """The metrics file to write: how far ONNX is from the original, and the package's size."""
+
+
 class Pipeline(Wish):
     """A chain of stages that makes a model and measures it."""
 
@@ -362,6 +389,15 @@ class Pipeline(Wish):
     """Default params, under those of every experiment."""
     stages: dict[Name, Stage] = Field(min_length=1)
     """The stages by name."""
+    package: Package | None = None
+    """One more stage, for models that are to be served."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Pipeline:
+        if self.package is not None and PACKAGE in self.stages:
+            message = f"package adds a stage of the name {PACKAGE}, and there is one"
+            raise fault(message, "give yours another name", below=("stages", PACKAGE), key=True)
+        return self
 
 
 class Model(Wish):

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from modelbook.errors import CheckFailed, Issue, SpecError
-from modelbook.spec import PARAMS_FOLDER, Run, Workspace, params_path
+from modelbook.spec import PARAMS_FOLDER, Run, Workspace, packaging, params_path
+from modelbook.spec.models import PACKAGE
 from modelbook.spec.source import parse
 from modelbook.stages import generate, targets
 from modelbook.stages.params import as_text
@@ -78,14 +79,15 @@ def plan(workspace: Workspace) -> None:
         StalePlan: `modelbook sync` has to run first.
     """
     check(workspace)
-    wanted = resolved_params(workspace)
+    wanted = {path: as_text(params) for path, params in resolved_params(workspace).items()}
+    wanted |= {path: as_text(order) for path, order in orders(workspace).items()}
     folder = workspace.root / PARAMS_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     for there in folder.iterdir():
         if f"{PARAMS_FOLDER}/{there.name}" not in (*wanted, generate.NOTE) and there.is_file():
             there.unlink()
-    for path, params in wanted.items():
-        _write(workspace.root / path, as_text(params))
+    for path, text in wanted.items():
+        _write(workspace.root / path, text)
     _write(workspace.root / generate.NOTE, _NOTE)
 
 
@@ -93,6 +95,21 @@ def resolved_params(workspace: Workspace) -> dict[str, Mapping[str, Any]]:
     """Path -> params: one file for every run, and one per pipeline for its shared stages."""
     shared = {params_path(name): pipeline.params for name, pipeline in workspace.project.pipelines.items()}
     return {**shared, **{params_path(run.name): run.params for run in workspace.runs}}
+
+
+def orders(workspace: Workspace) -> dict[str, Mapping[str, Any]]:
+    """Path -> what `modelbook package` is told of a run, for every run that is packaged."""
+    return {
+        packaging.order_path(run.name): packaging.order(workspace.project, run, _card(workspace, run))
+        for run in workspace.runs
+        if packaging.takes_part(workspace.project.pipelines[run.pipeline], PACKAGE, run)
+    }
+
+
+def _card(workspace: Workspace, run: Run) -> str | dict[str, str]:
+    """The prose of a run's model card: sections by name, or the text of its Markdown file."""
+    card = workspace.specs[run.experiment].experiment.card
+    return card if isinstance(card, dict) else (workspace.root / card).read_text(encoding="utf-8")
 
 
 def upstream(workspace: Workspace, runs: list[Run]) -> list[str]:

@@ -17,6 +17,7 @@ from modelbook.spec import PARAMS_FOLDER, PROJECT_FILE, Run, Workspace, params_p
 from modelbook.spec.check import GUARD
 from modelbook.spec.expand import lookup, with_point
 from modelbook.spec.models import OutOptions, Pipeline, Stage
+from modelbook.spec.packaging import stages_of, takes_part
 from modelbook.spec.placeholders import fill, names_in
 
 NOTE = f"{PARAMS_FOLDER}/README.md"
@@ -47,7 +48,7 @@ def _item(run: Run, pipeline: Pipeline) -> dict[str, Any]:
 
 def _used_params(pipeline: Pipeline) -> set[str]:
     """Dotted params that a stage's strings hold the value of."""
-    texts = [text for stage in pipeline.stages.values() for text in _texts(stage)]
+    texts = [text for stage in stages_of(pipeline).values() for text in _texts(stage)]
     return {name[len("params.") :] for text in texts for name in names_in(text) if name.startswith("params.")}
 
 
@@ -64,7 +65,7 @@ def stages(workspace: Workspace) -> dict[str, Any]:
     project = workspace.project
     made: dict[str, Any] = {GUARD: _guard(project.experiments.rstrip("/"))}
     for name, pipeline in project.pipelines.items():
-        for stage_name, stage in pipeline.stages.items():
+        for stage_name, stage in stages_of(pipeline).items():
             if stage.shared or workspace.runs_in(name):
                 made[f"{name}-{stage_name}"] = _stage(workspace, name, stage_name, stage)
     return made
@@ -102,7 +103,16 @@ def _stage(workspace: Workspace, pipeline: str, name: str, stage: Stage) -> dict
     if stage.shared:
         return {**body, "meta": {**stage.meta, "modelbook": owner}}
     body["meta"] = {**stage.meta, "modelbook": {**owner, "experiment": "${item.experiment}"}}
-    return {"foreach": f"${{modelbook.{pipeline}}}", "do": body}
+    return {"foreach": _items(workspace, pipeline, name), "do": body}
+
+
+def _items(workspace: Workspace, name: str, stage: str) -> str | dict[str, Any]:
+    """The runs that a stage is there for: the variable that lists all, or those by name."""
+    pipeline, runs = workspace.project.pipelines[name], workspace.runs_in(name)
+    mine = [run for run in runs if takes_part(pipeline, stage, run)]
+    if len(mine) == len(runs):
+        return f"${{modelbook.{name}}}"
+    return {run.name: _item(run, pipeline) for run in mine}
 
 
 def _is_fed(workspace: Workspace, deps: list[str]) -> bool:
@@ -110,7 +120,7 @@ def _is_fed(workspace: Workspace, deps: list[str]) -> bool:
     made = [
         fill(path, _values(workspace, name, name if stage.shared else "${key}"))
         for name, pipeline in workspace.project.pipelines.items()
-        for stage in pipeline.stages.values()
+        for stage in stages_of(pipeline).values()
         for path in _outs(stage)
     ]
     return any(inside(dep, out) or inside(out, dep) for dep in deps for out in made)

@@ -10,8 +10,10 @@ from typing import Any
 
 from modelbook.errors import Issue, ModelbookError
 from modelbook.spec import PROJECT_FILE, Run, Workspace
-from modelbook.spec.check import GUARD, outputs, resolved
+from modelbook.spec.check import GUARD, outputs
+from modelbook.spec.expand import resolved
 from modelbook.spec.models import Pipeline
+from modelbook.spec.packaging import place, stages_of, takes_part
 
 
 class NothingToRun(ModelbookError):
@@ -43,8 +45,11 @@ def split(workspace: Workspace, words: Sequence[str]) -> tuple[list[Run], list[s
 def addresses(workspace: Workspace, run: Run) -> list[str]:
     """DVC's addresses of a run's own stages, in the order they must run."""
     pipeline = workspace.project.pipelines[run.pipeline]
+    stages = stages_of(pipeline)
     return [
-        f"{run.pipeline}-{name}@{run.name}" for name in _ordered(pipeline) if not pipeline.stages[name].shared
+        f"{run.pipeline}-{name}@{run.name}"
+        for name in _ordered(pipeline)
+        if not stages[name].shared and takes_part(pipeline, name, run)
     ]
 
 
@@ -59,7 +64,7 @@ def upstream(workspace: Workspace, runs: Iterable[Run], by_hand: Mapping[str, An
         f"{name}-{stage}"
         for name in pipelines
         for stage in _ordered(workspace.project.pipelines[name])
-        if workspace.project.pipelines[name].stages[stage].shared
+        if stages_of(workspace.project.pipelines[name])[stage].shared
     ]
     deps = [dep for run in runs for _, dep in _deps(workspace, run)]
     own = [
@@ -72,7 +77,7 @@ def upstream(workspace: Workspace, runs: Iterable[Run], by_hand: Mapping[str, An
 
 def _ordered(pipeline: Pipeline) -> list[str]:
     """Stage names, dependencies first; as written where DVC will refuse the loop anyway."""
-    stages = pipeline.stages
+    stages = stages_of(pipeline)
     graph = {
         name: {
             other
@@ -96,13 +101,14 @@ def missing_deps(workspace: Workspace, by_hand: Mapping[str, Any], exists: Any) 
     made = [*_made(workspace), *(out for body in by_hand.values() for out in _outs(body))]
     issues = []
     for name, pipeline in workspace.project.pipelines.items():
-        for stage_name, stage in pipeline.stages.items():
-            who: list[Run | None] = [None] if stage.shared else [*workspace.runs_in(name)]
+        for stage_name, stage in stages_of(pipeline).items():
+            mine = [run for run in workspace.runs_in(name) if takes_part(pipeline, stage_name, run)]
+            who: list[Run | None] = [None] if stage.shared else [*mine]
             for index, dep in enumerate(stage.deps):
                 paths = {resolved(workspace.project, name, run, dep) for run in who}
                 lost = sorted(path for path in paths if not _there(path, made, exists))
                 if lost:
-                    loc = ("pipelines", name, "stages", stage_name, "deps", index)
+                    loc = place(name, stage_name, ("deps", index), stage_name not in pipeline.stages)
                     message = f"there is no {lost[0]}, and no stage makes it"
                     issues.append(workspace.issue(PROJECT_FILE, loc, message, "DVC can't run the stage"))
     return issues
@@ -112,7 +118,7 @@ def _made(workspace: Workspace) -> Iterator[str]:
     project = workspace.project
     yield "runs/params"
     for name, pipeline in project.pipelines.items():
-        for stage in pipeline.stages.values():
+        for stage in stages_of(pipeline).values():
             for _, path in outputs(stage):
                 for run in [None] if stage.shared else workspace.runs_in(name):
                     yield resolved(project, name, run, path)
@@ -128,7 +134,7 @@ def _there(path: str, made: Sequence[str], exists: Any) -> bool:
 
 def _deps(workspace: Workspace, run: Run) -> Iterator[tuple[str, str]]:
     pipeline = workspace.project.pipelines[run.pipeline]
-    for name, stage in pipeline.stages.items():
+    for name, stage in stages_of(pipeline).items():
         for dep in stage.deps:
             yield name, resolved(workspace.project, run.pipeline, None if stage.shared else run, dep)
 
