@@ -7,6 +7,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from gitrepo import GitRepo
 from modelbook import site
 from modelbook.cli import main
 from modelbook.records import Catalog, Plot
-from modelbook.site import engine, manifest
+from modelbook.site import engine, manifest, press, themes
 from modelbook.site.manifest import Kept, Manifest
 from modelbook.site.press import Standing
 from test_keys import CHANGES
@@ -91,6 +92,65 @@ def test_nothing_changed(tmp_path: Path) -> None:
     assert built(catalog(), out).kept == BULK
     assert content(out) == before
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.parametrize("processes", [2, 3])
+def test_several_processes_make_the_same_site(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int
+) -> None:
+    monkeypatch.setattr(press, "_CHUNK", 3)
+    out = tmp_path / "site"
+    built(catalog(), out, processes=processes)
+    assert content(out) == fresh(catalog(), tmp_path, processes=1)
+    changed = CHANGES["run with another metric"](catalog())
+    _image_gone(out)
+    assert 0 < built(changed, out, processes=processes).kept < BULK
+    assert content(out) == fresh(changed, tmp_path, processes=1)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_killed_process_is_not_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its pages are begun again, and what stands where they were taken from stays as it is."""
+    monkeypatch.setattr(press, "_CHUNK", 3)
+    out, here, take = tmp_path / "site", os.getpid(), Standing.take
+    built(catalog(), out)
+    inodes = {path: path.stat().st_ino for path in out.glob("runs/*/index.html")}
+
+    def deadly(*arguments: Any) -> Any:
+        found = take(*arguments)
+        if os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return found
+
+    monkeypatch.setattr(Standing, "take", deadly)
+    assert built(catalog(), out, processes=2).kept == BULK
+    assert {path: path.stat().st_ino for path in out.glob("runs/*/index.html")} == inodes
+    assert content(out) == fresh(catalog(), tmp_path, processes=1)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_an_error_in_another_process_is_the_same_error(tmp_path: Path) -> None:
+    own = tmp_path / "site_templates"
+    own.mkdir()
+    (own / "commit.html.j2").write_text("{{ page.nothing }}", encoding="utf-8")
+    said = []
+    for processes in (1, 3):
+        with pytest.raises(themes.TemplateFault) as raised:
+            built(catalog(), tmp_path / "site", project=own, processes=processes)
+        said.append(str(raised.value))
+    assert said[0] == said[1]
+    assert said[0].startswith("commit.html.j2:1: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["site_templates"]
+
+
+def test_what_stands_there_is_replaced_not_written_to(tmp_path: Path) -> None:
+    """A file may be a link to one of the site that stands, which must stay as it is."""
+    (tmp_path / "old").write_text("old", encoding="utf-8")
+    os.link(tmp_path / "old", tmp_path / "new")
+    press.write(tmp_path / "new", "new")
+    assert (tmp_path / "old").read_text(encoding="utf-8") == "old"
+    assert (tmp_path / "new").read_text(encoding="utf-8") == "new"
 
 
 def test_told_to_it_makes_everything_anew(tmp_path: Path) -> None:
@@ -219,7 +279,7 @@ def test_a_manifest_leads_nowhere_else(tmp_path: Path, kept: Kept) -> None:
         (old / path).write_text("x", encoding="utf-8")
     files = manifest.hashes(old) | {"runs/a/../../secret.js": manifest.sha256(b"x")}
     standing = Standing(old, Manifest(files=files, pages={"runs/a/index.html": kept}))
-    assert standing.take("runs/a/index.html", "key", new, {}) is None
+    assert standing.take("runs/a/index.html", "key", new) is None
     assert not new.exists()
 
 

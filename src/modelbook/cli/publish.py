@@ -174,16 +174,25 @@ def _print_built(made: Built, seconds: float, done: str = "Built") -> None:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar on standard error; nothing of it is left in the end."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+    """A progress bar on standard error; nothing of it is left in the end.
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    It is drawn when there is something new to say, for a thread that kept drawing it would keep the site
+    from being stamped by several processes.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=None)
+    shown = console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=not shown, auto_refresh=False) as bar:
+        task, said, drawn = bar.add_task("", total=None), "", 0.0
 
         def report(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total or None)
+            nonlocal said, drawn
+            now = time.monotonic()
+            due = shown and (what != said or now - drawn > 0.1)
+            said, drawn = what, now if due else drawn
+            bar.update(task, description=what, completed=done, total=total or None, refresh=due)
 
         yield report

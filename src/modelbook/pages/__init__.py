@@ -9,7 +9,7 @@ repository has them, on one line where a page needs one, and must be escaped by 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -93,18 +93,16 @@ class Draft:
 
     Attributes:
         path, bulk: as the page will have them.
-        key: digest of everything the page derives from, but the files of its plots: those are known by the
-            ids of their content. Empty for a page that must be made each time.
-        make: makes it. Drafts are to be made, or passed over, in the order they come in.
-        skip: takes the place of `make` for a page that stands already, with the (blob, size) of its images.
+        key: gives the digest of everything the page derives from, but the files of its plots: those are
+            known by the ids of their content. Empty for a page that must be made each time.
+        make: makes it. Drafts may be made, or passed over, in any order.
         title, search, kind: as the page will have them, where the search lists it.
     """
 
     path: str
     bulk: str
-    key: str
+    key: Callable[[], str]
     make: Callable[[], Page]
-    skip: Callable[[Iterable[tuple[str, int]]], None]
     title: str = ""
     search: str | None = None
     kind: str = ""
@@ -143,14 +141,14 @@ def plan(catalog: Catalog, read: Read, code: Code | None = None) -> Iterator[Pag
     yield _changes(index, ledger)
     newest = sorted(catalog.runs, key=lambda run: run.id not in index.current)  # HEAD's come first to images
     known = keys.Keys(index, history, ledger)
-    yield from _experiments(index, known, album)
+    album.settle(newest, read)
+    yield from _experiments(index, known)
     for run in newest:
         make = partial(_run, index, run, read, album)
-        yield Draft(run_href(run.id), "run", known.run(run, album), make, album.take_all)
+        yield Draft(run_href(run.id), "run", partial(known.run, run, album), make)
     for sha in index.snapshots:
         make = partial(_commit, index, history, ledger, sha)
-        key = "" if sha == WORKSPACE else known.commit(sha)
-        yield Draft(commit_href(sha), "commit", key, make, album.take_all)
+        yield Draft(commit_href(sha), "commit", partial(known.commit, sha), make)
 
 
 def report_issues(catalog: Catalog) -> tuple[Issue, ...]:
@@ -213,7 +211,7 @@ def _change_lists(rows: tuple[changes.Row, ...]) -> Iterator[Page]:
         )
 
 
-def _experiments(index: Index, known: keys.Keys, album: Album) -> Iterator[Draft]:
+def _experiments(index: Index, known: keys.Keys) -> Iterator[Draft]:
     for item in index.catalog.experiments:
         spec = item.spec
         words = " ".join(
@@ -231,9 +229,8 @@ def _experiments(index: Index, known: keys.Keys, album: Album) -> Iterator[Draft
         yield Draft(
             page.path,
             page.bulk,
-            known.experiment(item),
+            partial(known.experiment, item),
             partial(_experiment, index, item, page),
-            album.take_all,
             page.title,
             page.search,
             page.kind,

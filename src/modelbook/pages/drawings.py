@@ -37,11 +37,12 @@ class Album:
 
     def __init__(self, room: int = ROOM_FOR_IMAGES) -> None:
         self._room = room
+        self._full: dict[str, bool] = {}
         self._taken: set[str] = set()
 
     def full(self, blob: str) -> bool:
-        """Whether there is no room left for an image that is not in yet."""
-        return self._room <= 0 and blob not in self._taken
+        """Whether there was no room left when this image was first asked for."""
+        return self._full.setdefault(blob, self._room <= 0)
 
     def take(self, blob: str, size: int) -> None:
         """Count an image in."""
@@ -49,10 +50,12 @@ class Album:
             self._taken.add(blob)
             self._room -= size
 
-    def take_all(self, images: Iterable[tuple[str, int]]) -> None:
-        """Count images in: (blob, size) of each."""
-        for blob, size in images:
-            self.take(blob, size)
+    def settle(self, runs: Iterable[Run], read: Read) -> None:
+        """Decide which images of these runs have room; from then on their pages may be made in any order."""
+        for run in runs:
+            for plot in filter(is_image, run.plots):
+                if plot.files and plot.files[0][1] not in self._full:
+                    drawing_of(run, plot, "", read, self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from modelbook.pages.drawings import Album, is_image, moves
 from modelbook.pages.experiments import MOST_RUNS
 from modelbook.pages.index import Index
 from modelbook.pages.runs import MOST_COMMITS, MOST_FOLDED
-from modelbook.records import Experiment, Record, Run, Snapshot
+from modelbook.records import WORKSPACE, Experiment, Record, Run, Snapshot
 
 _encode = msgspec.msgpack.Encoder(enc_hook=repr, order=None).encode
 
@@ -53,7 +53,7 @@ class Keys:
         self._all = digest([project.url, project.metrics, datasets])
 
     def run(self, run: Run, album: Album) -> str:
-        """The key of a run's page, as long as the album is as full as it is now."""
+        """The key of a run's page, with what the album has room for."""
         index = self._index
         held = run.commits[: MOST_COMMITS + MOST_FOLDED]
         said = [
@@ -89,7 +89,9 @@ class Keys:
         return self._joined(digest(said), *map(self._result, runs))
 
     def commit(self, sha: str) -> str:
-        """The key of a commit's page."""
+        """The key of a commit's page; none for that of the working tree, which is made each time."""
+        if sha == WORKSPACE:
+            return ""
         index, history, ledger = self._index, self._history, self._ledger
         snapshot = index.snapshots[sha]
         base = history.base(snapshot)

@@ -62,6 +62,7 @@ def build(
     code: Code | None = None,
     project: Path | None = None,
     keep: bool = True,
+    processes: int | None = None,
     progress: Progress | None = None,
 ) -> Built:
     """Build the site of a Catalog and put it in the place of what stood at `out`.
@@ -72,6 +73,7 @@ def build(
         project: the project's own `site_templates`, if it has them.
         keep: take pages that derive from the same from the site that stands at `out`. The new site is the
             same, byte for byte, as without.
+        processes: how many stamp pages; None for as many as are of use. The site is the same.
 
     Raises:
         NotOurs: `out` holds something else.
@@ -92,13 +94,10 @@ def build(
         site = engine.build(folder, _configuration(catalog, hand, theme), _date(catalog))
         standing = Standing(out, manifest.load(out) if keep else Manifest(files={}))
         press = Press(site, theme, reading, _shells(site), standing)
-        listed: list[Page | Draft] = [*hand]
-        for count, draft in enumerate(drafts):
-            if count % 50 == 0:
-                report("Stamping runs and commits", count, total)
-            press.add(draft)
-            listed.append(draft)
-        press.write(SEARCH, _search(listed))
+        bulk = list(drafts)
+        for count in press.run(bulk, processes):
+            report("Stamping runs and commits", count, total)
+        press.write(SEARCH, _search([*hand, *bulk]))
         press.write("404.html", gone.page(_name(catalog)))
         report("Publishing", total, total)
         manifest.write(site, _about(catalog), Manifest(files=press.files, pages=press.pages))

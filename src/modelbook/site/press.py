@@ -1,26 +1,32 @@
-"""Bulk pages: stamped one at a time, or taken as they are from the site that stands already."""
+"""Bulk pages: stamped by several processes, or taken as they are from the site that stands already."""
 
 # Without pathlib where a line runs for every one of tens of thousands of files: it would be half of the time.
-# ruff: noqa: PTH102, PTH103, PTH120, PTH123, PTH202
+# ruff: noqa: PTH102, PTH103, PTH108, PTH120, PTH123
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from markupsafe import escape as escape_html
 
-from modelbook.pages import Draft, Page
-from modelbook.site import engine, escape, manifest
+from modelbook.pages import Draft
+from modelbook.site import crew, engine, escape, manifest
 from modelbook.site.manifest import Kept, Manifest, sha256
 from modelbook.site.themes import Theme
 
 Read = Callable[[str], bytes | None]
 
 _IMAGES = "assets/plots/"
+
+_MANY = 500
+"""Pages that are worth other processes."""
+
+_CHUNK = 25
+_MOST_CHUNKS = 1_000
 
 
 def write(path: Path | str, content: str) -> str:
@@ -31,12 +37,18 @@ def write(path: Path | str, content: str) -> str:
 
 
 def _put(path: str, data: bytes) -> None:
-    """Write a file; its folder is made when it is missing, which for most files of a page it is not."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+    """Write a file; its folder is made when it is missing, which for most files of a page it is not.
+
+    What stands there is replaced, not written to: it may be a link to a file of another site.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
         descriptor = os.open(path, flags, 0o666)
     except FileNotFoundError:
         os.makedirs(os.path.dirname(path), exist_ok=True)
+        descriptor = os.open(path, flags, 0o666)
+    except FileExistsError:
+        os.unlink(path)
         descriptor = os.open(path, flags, 0o666)
     left = memoryview(data)
     try:
@@ -46,13 +58,11 @@ def _put(path: str, data: bytes) -> None:
         os.close(descriptor)
 
 
-def copy_images(
-    site: Path, images: Iterable[tuple[str, str]], read: Read, known: Container[str] = ()
-) -> dict[str, str]:
-    """Write images, (path, blob) each, but those known already; path -> SHA-256 of what was written."""
+def copy_images(site: Path, images: Iterable[tuple[str, str]], read: Read) -> dict[str, str]:
+    """Write images, (path, blob) each; path -> SHA-256 of what was written."""
     found: dict[str, str] = {}
     for path, blob in images:
-        if path not in known and path not in found and (data := read(blob)) is not None:
+        if path not in found and (data := read(blob)) is not None:
             _put(f"{site}/{path}", data)
             found[path] = sha256(data)
     return found
@@ -63,45 +73,46 @@ def data_script(name: str, value: object) -> str:
     return f"Modelbook.data({escape.script_json(name)},{escape.script_string(value)});\n"
 
 
-class Taken(NamedTuple):
-    """A page that was kept: its entry, the hashes of files it brought, and (blob, size) of its images."""
-
-    kept: Kept
-    files: Mapping[str, str]
-    images: Sequence[tuple[str, int]]
-
-
 class Standing:
     """The site that stands already, whose pages may be kept. Nothing of it is believed without its hash."""
 
     def __init__(self, folder: Path, found: Manifest) -> None:
         self._folder, self._files, self._pages = str(folder), found.files, found.pages
         self._made = ""
+        self._sound: dict[str, bool] = {}
 
-    def take(self, page: str, key: str, site: Path, known: Mapping[str, str]) -> Taken | None:
-        """Put a page with its files into `site`, as links where that can be.
-
-        Args:
-            known: files that are in `site` already, which are left alone.
+    def take(self, page: str, key: str, site: Path) -> tuple[Kept, dict[str, str]] | None:
+        """Put a page with its data into `site`, as links where that can be; its images are only looked at.
 
         Returns:
-            What was put there; None, and nothing is put there, when the page has another key, or a file of
-            it is not what it was.
+            What is known of the page, and the SHA-256 of what was put there, by path; None, and nothing is
+            put there, when the page has another key, or a file or an image of it is not what it was.
         """
         kept = self._pages.get(page)
         if kept is None or kept.key != key or not _plain(kept):
             return None
         folder = page.rpartition("/")[0]
-        beside = (page, *(f"{folder}/{name}" for name in kept.files))
-        images = [path for path, _ in kept.images]
-        wanted = [path for path in dict.fromkeys((*beside, *images)) if path not in known]
+        wanted = (page, *(f"{folder}/{name}" for name in kept.files))
         contents = {path: data for path in wanted if (data := self._content(path)) is not None}
-        if len(contents) < len(wanted):
+        if len(contents) < len(wanted) or not all(self._is_sound(path) for path, _ in kept.images):
             return None
         for path, data in contents.items():
             self._place(path, data, str(site))
-        sizes = [(blob, os.path.getsize(site / path)) for path, blob in kept.images]
-        return Taken(kept, {path: self._files[path] for path in wanted}, sizes)
+        return kept, {path: self._files[path] for path in wanted}
+
+    def _is_sound(self, image: str) -> bool:
+        """Whether an image, which many pages may show, is what it was."""
+        if image not in self._sound:
+            self._sound[image] = self._content(image) is not None
+        return self._sound[image]
+
+    def image(self, path: str, site: Path) -> str | None:
+        """Put an image into `site`; its SHA-256, or None when it is not what it was."""
+        data = self._content(path)
+        if data is None:
+            return None
+        self._place(path, data, str(site))
+        return self._files[path]
 
     def _content(self, path: str) -> bytes | None:
         """A file as it was written; None when it has been changed since, or is no file of its own."""
@@ -121,7 +132,7 @@ class Standing:
             self._made = folder
         try:
             os.link(f"{self._folder}/{path}", target)
-        except OSError:  # a disk without hard links
+        except OSError:  # a disk without hard links, or a file of a page that was begun before
             _put(target, data)
 
 
@@ -146,6 +157,22 @@ class Reading:
         return data
 
 
+class Sheets(NamedTuple):
+    """Pages of the site.
+
+    Attributes:
+        files: SHA-256 of what was written, by path. images: path -> blob of what is still to be written.
+        pages: what another build may keep.
+        rendered, kept: how many were made, and taken as they were.
+    """
+
+    files: dict[str, str]
+    images: dict[str, str]
+    pages: dict[str, Kept]
+    rendered: int = 0
+    kept: int = 0
+
+
 class Press:
     """Makes the bulk pages of one site.
 
@@ -164,41 +191,72 @@ class Press:
         self.pages: dict[str, Kept] = {}
         self.rendered = self.kept = 0
 
-    def add(self, draft: Draft) -> None:
-        """Put one page into the site."""
-        key = sha256(f"{draft.key} {self._salts[draft.bulk]}".encode())[:24] if draft.key else ""
-        taken = self._standing.take(draft.path, key, self._site, self.files) if key else None
-        if taken is None:
-            self._render(draft, key)
-            return
-        draft.skip(taken.images)
-        self.pages[draft.path] = taken.kept
-        self.files.update(taken.files)
-        self.kept += 1
+    def run(self, drafts: Sequence[Draft], processes: int | None = None) -> Iterator[int]:
+        """Put pages into the site.
 
-    def _render(self, draft: Draft, key: str) -> None:
-        """Make a page; it may be kept unless a file of a plot was missing, which may come another time."""
+        Args:
+            processes: how many to work with; None for as many as are of use. The site is the same.
+
+        Yields:
+            How many pages there are so far.
+        """
+        if processes is None:
+            processes = crew.hands() if len(drafts) >= _MANY else 1
+        size = max(_CHUNK, -(-len(drafts) // _MOST_CHUNKS))
+        chunks = [drafts[at : at + size] for at in range(0, len(drafts), size)]
+        images: dict[str, str] = {}
+        for made in crew.each(self._stamp, chunks, processes):
+            self.files.update(made.files)
+            self.pages.update(made.pages)
+            images.update(made.images)
+            self.rendered += made.rendered
+            self.kept += made.kept
+            yield self.rendered + self.kept
+        for path in sorted(images.keys() - self.files.keys()):
+            self._add_image(path, images[path])
+
+    def _stamp(self, drafts: Sequence[Draft]) -> Sheets:
+        """Put some pages into the site."""
+        files, images, pages, kept = dict[str, str](), dict[str, str](), dict[str, Kept](), 0
+        for draft in drafts:
+            key = self._key(draft)
+            taken = self._standing.take(draft.path, key, self._site) if key else None
+            entry, made = taken or self._render(draft, key)
+            kept += taken is not None
+            files |= made
+            images.update(entry.images)
+            if entry.key:
+                pages[draft.path] = entry
+        return Sheets(files, images, pages, len(drafts) - kept, kept)
+
+    def _key(self, draft: Draft) -> str:
+        key = draft.key()
+        return sha256(f"{key} {self._salts[draft.bulk]}".encode())[:24] if key else ""
+
+    def _render(self, draft: Draft, key: str) -> tuple[Kept, dict[str, str]]:
+        """Make a page; it has no key when a file of a plot was missing, which may come another time."""
         missed = self._read.missed
         page = draft.make()
         content = self._theme.render(page, "html")
         self._make_folder(page.path)
-        self.write(page.path, self._shells[page.bulk].stamp(str(escape_html(page.title)), content))
+        shown = self._shells[page.bulk].stamp(str(escape_html(page.title)), content)
+        files = {page.path: write(f"{self._site}/{page.path}", shown)}
         for item in page.data:
-            self.write(item.path, data_script(item.name, item.value))
-        self._add_images(page)
-        self.rendered += 1
-        if key and self._read.missed == missed:
-            names = tuple(item.path.rpartition("/")[2] for item in page.data)
-            self.pages[page.path] = Kept(key, names, page.files)
+            files[item.path] = write(f"{self._site}/{item.path}", data_script(item.name, item.value))
+        names = tuple(item.path.rpartition("/")[2] for item in page.data)
+        return Kept(key if self._read.missed == missed else "", names, page.files), files
 
     def _make_folder(self, path: str) -> None:
         """The folder of a page, made without asking first: each page has its own."""
         with suppress(OSError):  # it is there, or `_put` says what is wrong
             os.mkdir(f"{self._site}/{path.rpartition('/')[0]}")
 
+    def _add_image(self, path: str, blob: str) -> None:
+        if found := self._standing.image(path, self._site):
+            self.files[path] = found
+        else:
+            self.files |= copy_images(self._site, [(path, blob)], self._read)
+
     def write(self, path: str, content: str) -> None:
         """Write a file of the site."""
         self.files[path] = write(f"{self._site}/{path}", content)
-
-    def _add_images(self, page: Page) -> None:
-        self.files.update(copy_images(self._site, page.files, self._read, self.files))
