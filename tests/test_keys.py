@@ -23,7 +23,9 @@ from modelbook.records import (
     CodeChange,
     Commit,
     FileChange,
+    Gate,
     MetricInfo,
+    ModelInfo,
     ModelVersion,
     Plot,
     Run,
@@ -131,6 +133,21 @@ CHANGES: dict[str, Change] = {
     "artifacts gone": _snapshot(1, artifacts=()),
     "problems gone": _snapshot(0, problems=()),
     "models gone": _snapshot(1, project=replace(sample.PROJECT, models=())),
+    "gates of a commit": _snapshot(
+        0,
+        project=replace(
+            sample.PROJECT, gates=(Gate(metric="roc_auc", kind="floor", limit=0.99, direction="maximize"),)
+        ),
+    ),
+    "promoted at a commit": _snapshot(
+        0,
+        project=replace(
+            sample.PROJECT,
+            models=(
+                ModelInfo(name="m", versions=(("v1", sample.RUNS[3].id),), environments=(("prod", "v1"),)),
+            ),
+        ),
+    ),
     "amended": _snapshot(3, commit={"subject": "Amended", "author": "Bob", "body": "why"}),
     "promoted": _models(lambda item: replace(item, environments=("prod", *item.environments))),
     "withdrawn": _models(lambda item: None if item.version == "v1.1.0" else item),

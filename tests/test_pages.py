@@ -19,6 +19,7 @@ from modelbook.pages.cells import Cell, recreate
 from modelbook.pages.drawings import Album, activity, drawings, run_lineage
 from modelbook.pages.index import Index, Link, best, runs_href, spread
 from modelbook.pages.ledger import Ledger
+from modelbook.pages.verdicts import Verdicts
 from modelbook.records import (
     Artifact,
     Catalog,
@@ -342,7 +343,9 @@ def later(*made: Run, project: Project = sample.PROJECT) -> Catalog:
 
 def last_commit(catalog: Catalog) -> Any:
     index = Index(catalog)
-    return commits.page(index, changes.History(index), Ledger(index, lambda _: None), catalog.snapshots[0])
+    history = changes.History(index)
+    ledger, judged = Ledger(index, lambda _: None), Verdicts(index, history)
+    return commits.page(index, history, ledger, judged, catalog.snapshots[0])
 
 
 def test_changed_runs_have_a_row_each_and_the_headline_first() -> None:

@@ -112,7 +112,7 @@ def build(history: History, found: tuple[Run, ...] | None = None) -> Catalog:
     project = _project(history)
     runs = _labelled(find_runs(history) if found is None else found, history)
     registered = registry.models(project, history.snapshots, history.head, history.tags, runs)
-    metrics = _metric_infos(project, runs)
+    metrics = metric_infos(project, runs)
     head = next((s for s in history.snapshots if s.commit.sha == history.head), None)
     current = {run.id for run in runs if history.head in run.commits}
     reproductions = _believed(history.reproductions, runs)
@@ -180,13 +180,20 @@ def headlines(catalog: Catalog) -> dict[str, MetricInfo]:
     Only a metric whose direction is known will do; a pipeline without any has no entry. Declared ones come
     first.
     """
-    infos = {info.name: info for info in catalog.metrics}
+    return headlines_of(catalog.project, catalog.metrics, catalog.runs)
+
+
+def headlines_of(
+    project: Project, metrics: Iterable[MetricInfo], runs: Iterable[Run]
+) -> dict[str, MetricInfo]:
+    """`headlines` of some runs, as a project declares them."""
+    infos = {info.name: info for info in metrics}
     counts: dict[str, Counter[str]] = {}
-    for run in catalog.runs:
+    for run in runs:
         counts.setdefault(run.pipeline, Counter()).update(
             [value.name for value in run.metrics if (info := infos.get(value.name)) and info.direction]
         )
-    declared = {info.name: info.metric for info in catalog.project.pipelines}
+    declared = {info.name: info.metric for info in project.pipelines}
     found = {}
     for name in (*declared, *sorted(counts.keys() - declared.keys())):
         names = counts.get(name) or Counter()
@@ -785,7 +792,8 @@ def guess(name: str) -> str | None:
     return "maximize" if tokens & set(_UP.split()) else None
 
 
-def _metric_infos(project: Project, runs: Iterable[Run]) -> tuple[MetricInfo, ...]:
+def metric_infos(project: Project, runs: Iterable[Run]) -> tuple[MetricInfo, ...]:
+    """How to read every metric of some runs, and those that a project declares, by name."""
     declared = {info.name: info for info in project.metrics}
     used = map(attrgetter("name"), chain.from_iterable(run.metrics for run in runs))
     names = sorted({*used, *declared})

@@ -22,7 +22,7 @@ from modelbook.gates import Judgement
 from modelbook.pages import text
 from modelbook.pages.index import changes_href, commit_href, run_href
 from modelbook.records import MetricInfo, State, Value, number
-from modelbook.verdict import Leader, RunChange, Side, Verdict
+from modelbook.verdict import SAYS, Moved, RunChange, Side, Verdict, metrics
 
 MOST_LETTERS = 60_000
 """GitHub takes 65,536 in a comment."""
@@ -41,13 +41,6 @@ _SITE = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9._~%/-]*)?")
 _FORMAT = re.compile(r"[+,]?(\.\d{1,2})?[defgEG%]?")
 _TICKS = re.compile(r"`+")
 
-_VERDICTS = {
-    "passed": "The gates let this pass.",
-    "failed": "A gate does not let this pass.",
-    "stale": "Results are not from this code.",
-    "unjudged": "Models changed, and no gate judges it.",
-    "unchanged": "No model changed.",
-}
 _STATES = {State.NOT_PULLED: "not pulled", State.UNREADABLE: "unreadable", State.NEVER: "never run"}
 
 
@@ -56,18 +49,6 @@ class BadComment(ModelbookError):
 
     def __init__(self, what: str, found: str, expected: str) -> None:
         super().__init__(f"{what}: expected {expected}, found {found!r}")
-
-
-class _Row(NamedTuple):
-    """A metric that moved. `rank` 0 for a gate that failed, 1 and 2 for headlines, 3 for others."""
-
-    rank: int
-    run: str
-    metric: str
-    before: str
-    after: str
-    change: str
-    judged: str
 
 
 class _Links(NamedTuple):
@@ -151,14 +132,14 @@ def _headline(verdict: Verdict) -> str:
     """One sentence."""
     if verdict.status == "unchanged":
         more = [part for part in (_files(verdict), _params(verdict)) if part]
-        return f"**{_VERDICTS['unchanged']}**" + (f" {', '.join(more).capitalize()}." if more else "")
+        return f"**{SAYS['unchanged']}**" + (f" {', '.join(more).capitalize()}." if more else "")
     count = len(verdict.runs)
     runs = (
         f" {text.plural(count, 'run')} of {verdict.held:,} differ{'s' if count == 1 else ''}."
         if count
         else ""
     )
-    return f"**{_VERDICTS[verdict.status]}**{runs}"
+    return f"**{SAYS[verdict.status]}**{runs}"
 
 
 def _files(verdict: Verdict) -> str:
@@ -197,47 +178,43 @@ def _side(side: Side, links: _Links) -> str:
 # -- metrics
 
 
-def _rows(verdict: Verdict, links: _Links) -> list[_Row]:
-    """Every metric that moved, gates that failed and headlines first."""
+def _rows(verdict: Verdict, links: _Links) -> list[tuple[str, ...]]:
+    """Cells of every metric that moved, gates that failed and headlines first."""
     infos = {info.name: _tame(info) for info in verdict.metrics}
-    rows = [row for leader in verdict.leaders for row in _leader_rows(leader, infos, links)]
-    told = {
-        (leader.before, leader.after, item.gate.metric)
-        for leader in verdict.leaders
-        for item in leader.judgements
-    }
-    for run in verdict.runs:
-        rows += [
-            _run_row(run, change, infos, links)
-            for change in run.metrics
-            if (run.before, run.after, change.name) not in told
-            and (run.kind in ("changed", "renamed") or change.name == run.headline)
-        ]
-    rows += [_file_row(change, infos) for change in verdict.files]
-    return sorted(rows, key=lambda row: row[:3])
+    return [_row(row, infos.get(row.metric), links) for row in metrics(verdict)]
 
 
-def _leader_rows(leader: Leader, infos: dict[str, MetricInfo], links: _Links) -> Iterator[_Row]:
-    """What decides: one row for each metric that gates judge."""
-    by_metric: dict[str, list[Judgement]] = {}
-    for item in leader.judgements:
-        by_metric.setdefault(item.gate.metric, []).append(item)
-    for metric, items in by_metric.items():
-        rank = 0 if gates.passed(items) is False else 1 if metric == leader.metric else 3
-        info = infos.get(metric)
-        before, after = (next((n for n in side if n is not None), None) for side in _numbers(items))
+def _row(row: Moved, info: MetricInfo | None, links: _Links) -> tuple[str, ...]:
+    return (
+        _title(row, links),
+        code(row.metric),
+        _value(row.before, info),
+        _value(row.after, info),
+        _change(row, info),
+        _judged(row.judgements) if row.judgements else {True: "better", False: "worse", None: ""}[row.better],
+    )
+
+
+def _change(row: Moved, info: MetricInfo | None) -> str:
+    before = row.before.number if isinstance(row.before, Value) else row.before
+    if row.delta is not None:
+        return _delta(row.delta, before, info) if row.delta else "none"
+    return "" if row.leader else row.kind
+
+
+def _title(row: Moved, links: _Links) -> str:
+    """Whose metric it is."""
+    if row.leader:
+        leader = row.leader
         run = links.run(code(leader.name or leader.what), leader.after)
         where = f"{run}, {code(leader.what)}" if leader.name else run
-        if leader.was and leader.was != leader.name:
-            where += f" (before: {code(leader.was)})"
-        old, new = (text.value(n, info) if n is not None else "" for n in (before, after))
-        change = _delta(after - before, before, info) if before is not None and after is not None else ""
-        yield _Row(rank, where, code(metric), _shown(old), _shown(new), change, _judged(items))
-
-
-def _numbers(items: Iterable[Judgement]) -> tuple[list[float | None], list[float | None]]:
-    found = list(items)
-    return [item.before for item in found], [item.after for item in found]
+        return where + (f" (before: {code(leader.was)})" if leader.was not in ("", leader.name) else "")
+    if row.run is None:
+        return code(row.path) if row.path else ""
+    title = links.run(code(row.run.name), row.run.after or row.run.before)
+    if row.run.kind == "renamed":
+        return f"{title} ({code(row.run.was)} before)"
+    return title if row.run.kind == "changed" else f"{title} ({row.run.kind})"
 
 
 def _judged(items: Sequence[Judgement]) -> str:
@@ -250,32 +227,11 @@ def _judged(items: Sequence[Judgement]) -> str:
     return {True: "passes", False: "fails", None: "cannot be judged"}[gates.passed(items)]
 
 
-def _run_row(run: RunChange, change: MetricChange, infos: dict[str, MetricInfo], links: _Links) -> _Row:
-    label = code(run.name)
-    title = links.run(label, run.after or run.before)
-    if run.kind != "changed":
-        title += f" ({code(run.was)} before)" if run.kind == "renamed" else f" ({run.kind})"
-    rank = 2 if change.name == run.headline else 3
-    return _Row(rank, title, *_moved(change, infos))
-
-
-def _file_row(change: MetricChange, infos: dict[str, MetricInfo]) -> _Row:
-    value = change.after or change.before
-    return _Row(3, code(value.path) if value else "", *_moved(change, infos))
-
-
-def _moved(change: MetricChange, infos: dict[str, MetricInfo]) -> tuple[str, str, str, str, str]:
-    """(metric, before, after, change, judged)."""
-    info = infos.get(change.name)
-    before = number(change.before)
-    delta = change.kind if change.delta is None else _delta(change.delta, before, info)
-    verdict = {True: "better", False: "worse", None: ""}[change.better]
-    return code(change.name), _value(change.before, info), _value(change.after, info), delta, verdict
-
-
-def _value(value: Value | None, info: MetricInfo | None) -> str:
+def _value(value: Value | float | None, info: MetricInfo | None) -> str:
     if value is None:
         return ""
+    if not isinstance(value, Value):
+        return _shown(text.value(value, info))
     if value.state is not State.PRESENT:
         return _STATES[value.state]
     return _shown(text.value(value.value, info))
@@ -298,8 +254,8 @@ def _tame(info: MetricInfo) -> MetricInfo:
     return info if _FORMAT.fullmatch(info.format) else replace(info, format="")
 
 
-def _table(rows: Sequence[_Row]) -> list[str]:
-    return _markdown_table(_HEADS, [row[1:] for row in rows[:MOST_METRICS]]) if rows else []
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    return _markdown_table(_HEADS, rows[:MOST_METRICS]) if rows else []
 
 
 _HEADS = ("run", "metric", "before", "after", "change", "judged")
@@ -337,7 +293,7 @@ def _folds(verdict: Verdict, links: _Links) -> Iterator[_Fold]:
     reasons = [code(reason, 300) for reason in _reasons(verdict)[1]]
     unsure = verdict.status == "passed"
     yield from _listed("gate" if unsure else "more reason", reasons, "{} could not judge" if unsure else "{}")
-    rest = [row[1:] for row in _rows(verdict, links)[MOST_METRICS:]]
+    rest = _rows(verdict, links)[MOST_METRICS:]
     yield from _tabled("more metric", rest, _HEADS)
     yield from _tabled("mean over seeds", _seed_rows(verdict), _SEEDS, "{}")
     yield from _chart(verdict)
@@ -496,9 +452,8 @@ def _bars(rows: Sequence[tuple[str, float, MetricChange]], info: MetricInfo | No
     shown = sorted(rows, key=lambda row: (-abs(row[1]), row[0]))[:MOST_BARS]
     most = abs(shown[0][1])
     width = max(len(_label(name)) for name, _delta, _change in shown)
-    infos = {info.name: info} if info else {}
     lines = [
-        f"{_label(name):{width}} {_bar(delta / most)} {_moved(change, infos)[3]}"
+        f"{_label(name):{width}} {_bar(delta / most)} {_delta(delta, number(change.before), info)}"
         for name, delta, change in shown
     ]
     more = [f"and {len(rows) - MOST_BARS:,} more", ""] if len(rows) > MOST_BARS else []

@@ -265,20 +265,19 @@ def _metrics(
     infos: Mapping[str, MetricInfo],
 ) -> tuple[MetricChange, ...]:
     rows = _pairs(before, after, key, _same_value)
-    return tuple(_metric(name[0], kind, a, b, infos.get(name[0])) for name, kind, a, b in rows)
+    return tuple(metric(name[0], a, b, infos.get(name[0])) for name, _kind, a, b in rows)
 
 
-def _metric(
-    name: str, kind: Kind, before: Value | None, after: Value | None, info: MetricInfo | None
-) -> MetricChange:
+def metric(name: str, before: Value | None, after: Value | None, info: MetricInfo | None) -> MetricChange:
+    """One metric on two sides, judged; it need not differ."""
     old, new = number(before), number(after)
     return MetricChange(
         name=name,
-        kind=kind,
+        kind="added" if before is None else "removed" if after is None else "changed",
         before=before,
         after=after,
         delta=None if old is None or new is None else new - old,
-        better=None if old is None or new is None else judge.better(info, old, new),
+        better=judge.better(info, old, new),
         direction=info.direction if info else None,
         guessed=info.guessed if info else False,
     )

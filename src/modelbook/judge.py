@@ -34,16 +34,18 @@ def gain(direction: str, before: float, after: float) -> float:
     return after - before if direction == "maximize" else before - after
 
 
-def better(info: MetricInfo | None, before: float, after: float) -> bool | None:
+def better(info: MetricInfo | None, before: float | None, after: float | None) -> bool | None:
     """Whether a metric got better.
 
     None when nobody knows which way is better, when both count as the same, and when it is better by less
     than the project asks for (`min_delta`). What is worse is worse, whatever a gate allows.
 
     Args:
-        before, after: finite numbers.
+        before, after: finite numbers; None for what is none.
     """
-    if info is None or info.direction is None or equal(before, after, atol=info.atol, rtol=info.rtol):
+    if info is None or info.direction is None or before is None or after is None:
+        return None
+    if equal(before, after, atol=info.atol, rtol=info.rtol):
         return None
     found = gain(info.direction, before, after)
     if found < 0:

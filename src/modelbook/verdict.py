@@ -95,7 +95,7 @@ class Leader(Record, frozen=True, kw_only=True):
     Attributes:
         what: `best of PIPELINE` or `MODEL in ENVIRONMENT`. metric: the headline, by which it is the best.
         name, was: of the runs after and before; before, after: their ids.
-        seeds: whether it is judged by the means over its seeds.
+        change: of the headline, whether or not it moved. seeds: whether the means over its seeds are judged.
     """
 
     what: str
@@ -105,6 +105,7 @@ class Leader(Record, frozen=True, kw_only=True):
     was: str = ""
     before: str | None = None
     after: str | None = None
+    change: MetricChange | None = None
     seeds: bool = False
     judgements: tuple[Judgement, ...] = ()
 
@@ -218,7 +219,7 @@ def of(
     """
     known = {info.name: info for info in judge.ruled(infos, project.gates)}
     rules = _Rules(project.gates, known, headlines or {})
-    pairs = [pair for pair in matched(base.runs, head.runs) if pair.differs]
+    pairs = changed(base.runs, head.runs)
     groups = _seed_groups(base.runs, head.runs, pairs)
     changes = [_run_change(pair, rules) for pair in pairs]
     by_id = {**(registered or {}), **{run.id: run for run in (*base.runs, *head.runs)}}
@@ -267,7 +268,7 @@ def _of_snapshots(base: Held, head: Held) -> dict[str, Any]:
             item for item in found.params if not (_is_in(item.before, ran[0]) and _is_in(item.after, ran[1]))
         ),
         "data": found.datasets,
-        "graph": _summary(diff.graphs(old.stages, new.stages)),
+        "graph": summary(diff.graphs(old.stages, new.stages)),
         "environment": diff.environments(old.environments, new.environments),
         "problems": tuple(item for item in new.problems if (item.path, item.reason) not in before),
     }
@@ -286,7 +287,8 @@ def _places(change: MetricChange) -> set[tuple[str, tuple[str, ...]]]:
     return {(value.path, value.key) for value in (change.before, change.after) if value}
 
 
-def _summary(change: diff.GraphChange) -> GraphSummary:
+def summary(change: diff.GraphChange) -> GraphSummary:
+    """How two pipelines differ, by the addresses of their stages."""
     return GraphSummary(
         added=tuple(stage.address for stage in change.added),
         removed=tuple(stage.address for stage in change.removed),
@@ -312,6 +314,14 @@ def matched(base: Iterable[Run], head: Iterable[Run]) -> list[Pair]:
         gone, come = ([run for run in side if id(run) not in taken] for side in (gone, come))
         pairs += renamed
     return [*pairs, *(Pair(None, run) for run in come), *(Pair(run, None) for run in gone)]
+
+
+def changed(base: Iterable[Run], head: Iterable[Run]) -> list[Pair]:
+    """The pairs of `matched` that differ; what both sides hold is not even looked at."""
+    old, new = list(base), list(head)
+    both = {run.id for run in old} & {run.id for run in new}
+    sides = ([run for run in side if run.id not in both] for side in (old, new))
+    return matched(*sides)
 
 
 def _renamed(gone: Iterable[Run], come: Iterable[Run]) -> Iterator[Pair]:
@@ -405,7 +415,7 @@ def _moved(old: MetricChange, new: MetricChange, info: MetricInfo | None) -> Met
         kind="changed",
         before=old.before,
         delta=None if before is None or after is None else after - before,
-        better=None if before is None or after is None else judge.better(info, before, after),
+        better=judge.better(info, before, after),
     )
 
 
@@ -501,9 +511,15 @@ def _leader(
         was=before.name if before else "",
         before=before.id if before else None,
         after=after.id,
+        change=_headline(metric, before, after, rules),
         seeds=group is not None,
         judgements=judgements,
     )
+
+
+def _headline(metric: str, before: Run | None, after: Run, rules: _Rules) -> MetricChange | None:
+    old, new = before.metric(metric) if before else None, after.metric(metric)
+    return diff.metric(metric, old, new, rules.infos.get(metric)) if old or new else None
 
 
 def _promoted(base: Held, head: Held, runs: Mapping[str, Run], rules: _Rules) -> Iterable[Leader]:
@@ -537,7 +553,107 @@ def _holds(group: Sequence[Pair], before: Run | None, after: Run) -> bool:
     return before in [pair.before for pair in group] and after in [pair.after for pair in group]
 
 
+# -- as a table
+
+
+class Moved(NamedTuple):
+    """A metric that moved, as tables list it.
+
+    Attributes:
+        rank: 0 a gate that fails, 1 a headline that decides, 2 the headline of a run, 3 the rest.
+        before, after: numbers of what decides, else values.
+        leader: what decides, if this does; `judgements` are of the gates of this metric.
+        run: else the run it is of; a metric of no run has neither, and stands in `path`.
+    """
+
+    rank: int
+    metric: str
+    before: Value | float | None
+    after: Value | float | None
+    delta: float | None
+    kind: diff.Kind = "changed"
+    better: bool | None = None
+    leader: Leader | None = None
+    run: RunChange | None = None
+    path: str = ""
+    judgements: tuple[Judgement, ...] = ()
+
+
+def metrics(found: Verdict) -> list[Moved]:
+    """Every metric that moved, once, what matters most first.
+
+    Of a run that came or went, only the headline is told.
+    """
+    infos = {info.name: info for info in found.metrics}
+    rows = [row for leader in found.leaders for row in _deciding(leader, infos)]
+    told = {(row.leader.before, row.leader.after, row.metric) for row in rows if row.leader}
+    for run in found.runs:
+        rows += [
+            _plainly(2 if change.name == run.headline else 3, change, run)
+            for change in run.metrics
+            if (run.before, run.after, change.name) not in told
+            and (run.kind in ("changed", "renamed") or change.name == run.headline)
+        ]
+    rows += [_plainly(3, change) for change in found.files]
+    return sorted(rows, key=_order)
+
+
+def _deciding(leader: Leader, infos: Mapping[str, MetricInfo]) -> Iterator[Moved]:
+    """One row for each metric that gates judge, and one for the headline."""
+    by_metric: dict[str, list[Judgement]] = {}
+    for item in leader.judgements:
+        by_metric.setdefault(item.gate.metric, []).append(item)
+    for metric, items in by_metric.items():
+        before = next((item.before for item in items if item.before is not None), None)
+        after = next((item.after for item in items if item.after is not None), None)
+        yield Moved(
+            rank=0 if gates.passed(items) is False else 1 if metric == leader.metric else 3,
+            metric=metric,
+            before=before,
+            after=after,
+            delta=after - before if before is not None and after is not None else None,
+            better=judge.better(infos.get(metric), before, after),
+            leader=leader,
+            judgements=tuple(items),
+        )
+    if leader.change and leader.metric not in by_metric:
+        yield _plainly(1, leader.change, leader=leader)
+
+
+def _plainly(
+    rank: int, change: MetricChange, run: RunChange | None = None, leader: Leader | None = None
+) -> Moved:
+    value = change.after or change.before
+    return Moved(
+        rank=rank,
+        metric=change.name,
+        before=change.before,
+        after=change.after,
+        delta=change.delta,
+        kind=change.kind,
+        better=change.better,
+        leader=leader,
+        run=run,
+        path=value.path if value and not (run or leader) else "",
+    )
+
+
+def _order(row: Moved) -> tuple[int, str, str]:
+    of = row.leader or row.run
+    return row.rank, of.name if of else row.path, row.metric
+
+
 # -- the verdict
+
+
+SAYS: Mapping[Status, str] = {
+    "passed": "The gates let this pass.",
+    "failed": "A gate does not let this pass.",
+    "stale": "Results are not from this code.",
+    "unjudged": "Models changed, and no gate judges it.",
+    "unchanged": "No model changed.",
+}
+"""The answer in one sentence."""
 
 
 def _titled(leader: Leader) -> str:

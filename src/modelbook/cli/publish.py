@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from modelbook.history import Pulled, Repository
     from modelbook.site import Built
     from modelbook.site.preview import Server
+    from modelbook.verdict import Verdict
 
 out_option = click.option(
     "--out",
@@ -38,6 +39,7 @@ class Wish(NamedTuple):
     refs: str
     project: str
     pull: bool
+    against: str = ""
     source: bool = False
     """Only what the engine builds the site from."""
 
@@ -54,10 +56,18 @@ class Wish(NamedTuple):
 @refs_option
 @project_option
 @pull_option
-def build(repo: Path, out: Path, source: Path | None, refs: str, project: str, pull: bool) -> None:
+@click.option(
+    "--against",
+    default="",
+    metavar="BASE",
+    help="Add a page with what this does to the models since it left BASE, as `modelbook diff` tells it.",
+)
+def build(
+    repo: Path, out: Path, source: Path | None, refs: str, project: str, pull: bool, against: str
+) -> None:
     """Build the site of this history: every experiment, run, model and change, as pages."""
     began = time.monotonic()
-    made = _build(Wish(repo, source or out, refs, project, pull, source is not None))
+    made = _build(Wish(repo, source or out, refs, project, pull, against, source is not None))
     _print_built(made, time.monotonic() - began, "Wrote" if source else "Built")
     click.echo(f"See {made.out / 'mkdocs.yml'}" if source else f"Open {made.out / 'index.html'}")
 
@@ -133,12 +143,14 @@ def _build(wish: Wish) -> Built:
         catalog = catalog_of(found, wish.project)
         content = _reader(repository, found.pulled)
         files = history.CodeReader(repository, cache_of(repository))
+        verdict = _verdict(repository, wish.against) if wish.against else None
         make = site.source if wish.source else partial(site.build, keep=not told_no_cache())
         made = make(
             catalog,
             wish.out,
             read=content,
             code=lambda commit: subproject.code(files(commit), wish.project),
+            verdict=verdict,
             project=templates,
             progress=report,
         )
@@ -146,6 +158,12 @@ def _build(wish: Wish) -> Built:
     if said := advice(catalog):
         click.echo(said, err=True)
     return made
+
+
+def _verdict(repository: Repository, against: str) -> Verdict:
+    from modelbook.cli.review import verdict_of
+
+    return verdict_of(repository, against, "", {}, merge_base=True)
 
 
 def _reader(repository: Repository, pulled: Pulled | None) -> Callable[[str], bytes | None]:

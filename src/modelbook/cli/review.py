@@ -115,7 +115,7 @@ def diff(
     """
     from modelbook.history import Repository
 
-    found = _verdict(Repository(repo, project), base, head, limits, merge_base=merge_base)
+    found = verdict_of(Repository(repo, project), base, head, limits, merge_base=merge_base)
     if form == "json":
         from modelbook.verdict import to_json
 
@@ -143,9 +143,18 @@ class _Named(NamedTuple):
     runs: tuple[Run, ...] = ()
 
 
-def _verdict(
+def verdict_of(
     repository: Repository, base: str, head: str, limits: dict[str, tuple[str, ...]], *, merge_base: bool
 ) -> Verdict:
+    """What one side does to the models against another; see `diff`.
+
+    Args:
+        head: empty for the workspace where it differs from HEAD, else HEAD.
+        limits: gates as options have them.
+
+    Raises:
+        UnknownRevision: a name is none. NoMergeBase: they share no commit. BadGate: a limit is none.
+    """
     one, two = _named(repository, base), _named(repository, head or _now(repository))
     if merge_base and one.revision and two.revision:
         one = _common(repository, one, two)

@@ -34,11 +34,13 @@ from modelbook.pages import (
     runs,
     shelf,
     text,
+    verdicts,
 )
 from modelbook.pages.drawings import Album
 from modelbook.pages.index import Index, commit_href, experiment_href, model_href, run_href
 from modelbook.pages.ledger import Code, Ledger, code_shards, commit_index, run_index
 from modelbook.records import WORKSPACE, Catalog, Experiment, Run
+from modelbook.verdict import Verdict
 
 Read = Callable[[str], bytes | None]
 """Git blob id -> its content, or None when it cannot be read."""
@@ -113,17 +115,22 @@ def data_href(name: str) -> str:
     return f"assets/data/{name}.js"
 
 
-def compose(catalog: Catalog, read: Read, code: Code | None = None) -> Iterator[Page]:
+def compose(
+    catalog: Catalog, read: Read, code: Code | None = None, verdict: Verdict | None = None
+) -> Iterator[Page]:
     """Every page of the site, hand-sized ones first.
 
     Args:
         code: what each commit did to files, for those who want it told.
+        verdict: what a page of its own tells.
     """
-    for item in plan(catalog, read, code):
+    for item in plan(catalog, read, code, verdict):
         yield item.make() if isinstance(item, Draft) else item
 
 
-def plan(catalog: Catalog, read: Read, code: Code | None = None) -> Iterator[Page | Draft]:
+def plan(
+    catalog: Catalog, read: Read, code: Code | None = None, verdict: Verdict | None = None
+) -> Iterator[Page | Draft]:
     """Every hand-sized page, then drafts of the others."""
     index, album = Index(catalog), Album()
     told = reports.compose(index, read, album)
@@ -134,20 +141,22 @@ def plan(catalog: Catalog, read: Read, code: Code | None = None) -> Iterator[Pag
     rows = changes.rows(index, history)
     name = text.plain(catalog.project.name) or "Modelbook"
     yield Page("index.html", name, "home", home.page(index, rows), nav="Home", search="", kind="page")
+    if verdict:
+        yield _verdict(index, verdict)
     yield from _sections(index, rows, read)
     yield from _models(index)
     yield from _reports(index, told)
     yield _compare(index, ledger)
     yield _changes(index, ledger)
     newest = sorted(catalog.runs, key=lambda run: run.id not in index.current)  # HEAD's come first to images
-    known = keys.Keys(index, history, ledger)
+    known, judged = keys.Keys(index, history, ledger), verdicts.Verdicts(index, history)
     album.settle(newest, read)
     yield from _experiments(index, known)
     for run in newest:
         make = partial(_run, index, run, read, album)
         yield Draft(run_href(run.id), "run", partial(known.run, run, album), make)
     for sha in index.snapshots:
-        make = partial(_commit, index, history, ledger, sha)
+        make = partial(_commit, index, history, ledger, judged, sha)
         yield Draft(commit_href(sha), "commit", partial(known.commit, sha), make)
 
 
@@ -181,6 +190,20 @@ def _sections(index: Index, rows: tuple[changes.Row, ...], read: Read) -> Iterat
         yield Page(
             f"{name}/index.html", title, name, context, nav=title, search=words, kind="page", data=table
         )
+
+
+def _verdict(index: Index, found: Verdict) -> Page:
+    title = f"Against {text.plain(found.base.label)}"
+    words = "gates diff pull request what changed"
+    return Page(
+        "verdict/index.html",
+        title,
+        "verdict",
+        verdicts.page(index, found),
+        nav="Verdict",
+        search=words,
+        kind="page",
+    )
 
 
 def _reports(index: Index, told: tuple[reports.Made, ...]) -> Iterator[Page]:
@@ -272,11 +295,13 @@ def _run(index: Index, run: Run, read: Read, album: Album) -> Page:
     return Page(run_href(run.id), title, "run", context, bulk="run", files=files, data=(data,))
 
 
-def _commit(index: Index, history: changes.History, ledger: Ledger, sha: str) -> Page:
+def _commit(
+    index: Index, history: changes.History, ledger: Ledger, judged: verdicts.Verdicts, sha: str
+) -> Page:
     title = "Workspace" if sha == WORKSPACE else f"Commit {sha[:7]}"
     href = commit_href(sha)
-    context = commits.page(index, history, ledger, index.snapshots[sha])
-    facts = ledger.commit(sha, (run.id for run in history.held[sha].values()))
+    context = commits.page(index, history, ledger, judged, index.snapshots[sha])
+    facts = ledger.commit(sha, (run.id for run in history.held[sha]))
     short = sha if sha == WORKSPACE else sha[:12]
     data = Data(f"commit:{short}", href.removesuffix("index.html") + "data.js", facts)
     return Page(href, title, "commit", context, bulk="commit", data=(data,))

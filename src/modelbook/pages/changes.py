@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from modelbook import diff
+from modelbook import diff, verdict
 from modelbook.judge import better
 from modelbook.pages import text
 from modelbook.pages.cells import TONES, Cell, cell
@@ -82,11 +82,11 @@ class History:
 
     def __init__(self, index: Index) -> None:
         self.index = index
-        self.held: dict[str, dict[str, Run]] = {sha: {} for sha in index.snapshots}
+        self.held: dict[str, list[Run]] = {sha: [] for sha in index.snapshots}
         for run in index.catalog.runs:
             for sha in run.commits:
                 if sha in self.held:
-                    self.held[sha][f"{run.pipeline}/{run.name}"] = run
+                    self.held[sha].append(run)
         self.children: dict[str, list[str]] = {}
         for snapshot in index.catalog.snapshots:
             for parent in snapshot.commit.parents:
@@ -98,13 +98,13 @@ class History:
         return self.index.snapshots.get(parents[0]) if parents else None
 
     def pairs(self, snapshot: Snapshot) -> tuple[list[tuple[Run, Run]], list[Run], list[Run]]:
-        """(changed pairs, added, removed) runs, by their names, against the first parent."""
+        """(changed or renamed pairs, added, removed) runs against the first parent."""
         base = self.base(snapshot)
-        old = self.held.get(base.commit.sha, {}) if base else {}
-        new = self.held.get(snapshot.commit.sha, {})
-        changed = [(old[key], new[key]) for key in sorted(set(old) & set(new)) if old[key].id != new[key].id]
-        added = [new[key] for key in sorted(set(new) - set(old))]
-        return changed, added, [old[key] for key in sorted(set(old) - set(new))]
+        old = self.held.get(base.commit.sha, []) if base else []
+        pairs = verdict.changed(old, self.held[snapshot.commit.sha])
+        changed = [(pair.before, pair.after) for pair in pairs if pair.before and pair.after]
+        added = [pair.after for pair in pairs if pair.after and not pair.before]
+        return changed, added, [pair.before for pair in pairs if pair.before and not pair.after]
 
 
 def rows(index: Index, history: History) -> tuple[Row, ...]:
@@ -201,8 +201,8 @@ def _headlines(index: Index, history: History, snapshot: Snapshot) -> tuple[Head
     if not changed and not added:
         return ()
     base = history.base(snapshot)
-    then = list(history.held.get(base.commit.sha, {}).values()) if base else []
-    now = list(history.held.get(snapshot.commit.sha, {}).values())
+    then = history.held.get(base.commit.sha, []) if base else []
+    now = history.held[snapshot.commit.sha]
     found = []
     for pipeline, info in index.headlines.items():
         before: dict[str, Run | None] = {run.id: None for run in added if run.pipeline == pipeline}

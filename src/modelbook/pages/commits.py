@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from modelbook import diff
-from modelbook.pages import text
+from modelbook.pages import effects, text
 from modelbook.pages.cells import (
     ABSENT,
     DASH,
@@ -26,7 +26,8 @@ from modelbook.pages.changes import History, data, registry, specs, summary
 from modelbook.pages.effects import CodeView, code, environment, graph
 from modelbook.pages.index import Entry, Index, Link, changes_href
 from modelbook.pages.ledger import Ledger
-from modelbook.records import WORKSPACE, Dataset, MetricInfo, Run, Snapshot, Value
+from modelbook.pages.verdicts import Verdicts, VerdictView, view
+from modelbook.records import WORKSPACE, MetricInfo, Run, Snapshot, Value
 
 MOST_COLUMNS = 10
 """Metrics that get a column; what else changed is folded away below the table."""
@@ -85,6 +86,7 @@ class CommitPage:
     refs: tuple[str, ...]
     base: Link | None
     children: tuple[Link, ...]
+    verdict: VerdictView | None
     words: tuple[str, ...]
     results: tuple[Results, ...]
     params: Part | None
@@ -100,7 +102,9 @@ class CommitPage:
     moved: bool
 
 
-def page(index: Index, history: History, ledger: Ledger, snapshot: Snapshot) -> CommitPage:
+def page(
+    index: Index, history: History, ledger: Ledger, verdicts: Verdicts, snapshot: Snapshot
+) -> CommitPage:
     """One commit."""
     commit, base = snapshot.commit, history.base(snapshot)
     changed, added, removed = history.pairs(snapshot)
@@ -116,11 +120,12 @@ def page(index: Index, history: History, ledger: Ledger, snapshot: Snapshot) -> 
         refs=tuple(map(text.line, commit.refs)),
         base=index.commit_link(base.commit.sha) if base else None,
         children=tuple(index.commit_link(sha) for sha in history.children.get(commit.sha, ())[:10]),
+        verdict=view(index, found) if (found := verdicts.of(snapshot)) else None,
         words=summary(changed, added, removed, datasets, files) + registry(base, snapshot),
         results=_results(index, [*changed, *((None, run) for run in added)]),
         params=_params(index, changed),
         removed=_removed(index, removed),
-        data=_data(datasets),
+        data=effects.data(datasets),
         specs=_specs(index, commit.sha, files),
         code=code(index, base, snapshot, ledger.code[commit.sha]),
         graph=graph(base, snapshot) if before.get("stages") != held["stages"] else None,
@@ -129,7 +134,7 @@ def page(index: Index, history: History, ledger: Ledger, snapshot: Snapshot) -> 
         else None,
         against=_against(index, commit.sha),
         problems=tuple((text.line(item.path), text.line(item.reason)) for item in snapshot.problems),
-        held=len(history.held.get(commit.sha, {})),
+        held=len(history.held[commit.sha]),
         moved=bool(changed),
     )
 
@@ -208,8 +213,11 @@ def _row(
     changes: dict[str, diff.MetricChange],
 ) -> tuple[Cell, ...]:
     first = link_cell(index.run_link(new))
+    if old is None or old.name != new.name:
+        badge = f"was {text.cut(text.line(old.name), 40)}" if old else "new"
+        first = replace(first, badge=badge)
     return (
-        first if old else replace(first, badge="new"),
+        first,
         *(_value(new.metric(info.name), info, changes.get(info.name)) for info in infos),
     )
 
@@ -289,31 +297,6 @@ def _removed(index: Index, runs: Sequence[Run]) -> Part | None:
         )
     columns = (Column("run"), Column("experiment"), Column("metric"), Column("last value", number=True))
     return part(columns, rows, "Runs that went")
-
-
-def _data(found: Sequence[diff.DatasetChange]) -> Part | None:
-    rows = [
-        (
-            Cell(text.line(change.path), badge="" if change.kind == "changed" else change.kind),
-            *(_hash(item) for item in (change.before, change.after)),
-            *(_size(item) for item in (change.before, change.after)),
-        )
-        for change in found
-    ]
-    columns = (
-        *map(Column, ("dataset", "MD5 before", "MD5 after")),
-        *(Column(name, number=True) for name in ("size before", "size after")),
-    )
-    return part(columns, rows, "Datasets that changed")
-
-
-def _hash(item: Dataset | None) -> Cell:
-    return Cell(item.md5[:12], title=item.md5) if item and item.md5 else ABSENT
-
-
-def _size(item: Dataset | None) -> Cell:
-    shown = text.size(item.size if item else None)
-    return Cell(shown, number=True) if shown else ABSENT
 
 
 def _specs(index: Index, sha: str, found: Sequence[tuple[str, str]]) -> Part | None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from modelbook import diff
+from modelbook import diff, verdict
 from modelbook.pages import text
 from modelbook.pages.cells import ABSENT, Cell, Column, Part, part
 from modelbook.pages.index import Index
 from modelbook.pages.ledger import made_by_stages
-from modelbook.records import CodeChange, FileChange, Snapshot, Stage
+from modelbook.records import CodeChange, Dataset, FileChange, Snapshot
+from modelbook.verdict import GraphSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +32,16 @@ class CodeView:
     reason: str
 
 
-def code(index: Index, base: Snapshot | None, head: Snapshot, found: CodeChange | None) -> CodeView | None:
+def code(
+    index: Index, base: Snapshot | None, head: Snapshot | None, found: CodeChange | None
+) -> CodeView | None:
     """The diffstat; None when nobody can tell, or nothing changed."""
     if found is None or not (found.files or found.reason):
         return None
     made = made_by_stages(base, head)
     theirs = [item for item in found.files if not made(item.path)]
     written = [item for item in found.files if made(item.path)]
-    sha = head.commit.sha
+    sha = head.commit.sha if head else ""
     return CodeView(
         words=_sum(theirs),
         files=_files(index, sha, theirs, "Files that changed"),
@@ -98,11 +101,18 @@ def bar(added: int, removed: int) -> str:
 
 def graph(base: Snapshot | None, head: Snapshot) -> Part | None:
     """Stages and edges that came and went, and commands that changed."""
-    found = diff.graphs(base.stages if base else (), head.stages)
+    found = verdict.summary(diff.graphs(base.stages if base else (), head.stages))
+    return pipeline(
+        found, {stage.address: stage.cmd for stage in (*(base.stages if base else ()), *head.stages)}
+    )
+
+
+def pipeline(found: GraphSummary, commands: Mapping[str, str]) -> Part | None:
+    """How a pipeline differs. Args: commands: of the stages that came or went, by their addresses."""
     rows = [
-        *(_stage(item, "added") for item in found.added),
-        *(_stage(item, "removed") for item in found.removed),
-        *(_command(old, new) for old, new in found.commands),
+        *(_stage(address, commands.get(address, ""), "added") for address in found.added),
+        *(_stage(address, commands.get(address, ""), "removed") for address in found.removed),
+        *(_command(*command) for command in found.commands),
         *(_edge(*edge, "now reads") for edge in found.edges_added),
         *(_edge(*edge, "no longer reads") for edge in found.edges_removed),
     ]
@@ -110,13 +120,13 @@ def graph(base: Snapshot | None, head: Snapshot) -> Part | None:
     return part(columns, rows, "The pipeline")
 
 
-def _stage(item: Stage, says: str) -> tuple[Cell, ...]:
-    return Cell(text.line(item.address)), Cell(says), _shown(item.cmd)
+def _stage(address: str, command: str, says: str) -> tuple[Cell, ...]:
+    return Cell(text.line(address)), Cell(says), _shown(command)
 
 
-def _command(old: Stage, new: Stage) -> tuple[Cell, ...]:
-    was, now = (text.line(item.cmd) for item in (old, new))
-    return Cell(text.line(new.address)), Cell("command"), Cell(text.cut(f"{was} → {now}", 400), title=now)
+def _command(address: str, old: str, new: str) -> tuple[Cell, ...]:
+    was, now = text.line(old), text.line(new)
+    return Cell(text.line(address)), Cell("command"), Cell(text.cut(f"{was} → {now}", 400), title=now)
 
 
 def _edge(source: str, reader: str, says: str) -> tuple[Cell, ...]:
@@ -130,7 +140,11 @@ def _shown(command: str) -> Cell:
 
 def environment(base: Snapshot | None, head: Snapshot) -> Part | None:
     """What the stages of two commits ran on, where it is not the same."""
-    found = diff.environments(base.environments if base else (), head.environments)
+    return ran_on(diff.environments(base.environments if base else (), head.environments))
+
+
+def ran_on(found: Sequence[diff.EnvironmentChange]) -> Part | None:
+    """The same, of what was compared already."""
     rows = [
         (Cell(text.cut(text.line(item.name), 80)), _values(item.before), _values(item.after))
         for item in found
@@ -141,3 +155,34 @@ def environment(base: Snapshot | None, head: Snapshot) -> Part | None:
 def _values(values: Sequence[str]) -> Cell:
     shown = text.line(", ".join(values))
     return Cell(text.cut(shown), title=shown) if shown else ABSENT
+
+
+def data(found: Sequence[diff.DatasetChange]) -> Part | None:
+    """Datasets that are not what they were: hash, size, number of files."""
+    rows = [
+        (
+            Cell(text.line(change.path), badge="" if change.kind == "changed" else change.kind),
+            *(_hash(item) for item in (change.before, change.after)),
+            *(_size(item) for item in (change.before, change.after)),
+            *(_count(item) for item in (change.before, change.after)),
+        )
+        for change in found
+    ]
+    columns = (
+        *map(Column, ("dataset", "MD5 before", "MD5 after")),
+        *(Column(name, number=True) for name in ("size before", "size after", "files before", "files after")),
+    )
+    return part(columns, rows, "Datasets that changed")
+
+
+def _hash(item: Dataset | None) -> Cell:
+    return Cell(item.md5[:12], title=item.md5) if item and item.md5 else ABSENT
+
+
+def _size(item: Dataset | None) -> Cell:
+    shown = text.size(item.size if item else None)
+    return Cell(shown, number=True) if shown else ABSENT
+
+
+def _count(item: Dataset | None) -> Cell:
+    return Cell(f"{item.nfiles:,}", number=True) if item and item.nfiles is not None else ABSENT

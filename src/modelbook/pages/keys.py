@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from modelbook import verdict
 from modelbook.pages import ledger as ledgers
 from modelbook.pages.cells import MOST_BEFORE
 from modelbook.pages.changes import History
@@ -97,18 +98,27 @@ class Keys:
         base = history.base(snapshot)
         changed, added, removed = history.pairs(snapshot)
         runs = [*(run for pair in changed for run in pair), *added, *removed]
+        in_force = [verdict.in_force(item) for item in (base, snapshot)]
+        if runs or in_force[0] != in_force[1]:  # the best of all of them is on the page
+            named = [self._index.runs.get(run) for held in in_force for run in held.values()]
+            held = [
+                *history.held[sha],
+                *(history.held[base.commit.sha] if base else ()),
+                *filter(None, named),
+            ]
+            runs += held
         said = [
             snapshot.commit,
             list(map(index.commit_link, snapshot.commit.parents)),
             [index.commit_link(child) for child in history.children.get(sha, ())[:10]],
-            len(history.held.get(sha, {})),
+            len(history.held[sha]),
             [len(changed), len(added), len(removed)],
             [run.experiment in index.experiments for run in removed],
             list(index.headlines.items()),
             [pipeline.name for pipeline in index.pipelines],
             self._against(sha),
             ledger.code[sha],
-            ledger.commit(sha, (run.id for run in history.held[sha].values())),
+            ledger.commit(sha, (run.id for run in history.held[sha])),
         ]
         whole = [self._snapshot(item) for item in (snapshot, base) if item]
         return self._joined(digest(said), *whole, *(self._result(run) for run in runs))

@@ -24,6 +24,7 @@ from modelbook.site.manifest import Manifest
 from modelbook.site.output import check
 from modelbook.site.press import Press, Read, Reading, Standing, copy_images, data_script, write
 from modelbook.site.themes import Theme, assets, default_folder
+from modelbook.verdict import Verdict
 
 __all__ = ["Built", "build", "check", "data_script", "default_folder", "source"]
 
@@ -60,6 +61,7 @@ def build(
     *,
     read: Read,
     code: Code | None = None,
+    verdict: Verdict | None = None,
     project: Path | None = None,
     keep: bool = True,
     processes: int | None = None,
@@ -69,7 +71,7 @@ def build(
 
     Args:
         read: Git blob id -> content, for plots and images.
-        code: what a commit did to files; without it no page says.
+        code: what a commit did to files; without it no page says. verdict: what the page `verdict/` tells.
         project: the project's own `site_templates`, if it has them.
         keep: take pages that derive from the same from the site that stands at `out`. The new site is the
             same, byte for byte, as without.
@@ -83,7 +85,7 @@ def build(
     report = progress or (lambda *_: None)
     check(out)
     theme, reading = Theme(default_folder(), project), Reading(read)
-    hand, drafts = _split(pages.plan(catalog, reading, code))
+    hand, drafts = _split(pages.plan(catalog, reading, code, verdict))
     total = len(catalog.runs) + len(catalog.snapshots)
     with _collector_spared(), output.workshop(out) as folder:
         report("Writing pages", 0, total)
@@ -122,6 +124,7 @@ def source(
     *,
     read: Read,
     code: Code | None = None,
+    verdict: Verdict | None = None,
     project: Path | None = None,
     progress: Progress | None = None,
 ) -> Built:
@@ -136,7 +139,7 @@ def source(
     theme = Theme(default_folder(), project)
     with output.workshop(out) as folder:
         made = folder / "source"
-        hand, drafts = _split(pages.plan(catalog, read, code))
+        hand, drafts = _split(pages.plan(catalog, read, code, verdict))
         _write_docs(made / "docs", hand, theme, read)
         _write_badges(made / "docs", catalog)
         count, listed = 0, list[Page | Draft](hand)
