@@ -31,6 +31,7 @@ from modelbook.records import (
     Project,
     Promotion,
     Report,
+    Reproduction,
     Run,
     Snapshot,
     Spec,
@@ -575,6 +576,21 @@ def _promotion(
     )
 
 
+REPRODUCTIONS = (
+    Reproduction(
+        run=digest("gbm", 12),
+        path="runs/reproduced/gbm.json",
+        recorded_in=COMMITS[-1].sha,
+        outcome="reproduced",
+        exact=True,
+        date="2026-03-01T00:00:00+00:00",
+        by=SCRIPT,
+    ),
+    Reproduction(run=digest("svm", 12), outcome="differs", date="2026-03-02T00:00:00+00:00", by=LINK),
+    Reproduction(run=digest("dummy", 12), outcome="reproduced", reason="nobody believes it"),
+)
+
+
 def catalog() -> Catalog:
     """The whole sample."""
     return Catalog(
@@ -625,6 +641,7 @@ def catalog() -> Catalog:
         metrics=METRICS,
         problems=PROBLEMS,
         reports=REPORTS,
+        reproductions=REPRODUCTIONS,
     )
 
 

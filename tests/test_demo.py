@@ -15,6 +15,7 @@ from zipfile import ZipFile
 import numpy as np
 import numpy.typing as npt
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +29,7 @@ from digits import prepare as digits_prepare
 from flights import evaluate, features, models, prepare, scoring
 from flights.ingest import WrongSource, data_folder
 from modelbook._process import own_bin_first
+from modelbook.cli import main
 from modelbook.package import verify
 from shared.curve import log_curve
 from shared.files import read_params, rounded, write_csv
@@ -375,3 +377,19 @@ def test_a_fresh_clone_makes_the_numbers_that_are_committed(tmp_path: Path) -> N
     assert packaged["equal_predictions"] == 1
     assert packaged["max_difference"] < 1e-5
     assert verify(tmp_path / "results/digits-mlp/package")
+
+
+@pytest.mark.slow
+def test_a_version_of_the_demo_is_made_again_bit_by_bit() -> None:
+    if "true" in subprocess.check_output(
+        ["git", "rev-parse", "--is-shallow-repository"], cwd=ROOT, text=True
+    ):
+        pytest.skip("the run's commit is not in a shallow clone")
+    done = CliRunner().invoke(
+        main, ["reproduce", "digit-reader@v1.0.0", "--repo", str(ROOT), "--no-record", "--json"]
+    )
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert (told["outcome"], told["exact"]) == ("reproduced", True)
+    assert {"accuracy", "f1_macro", "recall.7"} <= {row["name"] for row in told["metrics"]}
+    assert "results/digits-svm/model.skops" in {row["name"] for row in told["outs"]}

@@ -151,6 +151,10 @@ CHANGES: dict[str, Change] = {
     "amended": _snapshot(3, commit={"subject": "Amended", "author": "Bob", "body": "why"}),
     "promoted": _models(lambda item: replace(item, environments=("prod", *item.environments))),
     "withdrawn": _models(lambda item: None if item.version == "v1.1.0" else item),
+    "made again": lambda catalog: replace(
+        catalog,
+        reproductions=(replace(sample.REPRODUCTIONS[0], run=sample.RUNS[1].id), *catalog.reproductions[1:]),
+    ),
     "re-registered": _models(lambda item: replace(item, run=sample.RUNS[1].id)),
     "model file": lambda catalog: replace(
         catalog,
@@ -338,6 +342,7 @@ KNOWN = {
     "dataset_link",
     "forge",
     "pipeline_link",
+    "reproduced",
     "in_lineage",
     "neighbours",
     "run_link",

@@ -19,7 +19,7 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("_process",),
     ("spec", "records"),  # wishes: what people write; facts: what history says
     ("history", "stages", "runner", "registry", "pull", "forge", "seeds", "judge", "package"),
-    ("catalog", "lineage", "diff", "cards", "charts", "gates", "query", "subproject"),
+    ("catalog", "lineage", "diff", "cards", "charts", "gates", "query", "subproject", "reproduce"),
     ("verdict", "admission"),
     ("pages",),
     ("site", "scaffold", "comment"),

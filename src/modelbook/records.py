@@ -552,6 +552,12 @@ class Run(Record, frozen=True, kw_only=True):
         """The metric of that name, or None."""
         return next((value for value in self.metrics if value.name == name), None)
 
+    @property
+    def own_stages(self) -> tuple[Stage, ...]:
+        """Those that are this run's alone, not shared with others: of a run without an item all of them."""
+        mine = tuple(stage for stage in self.stages if stage.item is not None and stage.item == self.name)
+        return mine or self.stages
+
     def param(self, name: str) -> Value | None:
         """The param of that name, or None."""
         return next((value for value in self.params if value.name == name), None)
@@ -674,6 +680,7 @@ class Reproduction(Record, frozen=True, kw_only=True):
     Attributes:
         run: its id. path: the file, `runs/reproduced/RUN.json`. recorded_in: the commit that changed it last.
         outcome: `reproduced`, `differs`, or `failed` when a stage did.
+        stages: those that ran again; what they read and nobody ran again came by its hash.
         exact: whether every metric and output hash was the same, and not just within tolerance.
         rtol, atol: how far a metric may be off.
         date, by: when it ended, and who did it. commit: whose files were taken.
@@ -691,6 +698,7 @@ class Reproduction(Record, frozen=True, kw_only=True):
     date: str = ""
     by: str = ""
     commit: str = ""
+    stages: tuple[str, ...] = ()
     environment: tuple[Comparison, ...] = ()
     metrics: tuple[Comparison, ...] = ()
     outs: tuple[Comparison, ...] = ()

@@ -33,6 +33,7 @@ COMMANDS = {
     "assign": "modelbook.cli.life:assign",
     "unassign": "modelbook.cli.life:unassign",
     "deprecate": "modelbook.cli.life:deprecate",
+    "reproduce": "modelbook.cli.reproduce:reproduce",
     "diff": "modelbook.cli.review:diff",
     "summary": "modelbook.cli.ci:summary",
     "comment": "modelbook.cli.ci:comment",

@@ -66,6 +66,7 @@ def parsed(data: Mapping[str, Any], path: str, recorded_in: str) -> Reproduction
         date=_text(data.get("date")),
         by=_text(data.get("by")),
         commit=_text(data.get("commit")),
+        stages=tuple(_text(item) for item in _listed(data.get("stages"))),
         environment=tuple(_comparisons(data.get("environment"))),
         metrics=tuple(_comparisons(data.get("metrics"))),
         outs=tuple(_comparisons(data.get("outs"))),
@@ -74,7 +75,7 @@ def parsed(data: Mapping[str, Any], path: str, recorded_in: str) -> Reproduction
 
 
 def _comparisons(rows: Any) -> Iterator[Comparison]:
-    for row in rows if isinstance(rows, list) else ():
+    for row in _listed(rows):
         if isinstance(row, dict):
             yield Comparison(
                 name=_text(row.get("name")),
@@ -82,6 +83,10 @@ def _comparisons(rows: Any) -> Iterator[Comparison]:
                 found=row.get("found"),
                 same=row.get("same") is True,
             )
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _text(value: Any) -> str:

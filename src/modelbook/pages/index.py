@@ -19,6 +19,7 @@ from modelbook.records import (
     MetricInfo,
     Model,
     PipelineInfo,
+    Reproduction,
     Run,
     Snapshot,
 )
@@ -142,6 +143,23 @@ class Index:
             for item in model.versions:
                 found[item.run].append((model, item.version))
         return found
+
+    @cached_property
+    def reproductions(self) -> Mapping[str, Reproduction]:
+        """Run -> the record of its reproduction, as far as it can be believed."""
+        return {item.run: item for item in self.catalog.reproductions if not item.reason}
+
+    def reproduced(self, run_id: str) -> Link | None:
+        """How a run came out when it was made again, and the record of it; None when nobody did."""
+        record = self.reproductions.get(run_id)
+        if record is None:
+            return None
+        how = {"reproduced": "reproduced", "differs": "not reproduced", "failed": "not reproduced"}
+        exact = "every metric and output the same" if record.exact else "metrics within tolerance"
+        why = {"reproduced": exact, "differs": "it gave other results", "failed": "a stage failed"}
+        title = f"{why[record.outcome]}; by {text.line(record.by)}" if record.by else why[record.outcome]
+        words = f"{how[record.outcome]} {text.day(record.date)}"
+        return Link(words, self.forge("blob", record.recorded_in, record.path), title)
 
     @cached_property
     def tops(self) -> Mapping[str, Run | None]:

@@ -64,6 +64,7 @@ class Keys:
             run.id in index.current,
             run.experiment in index.experiments,
             index.pipeline_link(run.pipeline),
+            index.reproductions.get(run.id),
             [index.run_link(item) for item in (*index.neighbours(run), index.tops.get(run.pipeline)) if item],
             [
                 (model.name, model.info, [item for item in model.versions if item.run == run.id])

@@ -364,6 +364,7 @@ def _facts(
         *_artifact(info.artifact, run),
         ("type", Link(info.type if info.type != "model" else "")),
         ("labels", Link(", ".join(info.labels))),
+        ("made again", (index.reproduced(run.id) if run else None) or Link("")),
         ("declared in", Link(info.file)),
     ]
     if version:

@@ -87,6 +87,7 @@ class RunPage:
         at: its commit on the forge, if that is known. files: where its files are there.
         whole: the command begins with a clone. more_artifacts, more_stages: how many are not listed.
         expand: where its lineage is part of the whole, if it is.
+        reproduced: how it came out when it was made again.
     """
 
     id: str
@@ -101,6 +102,7 @@ class RunPage:
     overview: tuple[Entry, ...]
     tags: tuple[str, ...]
     models: tuple[Link, ...]
+    reproduced: Link | None
     metrics: tuple[Fact, ...]
     more_metrics: tuple[Fact, ...]
     params: tuple[Fact, ...]
@@ -175,6 +177,7 @@ def page(index: Index, run: Run, read: Read, album: Album) -> RunPage:
             Link(f"{text.line(model.name)} {version}", model_href(model.name, version))
             for model, version in index.registered.get(run.id, ())
         ),
+        reproduced=index.reproduced(run.id),
         metrics=metrics[:MOST_METRICS],
         more_metrics=metrics[MOST_METRICS:],
         params=params,

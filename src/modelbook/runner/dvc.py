@@ -21,13 +21,14 @@ from threading import Event, Lock
 from typing import Protocol
 
 from modelbook import _process
-from modelbook.errors import CheckFailed, MissingProgram
+from modelbook.errors import CheckFailed, MissingProgram, ProcessFailed
 from modelbook.runner import processes
 
 _BUSY = ("Unable to acquire lock", "is busy, it is being blocked by", "Unable to read RWLock-file")
 """What DVC says when another DVC process is in its way for a moment."""
 _TRIES = 30
 _LAST_SIGNAL = 64
+_STANDARD_ERROR = 2
 _GRACE = 10.0
 """Seconds that processes have to end after Ctrl-C before they are killed."""
 
@@ -88,6 +89,45 @@ def repro(root: Path, targets: Sequence[str] = (), *, quiet: bool = False) -> No
         raise MissingProgram("dvc")
     if status:
         raise ReproFailed(status)
+
+
+def again(root: Path, addresses: Sequence[str]) -> int:
+    """Run just these stages, whatever their state, in the order given; DVC's exit status.
+
+    Nothing is taken from DVC's record of earlier runs, and nothing goes into its cache. What is said goes to
+    standard error.
+
+    Raises:
+        MissingProgram: there is no dvc. KeyboardInterrupt: a signal ended it.
+    """
+    signals: list[int] = []
+    flags = ["--force", "--single-item", "--no-commit", "--no-run-cache"]
+    argv = ["dvc", "repro", *flags, *addresses]
+    status = processes.run(
+        argv, cwd=root, env=_environment(), signalled=signals.append, stdout=_STANDARD_ERROR
+    )
+    if status == processes.NOT_FOUND:
+        raise MissingProgram("dvc")
+    if signals and status:
+        raise KeyboardInterrupt
+    return status
+
+
+def cache_folder(root: Path) -> Path:
+    """Where a DVC repository keeps the contents of files."""
+    return Path(_process.run(["dvc", "cache", "dir"], cwd=root, env=_environment()).strip())
+
+
+def restore(root: Path, paths: Sequence[str]) -> None:
+    """Bring files and folders by the hashes that DVC has for them, from its cache, else from a remote.
+
+    What neither has stays away: whoever needs it must look.
+    """
+    for words in (["checkout"], ["pull"]):
+        missing = [path for path in paths if not (root / path).exists()]
+        if missing:
+            with suppress(ProcessFailed):
+                _process.run(["dvc", *words, "--allow-missing", *missing], cwd=root, env=_environment())
 
 
 def changed(root: Path) -> set[str]:

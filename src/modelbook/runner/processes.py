@@ -21,6 +21,8 @@ def run(
     cwd: Path,
     env: Mapping[str, str] | None = None,
     started: Callable[[int], object] = lambda _pid: None,
+    signalled: Callable[[int], object] = lambda _number: None,
+    stdout: int | None = None,
 ) -> int:
     """Run a program with our own standard streams; signals we get are its signals.
 
@@ -29,18 +31,22 @@ def run(
 
     Args:
         started: called with its process id as soon as it runs.
+        signalled: called with the number of each signal that was passed on.
+        stdout: a file descriptor for what it writes to standard output, in place of our own.
 
     Returns:
         Its exit status; 128 + n when signal n ended it; 127 or 126 when it could not be started.
     """
     own_group = not os.isatty(0)
     try:
-        process = subprocess.Popen(argv, cwd=cwd, env=env, process_group=0 if own_group else None)
+        process = subprocess.Popen(
+            argv, cwd=cwd, env=env, stdout=stdout, process_group=0 if own_group else None
+        )
     except FileNotFoundError:
         return NOT_FOUND
     except PermissionError:
         return NOT_EXECUTABLE
-    with _forwarding(process.pid, own_group):
+    with _forwarding(process.pid, own_group, signalled):
         started(process.pid)
         return shell_status(process.wait())
 
@@ -51,8 +57,9 @@ def shell_status(returncode: int) -> int:
 
 
 @contextmanager
-def _forwarding(pid: int, own_group: bool) -> Iterator[None]:
+def _forwarding(pid: int, own_group: bool, signalled: Callable[[int], object]) -> Iterator[None]:
     def forward(number: int, _frame: FrameType | None) -> None:
+        signalled(number)
         try:
             if own_group:
                 os.killpg(pid, number)

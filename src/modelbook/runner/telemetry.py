@@ -61,10 +61,14 @@ def _gpus() -> list[str]:
     return [line.strip() for line in (answer or "").splitlines() if line.strip()]
 
 
-def python_environment(argv: Sequence[str]) -> dict[str, Any]:
-    """Version and packages of the Python that a command runs on: its own, else the first on PATH."""
+def python_environment(argv: Sequence[str], path: str | None = None) -> dict[str, Any]:
+    """Version and packages of the Python that a command runs on: its own, else the first on PATH.
+
+    Args:
+        path: in place of the PATH of this process.
+    """
     named = argv[0] if argv and Path(argv[0]).name.startswith("python") else "python"
-    program = shutil.which(named) or shutil.which("python3")
+    program = shutil.which(named, path=path) or shutil.which("python3", path=path)
     if program is None or Path(program).absolute().parent == Path(sys.executable).parent:
         found = {dist.metadata["Name"]: dist.version for dist in importlib.metadata.distributions()}
         return {"python": platform.python_version(), "packages": {k: v for k, v in found.items() if k}}

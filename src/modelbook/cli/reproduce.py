@@ -1,0 +1,151 @@
+"""Commands that check what was published: a run made again, and a site held against its manifest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelbook.cli import repo_option
+from modelbook.cli.source import cache_options
+from modelbook.errors import CheckFailed
+
+if TYPE_CHECKING:
+    from modelbook.cli.life import Desk
+    from modelbook.records import Comparison, Reproduction, Run
+
+_MOST_ALIKE = 12
+_MOST_DIFFERENT = 40
+_LONGEST = 64
+_PIPE_WIDTH = 200
+
+
+class NotReproduced(CheckFailed):
+    """A run that was made again is not what it was."""
+
+    def __init__(self, run: Run, record: Reproduction) -> None:
+        if record.outcome == "failed":
+            super().__init__(
+                f"run {run.id} ({run.name}): a stage failed, see above",
+                hint="what differs in the environment is the first thing to look at",
+            )
+            return
+        rows = (*record.metrics, *record.outs)
+        wrong = [row.name for row in rows if not row.same]
+        some = ", ".join(wrong[:5]) + (f" and {len(wrong) - 5} more" if len(wrong) > 5 else "")
+        super().__init__(
+            f"run {run.id} ({run.name}) is not what it was: {some}",
+            hint="where only rounding differs, allow for it with --rtol or --atol",
+        )
+
+
+@click.command()
+@click.argument("target", metavar="RUN|MODEL@VERSION")
+@click.option("--rtol", type=click.FloatRange(min=0), default=0.0, help="A metric may be off by this share.")
+@click.option("--atol", type=click.FloatRange(min=0), default=0.0, help="A metric may be off by this much.")
+@click.option("--all-stages", is_flag=True, help="Run the shared stages as well, not just the run's own.")
+@click.option("--no-record", is_flag=True, help="Write no record.")
+@click.option("--json", "as_json", is_flag=True, help="The record as JSON, alone on standard output.")
+@repo_option
+@cache_options
+def reproduce(
+    target: str, rtol: float, atol: float, all_stages: bool, no_record: bool, as_json: bool, repo: Path
+) -> None:
+    """Make a run again in a clean worktree at its commit, and compare every metric and output.
+
+    Data comes by its hash from DVC's cache or a remote; the run's own stages really run. Nothing is
+    installed: what differs from the recorded environment is told. Writes runs/reproduced/RUN.json, for you to
+    commit. Exit status 1 when anything differs.
+    """
+    from modelbook import reproduce as again
+    from modelbook.cli.life import desk
+
+    here = desk(repo)
+    run = _run(here, target)
+    record = again.of(
+        here.repository,
+        run,
+        rtol=rtol,
+        atol=atol,
+        everything=all_stages,
+        tell=lambda line: click.echo(line, err=True),
+    )
+    if as_json:
+        click.echo(again.written(record), nl=False)
+    else:
+        _print(run, record)
+    if not no_record:
+        path = here.root / again.FOLDER / f"{run.id}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(again.written(record), encoding="utf-8")
+        click.echo(f"wrote {again.FOLDER}/{run.id}.json: commit it, and the site shows it", err=True)
+    if record.outcome != "reproduced":
+        raise NotReproduced(run, record)
+
+
+def _run(here: Desk, target: str) -> Run:
+    """The run of an id, of its start, or of a version of a model."""
+    from modelbook.cli.life import NoSuchRun
+
+    name, at, version = target.partition("@")
+    wanted = here.version(name, version)[1].run if at else target
+    found = [run for run in here.catalog.runs if wanted and run.id.startswith(wanted)]
+    if len(found) == 1:
+        return found[0]
+    known = here.model(name).versions if at else ()
+    reason = next((item.reason for item in known if item.reason and item.run == wanted), None)
+    what = f"{len(found)} runs have an id that starts with" if found else "no run has an id that starts with"
+    raise NoSuchRun(reason or f"{what} {wanted!r}", hint="`modelbook runs` lists them")
+
+
+def _print(run: Run, record: Reproduction) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console = console if console.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
+    console.print(
+        f"run {run.id} ({_plain(run.name)}) at {record.commit[:7]}: {len(record.stages)} stages", markup=False
+    )
+    if record.environment:
+        _table(console, "what it ran on", "recorded", "here", record.environment, verdict=False)
+    elif run.environments:
+        console.print("environment: as recorded")
+    else:
+        console.print("environment: the run recorded none")
+    for title, rows in (("metric", record.metrics), ("output", record.outs)):
+        if rows:
+            _table(console, title, "recorded", "found", rows, verdict=True)
+    if record.outcome == "reproduced":
+        console.print(f"reproduced{'' if not record.exact else ', bit by bit'}", style="green")
+
+
+def _table(console: Any, what: str, old: str, new: str, rows: Iterable[Comparison], *, verdict: bool) -> None:
+    """What differs, and some of what does not."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(what, old, new, *([""] if verdict else []), box=box.SIMPLE_HEAD, pad_edge=False)
+    listed = sorted(rows, key=lambda row: row.same)
+    alike = sum(row.same for row in listed)
+    shown = listed[: min(len(listed) - alike, _MOST_DIFFERENT) + (_MOST_ALIKE if verdict else 0)]
+    for row in shown:
+        says = ["same" if row.same else "differs"] if verdict else []
+        table.add_row(_plain(row.name), _plain(row.recorded), _plain(row.found), *says)
+    console.print(table)
+    if len(listed) > len(shown):
+        rest = len(listed) - len(shown)
+        console.print(f"and {rest} more{' that are the same' if rest <= alike else ''}")
+
+
+def _plain(value: object) -> str:
+    """A value from a repository, safe for the terminal and for rich."""
+    from rich.markup import escape
+
+    if value is None:
+        return "-"
+    text = value if isinstance(value, str) else json.dumps(value)
+    shown = "".join(char if char.isprintable() else " " for char in text)
+    return escape(shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…")

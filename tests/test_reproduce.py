@@ -1,0 +1,256 @@
+"""Making a run again: real DVC in small repositories; and which records of it are believed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from msgspec.structs import replace
+
+from modelbook import catalog, history
+from modelbook.cli import main
+from modelbook.history import History
+from modelbook.records import Artifact, Catalog, Commit, Comparison, Reproduction, Snapshot, Stage
+
+SCRIPT = """\
+import json, os, pathlib, sys
+data = pathlib.Path(sys.argv[1]).read_text()
+noise = float(os.environ.get("NOISE") or 0)
+if os.environ.get("BREAK"):
+    sys.exit("no luck today")
+if os.environ.get("WAIT"):
+    import time
+    pathlib.Path(os.environ["WAIT"]).touch()
+    time.sleep(60)
+pathlib.Path(sys.argv[2]).write_text(data.upper() + str(noise))
+pathlib.Path("metrics.json").write_text(json.dumps({"auc": 0.5 + noise, "rows": len(data)}))
+"""
+DVC_YAML = """\
+stages:
+  prepare:
+    cmd: cp raw.txt data.txt
+    deps: [raw.txt]
+    outs: [data.txt]
+  train:
+    cmd: python train.py data.txt model.txt
+    deps: [data.txt, train.py]
+    outs: [model.txt]
+    metrics: [{metrics.json: {cache: false}}]
+"""
+
+
+class Made:
+    """A repository with one run, made by DVC."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir()
+        for name, text in {"train.py": SCRIPT, "dvc.yaml": DVC_YAML, "raw.txt": "a\nb\n"}.items():
+            (path / name).write_text(text)
+        self.sh("git", "init", "-q", "-b", "main")
+        self.sh("git", "config", "user.name", "Ada")
+        self.sh("git", "config", "user.email", "ada@example.org")
+        self.sh("dvc", "init", "-q")
+        self.sh("dvc", "add", "-q", "raw.txt")
+        self.sh("dvc", "repro", "-q")
+        self.commit("Train")
+
+    def sh(self, *argv: str) -> str:
+        env = {**os.environ, "DVC_NO_ANALYTICS": "1"}
+        env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
+        done = subprocess.run(argv, cwd=self.path, env=env, check=True, capture_output=True, text=True)
+        return done.stdout
+
+    def commit(self, message: str) -> None:
+        self.sh("git", "add", "-A")
+        self.sh("git", "commit", "-q", "-m", message)
+
+    def catalog(self) -> Catalog:
+        return catalog.build(history.read(self.path))
+
+    def run_id(self) -> str:
+        return self.catalog().runs[-1].id
+
+    def call(self, *args: str, **env: str) -> Result:
+        return CliRunner().invoke(
+            main, ["reproduce", "--repo", str(self.path), self.run_id(), *args], env=env
+        )
+
+    def state(self) -> tuple[str, str, list[str]]:
+        """What must not change: Git's worktrees, the working tree, DVC's cache."""
+        cache = self.path / ".dvc" / "cache" / "files"
+        status = self.sh("git", "status", "--porcelain", "--", ".", ":!runs/reproduced")
+        return self.sh("git", "worktree", "list"), status, sorted(map(str, cache.rglob("*")))
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    return Made(tmp_path / "repo")
+
+
+def record_of(made: Made) -> dict[str, object]:
+    (file,) = (made.path / "runs" / "reproduced").iterdir()
+    found: dict[str, object] = json.loads(file.read_text())
+    return found
+
+
+@pytest.mark.slow
+def test_a_run_is_made_again_and_the_record_is_believed(made: Made, tmp_path: Path) -> None:
+    (made.path / "train.py").write_text("raise SystemExit('of a later commit')\n")
+    made.commit("Break it")
+    before = made.state()
+    result = made.call()
+    assert result.exit_code == 0, result.output
+    assert "reproduced, bit by bit" in result.stdout
+    assert made.state() == before
+    assert not list(tmp_path.glob("modelbook-reproduce-*"))
+    record = record_of(made)
+    assert (record["outcome"], record["exact"], record["by"]) == ("reproduced", True, "Ada")
+    assert record["stages"] == ["prepare", "train"]
+    metrics = {row["name"]: (row["recorded"], row["found"]) for row in record["metrics"]}  # type: ignore[attr-defined]
+    assert metrics == {"auc": (0.5, 0.5), "rows": (4, 4)}
+    outs = {row["name"]: row["same"] for row in record["outs"]}  # type: ignore[attr-defined]
+    assert outs == {"data.txt": True, "model.txt": True, "metrics.json": True}
+    made.commit("Record it")
+    (believed,) = made.catalog().reproductions
+    assert (believed.run, believed.reason, believed.outcome) == (made.run_id(), "", "reproduced")
+    assert believed.recorded_in == made.sh("git", "rev-parse", "HEAD").strip()
+    assert made.catalog().problems == ()
+
+
+@pytest.mark.slow
+def test_what_differs_is_named_and_what_rounding_explains_may_pass(made: Made) -> None:
+    result = made.call(NOISE="0.001")
+    assert result.exit_code == 1
+    assert "is not what it was: auc, " in result.stderr
+    assert "--rtol" in result.stderr
+    assert record_of(made)["outcome"] == "differs"
+    result = made.call("--rtol", "0.01", "--json", NOISE="0.001")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert (told["outcome"], told["exact"], told["tolerance"]) == (
+        "reproduced",
+        False,
+        {"atol": 0.0, "rtol": 0.01},
+    )
+    assert [item.reason for item in made.catalog().reproductions] == [""]
+    assert made.call("--rtol", "0.0001", NOISE="0.001").exit_code == 1
+
+
+@pytest.mark.slow
+def test_a_stage_that_fails_is_a_record_too(made: Made) -> None:
+    before = made.state()
+    result = made.call(BREAK="1")
+    assert result.exit_code == 1
+    assert "a stage failed" in result.stderr
+    assert made.state() == before
+    assert record_of(made)["outcome"] == "failed"
+
+
+@pytest.mark.slow
+def test_data_that_is_nowhere_is_named(made: Made) -> None:
+    before = made.state()
+    md5 = made.catalog().snapshots[0].datasets[0].md5
+    made.sh("sh", "-c", "chmod -R u+w .dvc/cache && rm -r .dvc/cache/files/md5")
+    result = made.call()
+    assert result.exit_code == 2
+    assert f"raw.txt (md5 {md5}) is in no DVC cache and no remote" in result.stderr
+    assert not (made.path / "runs").exists()
+    assert made.state()[:2] == before[:2]
+
+
+@pytest.mark.slow
+def test_data_comes_from_a_remote_by_its_hash(made: Made, tmp_path: Path) -> None:
+    made.sh("dvc", "remote", "add", "--local", "-d", "far", str(tmp_path / "far"))
+    made.sh("dvc", "push", "-q")
+    made.sh("sh", "-c", "chmod -R u+w .dvc/cache && rm -r .dvc/cache/files/md5")
+    result = made.call()
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_whoever_interrupts_it_finds_nothing_left(made: Made, tmp_path: Path, number: int) -> None:
+    before = made.state()
+    waits = tmp_path / "waits"
+    argv = [
+        str(Path(sys.executable).parent / "modelbook"),
+        "reproduce",
+        "--repo",
+        str(made.path),
+        made.run_id(),
+    ]
+    process = subprocess.Popen(
+        argv, env={**os.environ, "WAIT": str(waits)}, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    end = time.monotonic() + 60
+    while not waits.exists() and time.monotonic() < end and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert waits.exists(), said
+    assert process.returncode == 130, said
+    assert made.state() == before
+    assert not list(tmp_path.glob("modelbook-reproduce-*"))
+    assert not (made.path / "runs").exists()
+
+
+# -- which records are believed
+
+STAGE = Stage(
+    address="train",
+    file="dvc.yaml",
+    group="train",
+    lock="l",
+    outs=(Artifact(path="model", md5="a" * 32, stage="train"),),
+)
+
+
+def believed(**changes: object) -> str:
+    """Why a record is not believed; empty when it is."""
+    snapshot = Snapshot(commit=Commit(sha="c1"), stages=(STAGE,))
+    plain = History(name="r", head="c1", snapshots=(snapshot,))
+    (run,) = catalog.build(plain).runs
+    out = Comparison(name="model", recorded="a" * 32, found="a" * 32, same=True)
+    record = Reproduction(run=run.id, path="x.json", outcome="reproduced", exact=True, outs=(out,))
+    found = catalog.build(replace(plain, reproductions=(replace(record, **changes),)))
+    assert [item.path for item in found.problems] == ["x.json"] * bool(found.reproductions[0].reason)
+    return found.reproductions[0].reason
+
+
+def test_a_record_is_held_against_the_run_it_names() -> None:
+    other = Comparison(name="model", recorded="b" * 32, found="b" * 32, same=True)
+    changed = Comparison(name="model", recorded="a" * 32, found="b" * 32)
+    claimed = Comparison(name="model", recorded="a" * 32, found="b" * 32, same=True)
+    near = Comparison(name="auc", recorded=0.5, found=0.51, same=True)
+    assert believed() == ""
+    assert "is in no commit" in believed(run="f" * 12)
+    assert "does not list the outputs" in believed(outs=())
+    assert "does not list the outputs" in believed(outs=(other,))
+    assert "more is the same than it lists" in believed(outs=(changed,))
+    assert "more is the same than it lists" in believed(outs=(claimed,))
+    assert "more is the same than it lists" in believed(outs=(changed,), exact=False)
+    assert believed(outs=(changed,), exact=False, outcome="differs") == ""
+    assert believed(outs=(changed,), exact=False, metrics=(near,), rtol=0.1) == ""
+    assert believed(outs=(), exact=False, outcome="failed") == ""
+
+
+def test_a_record_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
+    from gitrepo import GitRepo
+
+    repo = GitRepo(tmp_path, bare=True)
+    files = {"aaaaaaaaaaaa": "{", "bbbbbbbbbbbb": '{"run": "x"}', "cccccccccccc": '{"run": "cccccccccccc"}'}
+    repo.commit({f"runs/reproduced/{name}.json": text for name, text in files.items()})
+    reasons = [item.reason for item in catalog.build(history.read(tmp_path)).problems]
+    assert len(reasons) == 3
+    assert "it is not named by the run id that it is about" in reasons
+    assert "it does not say how the reproduction ended" in reasons
