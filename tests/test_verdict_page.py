@@ -23,10 +23,6 @@ metrics:
   acc:
     direction: maximize
     gates: {floor: FLOOR, max_regression: 0.05, atol: 0.001}
-models:
-  m:
-    pipeline: fit
-    artifact: m.pkl
 """
 
 

@@ -469,10 +469,15 @@ class CodeChange(Record, frozen=True, kw_only=True):
 
 
 class Stale(Record, frozen=True, kw_only=True):
-    """A stage whose results are not from the code, params and data that stand beside them."""
+    """A stage whose results are not from the code, params and data that stand beside them.
+
+    Attributes:
+        stage: its address, or the spec or dvc.yaml it should come from. file: to point at, else the lock.
+    """
 
     stage: str
     reason: str
+    file: str = ""
 
 
 class Problem(Record, frozen=True, kw_only=True):

@@ -293,7 +293,7 @@ def _stale_faults(verdict: Verdict) -> Iterator[str]:
         folder = item.stage.rpartition(":")[0].rpartition("/")[0]
         lock = f"{folder}/dvc.lock" if folder else "dvc.lock"
         message = f"{item.stage}: {item.reason}"
-        yield command("error", message, file=lock, title="Results are not from this code")
+        yield command("error", message, file=item.file or lock, title="Results are not from this code")
 
 
 def command(name: str, message: str, **properties: object) -> str:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from modelbook.diff import MetricChange
     from modelbook.history import Repository
-    from modelbook.records import Catalog, Gate, MetricInfo, Run, Snapshot, Value
+    from modelbook.history.repository import Tree
+    from modelbook.records import Catalog, Gate, MetricInfo, Run, Snapshot, Stale, Value
     from modelbook.verdict import Held, Leader, RunChange, Verdict
 
 MOST_ROWS = 30
@@ -222,8 +223,35 @@ def _of_revisions(
     registered = {run.id: run for run in _all(repository).runs} if promoted else {}
     return _judge(
         both, _held(one, old, both), _held(two, new, both), limits,
-        code=code.between(old.commit.sha, new.commit.sha), stale=stale, registered=registered,
+        code=code.between(old.commit.sha, new.commit.sha), registered=registered,
+        stale=[*_unplanned(repository, two.revision, new), *stale],
     )  # fmt: skip
+
+
+def _unplanned(repository: Repository, revision: str, snapshot: Snapshot) -> Iterator[Stale]:
+    """What is not as the specs of a revision ask for; nothing where it has none."""
+    import tempfile
+
+    from modelbook.history import export
+    from modelbook.records import Stale
+    from modelbook.stages.late import late
+
+    home = snapshot.project.file.rpartition("/")[0] if snapshot.project and snapshot.project.file else None
+    if home is None:
+        return
+    top = f"{home}/" if home else ""
+    files = [f"{top}mlproject.yaml", f"{top}dvc.yaml"]
+    files += [path for spec in snapshot.specs for path in (spec.path, spec.card_file) if path]
+    folders = [f"{top}experiments", f"{top}runs/params"]
+
+    def wanted(tree: Tree) -> Iterator[str]:
+        yield from files
+        yield from (path for folder in folders for path, _blob in tree.below(folder))
+
+    with tempfile.TemporaryDirectory(prefix="modelbook-") as scratch:
+        export(repository, revision, wanted, Path(scratch))
+        for file, why in late(Path(scratch) / home):
+            yield Stale(stage=f"{top}{file}", reason=why, file=f"{top}{file}")
 
 
 def _catalog_of(repository: Repository, old: Snapshot, new: Snapshot) -> Catalog:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -46,6 +46,7 @@ __all__ = [
     "Stored",
     "Unreadable",
     "collector_paused",
+    "export",
     "plot_rows",
     "read",
     "read_one",
@@ -130,17 +131,7 @@ def read_one(repository: Repository | Path | str, revision: str, *, pulled: Pull
         UnknownRevision: there is no such revision; `workspace` in a bare repository.
     """
     repo = repository if isinstance(repository, Repository) else Repository(repository)
-    reader = Reader(repo.blob, repo.name, pulled, repo.project)
-    if revision != WORKSPACE:
-        commit = repo.commit(repo.resolve(revision))
-        return reader.read(repo.tree(commit.sha), commit)
-    at_head = read_one(repo, repo.head, pulled=pulled) if repo.head else None
-    found = _workspace(repo.workspace(), reader, at_head)
-    if found is not None:
-        return found
-    if at_head is None or repo.bare:
-        raise UnknownRevision(revision)
-    return msgspec.structs.replace(at_head, commit=workspace_commit(at_head.commit))
+    return Reader(repo.blob, repo.name, pulled, repo.project).read(*_at(repo, revision))
 
 
 def read_pair(repository: Repository, base: str, head: str) -> tuple[Snapshot, Snapshot, tuple[Stale, ...]]:
@@ -150,27 +141,51 @@ def read_pair(repository: Repository, base: str, head: str) -> tuple[Snapshot, S
         UnknownRevision: there is no such revision.
     """
     reader = Reader(repository.blob, repository.name, folder=repository.project)
-    found = [_read_at(repository, reader, revision) for revision in (base, head)]
-    (old, _tree), (new, tree) = found
+    old = reader.read(*_at(repository, base))
+    tree, commit = _at(repository, head)
+    new = reader.read(tree, commit)
     try:
         stages, outs = reader.defined(tree)
-        late = tuple(stale(stages, Contents(tree, reader, outs)))
     except Unreadable:
-        late = ()  # the snapshot's problems say why
-    return old, new, late
+        return old, new, ()  # the snapshot's problems say why
+    return old, new, tuple(stale(stages, Contents(tree, reader, outs)))
 
 
-def _read_at(repo: Repository, reader: Reader, revision: str) -> tuple[Snapshot, Tree]:
-    if revision == WORKSPACE:
-        tree = repo.workspace()
-        head = repo.commit(repo.head) if repo.head else None
-        if tree is not None:
-            return reader.read(tree, workspace_commit(head)), tree
-        if head is None or repo.bare:
-            raise UnknownRevision(revision)
-        return reader.read(repo.tree(head.sha), workspace_commit(head)), repo.tree(head.sha)
-    commit = repo.commit(repo.resolve(revision))
-    return reader.read(repo.tree(commit.sha), commit), repo.tree(commit.sha)
+def export(repository: Repository, revision: str, wanted: Callable[[Tree], Iterable[str]], to: Path) -> None:
+    """Write a few files of a revision below a folder, at their paths; links inside the repository followed.
+
+    Args:
+        wanted: the paths, from what the revision holds; those that are no file are left out.
+    """
+    tree, _commit = _at(repository, revision)
+    reader = Reader(repository.blob, repository.name, folder=repository.project)
+    for path in wanted(tree):
+        entry = reader.find(tree, path).entry
+        if entry is None or entry.kind != "blob" or not {"..", "."}.isdisjoint(path.split("/")):
+            continue
+        with suppress(Unreadable):  # then it is missing there, too
+            content = repository.blob(entry.id)
+            target = to / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+
+
+def _at(repo: Repository, revision: str) -> tuple[Tree, Commit]:
+    """What stands at a revision; the files of HEAD for a workspace where nothing is changed.
+
+    Raises:
+        UnknownRevision: there is no such revision; `workspace` in a bare or an empty repository.
+    """
+    if revision != WORKSPACE:
+        commit = repo.commit(repo.resolve(revision))
+        return repo.tree(commit.sha), commit
+    head = repo.commit(repo.head) if repo.head else None
+    tree = repo.workspace()
+    if tree is not None:
+        return tree, workspace_commit(head)
+    if head is None or repo.bare:
+        raise UnknownRevision(revision)
+    return repo.tree(head.sha), workspace_commit(head)
 
 
 def _snapshots(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from modelbook.history import files
@@ -78,7 +79,9 @@ class Contents:
 def stale(stages: Iterable[Defined], contents: Contents) -> Iterator[Stale]:
     """Every stage whose results are not from what stands beside them, with the reasons in one sentence."""
     for defined in stages:
-        reasons = list(_reasons(defined, contents))
+        reasons: list[str] = []
+        with suppress(Unreadable):  # what this clone lacks is not judged; the reasons before it stand
+            reasons.extend(_reasons(defined, contents))
         if reasons:
             more = len(reasons) - MOST_REASONS
             said = "; ".join(reasons[:MOST_REASONS]) + (f"; and {more} more" if more > 0 else "")

@@ -87,6 +87,7 @@ class History:
             for sha in run.commits:
                 if sha in self.held:
                     self.held[sha].append(run)
+        self._pairs: dict[str, tuple[list[tuple[Run, Run]], list[Run], list[Run]]] = {}
         self.children: dict[str, list[str]] = {}
         for snapshot in index.catalog.snapshots:
             for parent in snapshot.commit.parents:
@@ -98,7 +99,13 @@ class History:
         return self.index.snapshots.get(parents[0]) if parents else None
 
     def pairs(self, snapshot: Snapshot) -> tuple[list[tuple[Run, Run]], list[Run], list[Run]]:
-        """(changed or renamed pairs, added, removed) runs against the first parent."""
+        """(changed or renamed pairs, added, removed) runs against the first parent; found once."""
+        found = self._pairs.get(snapshot.commit.sha)
+        if found is None:
+            found = self._pairs[snapshot.commit.sha] = self._find(snapshot)
+        return found
+
+    def _find(self, snapshot: Snapshot) -> tuple[list[tuple[Run, Run]], list[Run], list[Run]]:
         base = self.base(snapshot)
         old = self.held.get(base.commit.sha, []) if base else []
         pairs = verdict.changed(old, self.held[snapshot.commit.sha])

@@ -22,6 +22,7 @@ __all__ = [
     "StalePlan",
     "addresses",
     "check",
+    "has_plan",
     "missing_deps",
     "plan",
     "resolved_params",
@@ -120,6 +121,15 @@ def upstream(workspace: Workspace, runs: list[Run]) -> list[str]:
 def missing_deps(workspace: Workspace) -> list[Issue]:
     """Deps of stages that are not there and that nothing makes."""
     return targets.missing_deps(workspace, _by_hand(workspace), lambda path: (workspace.root / path).exists())
+
+
+def has_plan(root: Path) -> bool:
+    """Whether the `dvc.yaml` in a folder has stages that `sync` wrote.
+
+    Raises:
+        SpecError: it is no YAML, or no text.
+    """
+    return _has_generated(_text(_file(root)))
 
 
 def _has_generated(text: str) -> bool:
