@@ -84,8 +84,9 @@ def pixels(form: str, values: Sequence[float]) -> str:
     return shown[:-1]
 
 
+@lru_cache(maxsize=1 << 14)
 def pixel(value: float) -> str:
-    """A coordinate with at most one decimal, never `-0`."""
+    """A coordinate with at most one decimal, never `-0`; remembered, since drawings are alike."""
     shown = f"{value:.1f}"
     if shown.endswith(".0"):
         shown = shown[:-2]

@@ -263,7 +263,7 @@ def _smooth(values: Sequence[float | None], weight: float = 0.6) -> list[float |
 
 
 def _whole(series: Sequence[Series]) -> bool:
-    return all(value is None or value == int(value) for one in series for value in one.x)
+    return all(value is None or value.is_integer() for one in series for value in one.x)
 
 
 def _diagonal(plot: Plot, found: Sequence[Found]) -> tuple[str, bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -174,6 +175,12 @@ def _arrow(picture: _Picture, arrow: Arrow, arrowhead: str) -> str:
         left = _MARGIN + column * _COLUMN
         stops += [(left, _MARGIN + bend), (left + _WIDTH, _MARGIN + bend)]
     stops.append(picture.corner(arrow[1]))
+    return _curve(tuple(stops), picture.focus in arrow, arrowhead)
+
+
+@lru_cache(maxsize=1 << 10)
+def _curve(stops: tuple[tuple[float, float], ...], near: bool, arrowhead: str) -> str:
+    """An arrow through some places; remembered, since runs of one pipeline are drawn alike."""
     commands = [f"M{_svg.pixel(stops[0][0])} {_svg.pixel(stops[0][1])}"]
     for (x1, y1), (x2, y2) in pairwise(stops):
         middle = _svg.pixel((x1 + x2) / 2)
@@ -182,7 +189,6 @@ def _arrow(picture: _Picture, arrow: Arrow, arrowhead: str) -> str:
             if y1 != y2
             else f"H{_svg.pixel(x2)}"
         )
-    near = picture.focus in arrow
     return _svg.tag(
         "path", d="".join(commands), class_="mb-arrow mb-near" if near else "mb-arrow", fill="none",
         stroke=_svg.MUTED, stroke_width=2 if near else 1.3, marker_end=f"url(#{arrowhead})",
@@ -192,29 +198,14 @@ def _arrow(picture: _Picture, arrow: Arrow, arrowhead: str) -> str:
 def _box(picture: _Picture, group: Group) -> str:
     node = group.members[0]
     x, y = picture.corner(group.id)
-    top = y - _HEIGHT / 2
     heading, under = _texts(group)
     focused = group.id == picture.focus
-    tone = _TONES.get(node.kind, 6)
-    look = _svg.look(
-        width=_WIDTH, height=_HEIGHT, rx=_ROUND.get(node.kind, 6), fill=_svg.PAPER,
-        stroke=_svg.colour(tone), stroke_width=3 if focused else 1.3,
-        class_=f"mb-node {_svg.series_class(tone)}",
-    )  # fmt: skip
-    behind = [_rectangle(x + 4, top + 4, look)] if len(group.members) > 1 else []
-    icon = (
-        f"<path{_svg.look(d=_ICONS.get(node.kind, _ICONS['artifact']), fill='none', stroke_width=1.4)}"
-        f' transform="translate({_svg.pixel(x + 8)} {_svg.pixel(y - 10)})"'
-        f"{_svg.look(stroke=_svg.colour(tone), class_=_svg.series_class(tone))}/>"
-    )
     name = f' data-node="{_svg.text(node.id)}"' if len(group.members) == 1 else ""
     drawn = "".join(
         [
             f'<g class="{"mb-box mb-focus" if focused else "mb-box"}"{name}>',
             f"<title>{_svg.text(_tooltip(group))}</title>",
-            *behind,
-            _rectangle(x, top, look),
-            icon,
+            _frame(node.kind, x, y, focused, len(group.members) > 1),
             _svg.label(
                 x + 34,
                 y - 2,
@@ -226,7 +217,25 @@ def _box(picture: _Picture, group: Group) -> str:
         ]
     )
     href = _svg.safe_link(picture.href(node)) if len(group.members) == 1 else None
-    return _svg.tag("a", drawn, href=href) if href else drawn
+    return f'<a href="{_svg.text(href)}">{drawn}</a>' if href else drawn
+
+
+@lru_cache(maxsize=1 << 10)
+def _frame(kind: str, x: float, y: float, focused: bool, several: bool) -> str:
+    """A box and its icon, without its texts; remembered, since runs of one pipeline are drawn alike."""
+    top, tone = y - _HEIGHT / 2, _TONES.get(kind, 6)
+    look = _svg.look(
+        width=_WIDTH, height=_HEIGHT, rx=_ROUND.get(kind, 6), fill=_svg.PAPER,
+        stroke=_svg.colour(tone), stroke_width=3 if focused else 1.3,
+        class_=f"mb-node {_svg.series_class(tone)}",
+    )  # fmt: skip
+    behind = _rectangle(x + 4, top + 4, look) if several else ""
+    icon = (
+        f"<path{_svg.look(d=_ICONS.get(kind, _ICONS['artifact']), fill='none', stroke_width=1.4)}"
+        f' transform="translate({_svg.pixel(x + 8)} {_svg.pixel(y - 10)})"'
+        f"{_svg.look(stroke=_svg.colour(tone), class_=_svg.series_class(tone))}/>"
+    )
+    return behind + _rectangle(x, top, look) + icon
 
 
 def _rectangle(x: float, y: float, look: str) -> str:

@@ -156,24 +156,21 @@ def _cell(chart: MatrixChart, row: int, column: int, left: float, top: float, si
     level = 0 if not count else 1 + min(int(share * _LEVELS), _LEVELS - 1)
     x, y = left + column * size, top + row * size
     where = f"{chart.row_label} {chart.classes[row]}, {chart.column_label} {chart.classes[column]}"
-    box = _svg.tag(
-        "rect", _svg.tag("title", _svg.text(f"{where}: {count} ({share:.1%} of the row)")),
-        x=x, y=y, width=size - 1, height=size - 1, class_=f"mb-heat{level}", fill=HEAT[level],
-    )  # fmt: skip
+    look = _svg.look(width=size - 1, height=size - 1, class_=f"mb-heat{level}", fill=HEAT[level])
+    title = f"<title>{_svg.text(f'{where}: {count} ({share:.1%} of the row)')}</title>"
+    box = f'<rect x="{_svg.pixel(x)}" y="{_svg.pixel(y)}"{look}>{title}</rect>'
     shown = f"{share:.2f}" if chart.normalised else str(count)
     points = min(13.0, size * 0.34 if len(shown) < 5 else (size - 4) / (len(shown) * 0.56))
     if points < 6:
         return box
-    return box + _svg.tag(
-        "text",
-        shown,
-        x=x + size / 2 - 0.5,
-        y=y + size / 2 + points * 0.35,
+    look = _svg.look(
         font_size=round(points, 1),
         text_anchor="middle",
         class_="mb-on-dark" if level >= 4 else "mb-on-light",
         fill=_svg.PAPER if level >= 4 else _svg.INK,
     )
+    at = f'x="{_svg.pixel(x + size / 2 - 0.5)}" y="{_svg.pixel(y + size / 2 + points * 0.35)}"'
+    return f"{box}<text {at}{look}>{shown}</text>"
 
 
 HEAT = ("#f3f5f8", "#e3eef7", "#cbe0f0", "#a9cce6", "#3474a6", "#2b6a9e", "#17558a", "#083f70")

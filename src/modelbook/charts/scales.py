@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import cast
 
 from modelbook.charts import _svg
 
@@ -36,6 +37,10 @@ def finite(value: object) -> float | None:
 
 def finites(values: Sequence[object]) -> list[float | None]:
     """`finite` of each."""
+    if set(map(type, values)) == {float}:
+        known = cast("Sequence[float]", values)
+        if math.isfinite(sum(known)) and min(known) > -LIMIT and max(known) < LIMIT:  # no sum hides a NaN
+            return list(known)
     return [value if type(value) is float and -LIMIT < value < LIMIT else finite(value) for value in values]
 
 

@@ -292,24 +292,17 @@ class _Drawing:
         return _svg.tag("g", *parts, opacity=0.4 if series.style == "pale" else None)
 
     def _path(self, index: int, series: Series, kept: Sequence[int]) -> str:
-        points = [(series.x[at], series.y[at]) for at in kept]
-        known = [(x, y) for x, y in points if x is not None and y is not None]
-        follow = "H%.1fV%.1f" if series.style == "step" else "L%.1f %.1f"
-        if len(known) == len(points):
-            form = "M%.1f %.1f" + follow * (len(points) - 1)
-        else:
-            drawn = [False, *(x is not None and y is not None for x, y in points)]
-            form = "".join(
-                (follow if drawn[at] else "M%.1f %.1f") if drawn[at + 1] else "" for at in range(len(points))
-            )
-        across = zip(self.x.many([x for x, _ in known]), self.y.many([y for _, y in known]), strict=True)
-        path = _svg.pixels(form, [at for point in across for at in point]) if known else "M0 0"
+        xs, ys = [series.x[at] for at in kept], [series.y[at] for at in kept]
+        form = _across(tuple(xs), _gaps(ys), self.x, series.style == "step")
+        known = [y for x, y in zip(xs, ys, strict=True) if x is not None and y is not None]
+        path = _svg.pixels(form, self.y.many(known)) if known else "M0 0"
         faint = series.style == "faint"
-        return _svg.tag(
-            "path", d=path, class_=_svg.series_class(index), fill="none",
+        look = _svg.look(
+            class_=_svg.series_class(index), fill="none",
             stroke=_svg.colour(index), stroke_width=1 if faint else 2, stroke_opacity=0.35 if faint else None,
             stroke_linejoin="round", stroke_dasharray=_svg.dash(index),
         )  # fmt: skip
+        return f'<path d="{path}"{look}/>'
 
     def _whisker(self, index: int, series: Series, at: int) -> str:
         x, y = self.x(series.x[at] or 0.0), series.y[at] or 0.0
@@ -363,6 +356,25 @@ class _Drawing:
         if any(len(one.y) > POINTS for one in self.shown):
             lines.append(f"Series of more than {POINTS} points are thinned, keeping their extremes.")
         return " ".join([*lines, chart.note]).strip()
+
+
+def _gaps(ys: Sequence[float | None]) -> tuple[int, ...]:
+    """Where there is no value."""
+    return tuple(at for at, value in enumerate(ys) if value is None) if None in ys else ()
+
+
+@lru_cache(maxsize=64)
+def _across(xs: tuple[float | None, ...], gaps: tuple[int, ...], scale: Scale, step: bool) -> str:
+    """A path over points of which the heights are still to be filled in; runs have their steps in common."""
+    missing = frozenset(gaps)
+    places = [at for at, x in enumerate(xs) if x is not None and at not in missing]
+    shown = _svg.pixels("%.1f " * len(places), scale.many([xs[at] or 0.0 for at in places])).split()
+    parts: list[str] = []
+    before = -2
+    for at, x in zip(places, shown, strict=True):
+        parts.append(f"M{x} %.1f" if at != before + 1 else f"H{x}V%.1f" if step else f"L{x} %.1f")
+        before = at
+    return "".join(parts)
 
 
 def _value(value: float, axis: Axis) -> str:
@@ -455,7 +467,7 @@ def _trace(series: Series, chart: XYChart) -> dict[str, Any]:
         "type": "scatter",
         "mode": _mode(series),
         "name": plain(series.name or chart.y.label or "value"),
-        "x": _plotly_values([series.x[at] for at in kept], chart.x),
+        "x": _plotly_x([series.x[at] for at in kept], chart.x),
         "y": _plotly_values([series.y[at] for at in kept], chart.y),
         "connectgaps": False,
     }
@@ -488,6 +500,16 @@ def _plotly_values(values: list[float | None], axis: Axis) -> Sequence[float | s
     if axis.kind == "date" or None in values:
         return [_plotly_value(value, axis) for value in values]
     return list(map(float, ("%.7g " * len(values) % tuple(values)).split()))  # all at once, as it is quicker
+
+
+def _plotly_x(values: list[float | None], axis: Axis) -> Sequence[float | str | None]:
+    """Like `_plotly_values`; remembered, since runs have their steps in common. No zero is a minus zero."""
+    return _plotly_steps(tuple([value if value is None else value + 0.0 for value in values]), axis)
+
+
+@lru_cache(maxsize=64)
+def _plotly_steps(values: tuple[float | None, ...], axis: Axis) -> Sequence[float | str | None]:
+    return _plotly_values(list(values), axis)
 
 
 def _plotly_value(value: float | None, axis: Axis) -> float | str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 from modelbook import charts
 from modelbook._paths import inside
@@ -128,7 +129,21 @@ def cell(
         return Cell(DASH, "absent", "this run has no such value")
     if found.state is not State.PRESENT:
         return Cell(_SAYS[found.state], str(found.state), reason(found), href)
-    raw = found.value
+    if not href and not tone and type(found.value) in _SMALL and found.value:
+        return _plain_cell(found.value, info)
+    return _shown_cell(found.value, info, href, tone)
+
+
+_SMALL = frozenset((str, int, float, bool))
+
+
+@lru_cache(maxsize=1 << 13, typed=True)
+def _plain_cell(raw: str | float, info: MetricInfo | None) -> Cell:
+    """Remembered, since runs that were tried together differ in few params; for no zero, which has a sign."""
+    return _shown_cell(raw, info, None, "")
+
+
+def _shown_cell(raw: Any, info: MetricInfo | None, href: str | None, tone: str) -> Cell:
     is_number = isinstance(raw, int | float) and not isinstance(raw, bool)
     shown = text.cut(text.line(text.value(raw, info))) or '""'
     exact = text.line(text.exact(raw))

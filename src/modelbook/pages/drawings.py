@@ -345,12 +345,21 @@ def _tables(plot: Plot, read: Read) -> tuple[dict[str, dict[str, list[Any]]], st
 def _data(columns: Mapping[str, Sequence[Any]]) -> tuple[Grid, int]:
     names = list(columns)[:12]
     count = max((len(columns[name]) for name in names), default=0)
-    rows = tuple(tuple(_shown(columns[name], at) for name in names) for at in range(min(count, MOST_ROWS)))
+    shown = [_column(columns[name][:MOST_ROWS], min(count, MOST_ROWS)) for name in names]
+    rows = tuple(zip(*shown, strict=True))
     return Grid(tuple(text.cut(text.line(name), 40) for name in names), rows), max(0, count - MOST_ROWS)
 
 
-def _shown(values: Sequence[Any], at: int) -> str:
-    raw = values[at] if at < len(values) else None
+def _column(values: Sequence[Any], count: int) -> Sequence[str]:
+    """So many cells of a column; all at once where they are short words and numbers, as CSV has them."""
+    if len(values) == count and set(map(type, values)) == {str} and max(map(len, values)) <= 60:
+        whole = "".join(values)
+        if whole.isascii() and whole.isprintable() and " " not in whole and "" not in values:
+            return values
+    return [_shown(values[at] if at < len(values) else None) for at in range(count)]
+
+
+def _shown(raw: Any) -> str:
     if raw is None:
         return DASH
     return text.cut(text.line(raw if type(raw) is str else text.value(raw)), 60) or '""'

@@ -251,10 +251,10 @@ def _params(runs: list[Run], chain: list[Spec]) -> Table:
     rows = []
     for name in names:
         found = [value for run in runs if (value := run.param(name))]
-        values = [replace(cell(value), number=False) for value in sorted(found, key=_natural)]
+        values = [cell(value) for value in sorted(found, key=_natural)]
         shown = list(dict.fromkeys(item.text for item in values))
         only = (
-            values[0]
+            replace(values[0], number=False)
             if len(shown) == 1
             else Cell(text.cut(", ".join(shown[:12]), 160), title=", ".join(shown)[:2000])
         )

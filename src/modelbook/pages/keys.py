@@ -8,9 +8,11 @@ pages with keys over all kinds of changes, and lists what pages of runs and expe
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from modelbook import verdict
 from modelbook.pages import ledger as ledgers
@@ -34,7 +36,13 @@ def digest(value: Any) -> bytes:
     return hashlib.blake2b(data, digest_size=16).digest()
 
 
-_SHARED = ("stages", "datasets", "spec")
+@lru_cache(maxsize=64)
+def _of_packages(packages: tuple[tuple[str, str], ...]) -> bytes:
+    """A digest; remembered, since runs have them in common, and they are most of what is known of a run."""
+    return digest(packages)
+
+
+_SHARED = ("stages", "datasets", "spec", "environments")
 _OF_RUNS = tuple(name for name in Run.__struct_fields__ if name not in ("commits", *_SHARED))
 _OF_SNAPSHOTS = tuple(
     name for name in Snapshot.__struct_fields__ if name not in ("commit", "project", "params")
@@ -143,6 +151,9 @@ class Keys:
             infos = [self._index.infos.get(value.name) for value in run.metrics]
             headline = self._index.headlines.get(run.pipeline)
             own = [getattr(run, name) for name in _OF_RUNS]
+            ran_on = [replace(item, packages=()) for item in run.environments]
+            packages = b"".join([_of_packages(item.packages) for item in run.environments])
+            own += [ran_on, packages]
             shared = (self._one(run.spec), self._each(run.stages), self._each(run.datasets))
             parts = b"".join((digest([own, infos, headline]), *shared))
             found = self._runs[run.id] = hashlib.blake2b(parts, digest_size=16).digest()

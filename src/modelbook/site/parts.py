@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from itertools import islice
 
 from markupsafe import Markup
 
@@ -23,7 +24,7 @@ Url = Callable[[str], str]
 @lru_cache(maxsize=1 << 16, typed=True)
 def _text(raw: object) -> str:
     """`escape.text` as a plain string; typed, so that markup is not taken for the text it equals."""
-    return str.__str__(escape.text(raw))
+    return escape.plain(raw) if type(raw) is str else str.__str__(escape.text(raw))
 
 
 def _markup(parts: Iterable[str]) -> Markup:
@@ -50,6 +51,9 @@ def _dashed(word: str) -> str:
 
 
 def _value(cell: Cell, url: Url) -> str:
+    if cell.state == "present" and not (cell.tone or cell.href or cell.badge or cell.delta):
+        title = f' title="{_text(cell.title)}"' if cell.title else ""
+        return f'<span class="mb-value mb-present"{title}>{_text(cell.text)}</span>'
     tone = f" mb-{_text(cell.tone)}" if cell.tone else ""
     title = f' title="{_text(cell.title)}"' if cell.title else ""
     shown = _text(cell.text)
@@ -96,9 +100,10 @@ def grid(data: Grid, caption: str) -> Markup:
     ]
     parts += [f'<th scope="col" class="mb-num">{_text(name)}</th>' for name in data.names]
     parts.append("</tr></thead>\n<tbody>")
+    shown = iter(escape.plains([cell for row in data.rows for cell in row]))
     for row in data.rows:
-        cells = "".join([f'<td class="mb-num">{_text(cell)}</td>' for cell in row])
-        parts.append(f"<tr>{cells}</tr>")
+        cells = '</td><td class="mb-num">'.join(islice(shown, len(row)))
+        parts.append(f'<tr><td class="mb-num">{cells}</td></tr>')
     parts.append("</tbody></table></div>\n")
     return _markup(parts)
 
