@@ -79,6 +79,8 @@ def test_no_job_may_do_more_than_it_must() -> None:
         ("comment", "pull-requests"),
         ("deploy", "pages"),
         ("deploy", "id-token"),
+        ("attest", "id-token"),
+        ("attest", "attestations"),
     }
     for path in [*WORKFLOWS, *(TEMPLATES / "github").glob("*.yml")]:
         if path.name != "action.yml":
@@ -144,7 +146,7 @@ class Job:
         return subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)],
             cwd=self.folder,
-            env={**os.environ, **self.environ, **env},
+            env={**os.environ, "GITHUB_OUTPUT": str(self.temp / "output"), **self.environ, **env},
             capture_output=True,
             text=True,
             check=False,
@@ -379,6 +381,8 @@ def test_the_site_is_built_again_over_the_last_one(tmp_path: Path) -> None:
     for _ in range(2):
         assert [step.returncode for step in made.steps(steps)] == [0]
     assert (made.folder / "site/index.html").exists()
+    manifest = hashlib.sha256((made.folder / "site/modelbook.json").read_bytes()).hexdigest()
+    assert (made.temp / "output").read_text().splitlines()[-1] == f"sha256={manifest}"
     preview = load(text("github/pull-request.yml"))["jobs"]["preview"]["steps"]
     assert [step.returncode for step in made.steps(preview)] == [0]
     assert (made.temp / "site/index.html").exists()

@@ -34,6 +34,7 @@ COMMANDS = {
     "unassign": "modelbook.cli.life:unassign",
     "deprecate": "modelbook.cli.life:deprecate",
     "reproduce": "modelbook.cli.reproduce:reproduce",
+    "verify": "modelbook.cli.reproduce:verify",
     "diff": "modelbook.cli.review:diff",
     "summary": "modelbook.cli.ci:summary",
     "comment": "modelbook.cli.ci:comment",

@@ -86,6 +86,41 @@ def reproduce(
         raise NotReproduced(run, record)
 
 
+class NotAsPublished(CheckFailed):
+    """Files of a site are not those that its manifest lists."""
+
+    def __init__(self, count: int) -> None:
+        files = "file is" if count == 1 else "files are"
+        super().__init__(
+            f"{count} {files} not as the manifest says", hint="build the site again, and publish it whole"
+        )
+
+
+@click.command()
+@click.argument("site", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="JSON, alone on standard output.")
+def verify(site: Path, as_json: bool) -> None:
+    """Hold every file of a published SITE against its manifest; no network, no repository.
+
+    Names each file that was changed, is missing or does not belong there, and exits with 1 if there is any.
+    """
+    from modelbook.site import manifest
+
+    found = manifest.verify(site)
+    if as_json:
+        faults = [{"path": path, "fault": fault} for path, fault in found.faults]
+        about = {"project": found.project, "head": found.head, "version": found.version}
+        click.echo(json.dumps({**about, "files": found.files, "faults": faults}, indent=1))
+    else:
+        for path, fault in found.faults:
+            click.echo(f"{fault:8} {json.dumps(path)[1:-1]}")
+        click.echo(
+            f"{found.project} at {found.head[:12]}, built by Modelbook {found.version}: {found.files} files"
+        )
+    if found.faults:
+        raise NotAsPublished(len(found.faults))
+
+
 def _run(here: Desk, target: str) -> Run:
     """The run of an id, of its start, or of a version of a model."""
     from modelbook.cli.life import NoSuchRun

@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+from modelbook.errors import ModelbookError
+
 NAME = "modelbook.json"
 
 _LISTED = 20_000
@@ -47,6 +49,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Top(msgspec.Struct, kw_only=True):
     generator: str
+    version: str | None = None
+    project: str | None = None
+    head: str | None = None
     files: dict[str, str] = {}
     more: dict[str, str] = {}
 
@@ -80,6 +85,79 @@ def load(site: Path) -> Manifest:
     except (OSError, msgspec.DecodeError, UnicodeError):
         return Manifest(files={})
     return Manifest(files=files, pages=pages)
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """A site held against its manifest.
+
+    Attributes:
+        project, head, version: what was built, at which commit, by which Modelbook.
+        files: how many the manifest lists.
+        faults: (path, `changed`, `missing`, `extra`, or `a link`), sorted by path.
+    """
+
+    project: str
+    head: str
+    version: str
+    files: int
+    faults: tuple[tuple[str, str], ...] = ()
+
+
+class NoManifest(ModelbookError):
+    """A folder is no site of ours, or its manifest cannot be read."""
+
+    def __init__(self, site: str) -> None:
+        super().__init__(
+            f"{site} has no manifest that Modelbook wrote",
+            hint=f"a site has {NAME} at its top; name that folder",
+        )
+
+
+def verify(site: Path) -> Checked:
+    """Hold every file of a site against the manifest at its top. No network, no repository.
+
+    Raises:
+        NoManifest: there is none that can be read.
+    """
+    try:
+        top = _top(site)
+    except (OSError, msgspec.DecodeError, UnicodeError):
+        raise NoManifest(site.as_posix()) from None
+    if top.generator != "modelbook":
+        raise NoManifest(site.as_posix())
+    listed = {**top.files, **top.more}
+    for name in sorted(top.more):  # a part that was changed says nothing that can be believed
+        if name.startswith("modelbook-files") and _digest(site / name) == top.more[name]:
+            listed |= msgspec.json.decode((site / name).read_bytes(), type=dict[str, str])
+    there = {path.relative_to(site).as_posix(): path for path in site.rglob("*") if not _is_folder(path)}
+    faults = dict.fromkeys(there.keys() - listed.keys() - {NAME}, "extra")
+    for path, digest in listed.items():
+        if path not in there:
+            faults[path] = "missing"
+        elif there[path].is_symlink():
+            faults[path] = "a link"
+        elif _digest(there[path]) != digest:
+            faults[path] = "changed"
+    return Checked(
+        project=top.project or "",
+        head=top.head or "",
+        version=top.version or "",
+        files=len(listed),
+        faults=tuple(sorted(faults.items())),
+    )
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file; empty for what cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def write(site: Path, about: Mapping[str, Any], made: Manifest) -> None:
