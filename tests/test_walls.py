@@ -22,7 +22,7 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("catalog", "lineage", "diff", "cards", "charts", "gates", "query", "subproject", "reproduce"),
     ("verdict", "admission"),
     ("pages",),
-    ("site", "scaffold", "comment"),
+    ("site", "scaffold", "comment", "serve"),
     ("cli",),
 )
 FLOORS = {room: floor for floor, rooms in enumerate(STOREYS) for room in rooms}
@@ -69,12 +69,14 @@ IMPURE_MODULES = (
 
 OWNERS = {
     "click": {"cli"},
+    "fastapi": {"serve"},
     "dvc": {"pull"},
     "dvc_data": {"pull"},
     "dvclive": set[str](),
     "jinja2": {"site"},
     "mkdocs": {"site"},
     "pydantic": {"spec"},
+    "prometheus_client": {"serve"},
     "pygit2": {"history"},
     "rich": {"cli"},
     "ruamel": {"spec", "stages", "history", "runner", "charts", "scaffold"},

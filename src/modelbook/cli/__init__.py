@@ -39,6 +39,7 @@ COMMANDS = {
     "summary": "modelbook.cli.ci:summary",
     "comment": "modelbook.cli.ci:comment",
     "package": "modelbook.cli.serving:package",
+    "serve": "modelbook.cli.serving:serve",
     "badge": "modelbook.cli.reading:badge",
     "build": "modelbook.cli.publish:build",
     "preview": "modelbook.cli.publish:preview",

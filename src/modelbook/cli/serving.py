@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from modelbook.cli import repo_option
+from modelbook.cli.source import cache_options
+from modelbook.errors import ModelbookError
+
+if TYPE_CHECKING:
+    from modelbook.records import ModelVersion
+    from modelbook.serve import Served
+
+
+class NothingToServe(ModelbookError):
+    """What was asked for is neither a package nor a model of the registry."""
+
+    def __init__(self, target: str, reason: str = "") -> None:
+        super().__init__(
+            reason or f"{target!r} is neither a folder nor MODEL@VERSION nor MODEL@ENVIRONMENT",
+            hint="`modelbook models` lists versions and environments",
+        )
 
 
 @click.command()
@@ -28,3 +46,84 @@ def package(repo: Path, run: str) -> None:
         f"{order.out}: ONNX differs by at most {found.max_difference:g} on {found.rows} rows, "
         f"and calls {found.equal:.4%} of them the same"
     )
+
+
+@click.command()
+@click.argument("target", metavar="MODEL@ENV|MODEL@VERSION|DIR")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="The port.")
+@click.option(
+    "--log",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A folder for a log of predictions, Parquet.",
+)
+@click.option(
+    "--max-bytes",
+    type=click.IntRange(min=1),
+    default=10_000_000,
+    show_default=True,
+    help="Of a request's body.",
+)
+@click.option(
+    "--max-rows", type=click.IntRange(min=1), default=10_000, show_default=True, help="Of a request."
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0.1),
+    default=30.0,
+    show_default=True,
+    help="Seconds for a request.",
+)
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Of ONNX Runtime.")
+@repo_option
+@cache_options
+def serve(
+    target: str,
+    host: str,
+    port: int,
+    log: Path | None,
+    max_bytes: int,
+    max_rows: int,
+    timeout: float,
+    threads: int,
+    repo: Path,
+) -> None:
+    """Serve a package over HTTP, by the Open Inference Protocol V2.
+
+    The package of a model's version comes out of DVC's cache, and is checked against its hash before it is
+    loaded. SIGTERM lets requests that have begun end and writes the log.
+    """
+    from modelbook import serve as serving
+
+    served = _served(target, repo, threads)
+    limits = serving.Limits(body=max_bytes, rows=max_rows, seconds=timeout, threads=threads)
+    what = f"{served.name} {served.version}".rstrip() + f" (run {served.run})"
+    serving.run(
+        served, host, port, limits, log, lambda address: click.echo(f"serving {what} at {address}/v2")
+    )
+
+
+def _served(target: str, repo: Path, threads: int) -> Served:
+    """The model of a folder, or of a version out of DVC's cache."""
+    from modelbook import serve as serving
+    from modelbook.cli.life import desk
+
+    if Path(target).is_dir():
+        return serving.load(Path(target), threads=threads)
+    name, found, wanted = target.rpartition("@")
+    if not found:
+        raise NothingToServe(target)
+    here = desk(repo)
+    version = _in_force(here.model(name).versions, wanted) or here.version(name, wanted)[1]
+    run = next((run for run in here.catalog.runs if run.id == version.run), None)
+    if run is None:
+        raise NothingToServe(
+            target, f"the run {version.run or 'unknown'} of {name} {version.version} is in no history"
+        )
+    with tempfile.TemporaryDirectory(prefix="modelbook-") as folder:
+        serving.fetch(here.root, run, Path(folder))
+        return serving.load(Path(folder), name, version.version, threads)
+
+
+def _in_force(versions: tuple[ModelVersion, ...], environment: str) -> ModelVersion | None:
+    return next((version for version in versions if environment in version.environments), None)

@@ -36,11 +36,15 @@ class Wanted(NamedTuple):
 class Store:
     """What was brought, by hash.
 
+    Args:
+        most_bytes: larger files are left where they are.
+
     Attributes:
         problems: why something could not be brought, a sentence each.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int = MAX_BYTES) -> None:
+        self._most = most_bytes
         self._found: dict[str, bytes] = {}
         self.problems: list[str] = []
 
@@ -66,7 +70,7 @@ class Store:
         """Take in what the cache has; the hashes that it has not."""
         missing = []
         for md5 in sorted(hashes):
-            content = _cached(cache, md5)
+            content = _cached(cache, md5, self._most)
             if content is None:
                 missing.append(md5)
             else:
@@ -156,11 +160,11 @@ def _home(root: Path, path: str) -> Path | None:
     return None
 
 
-def _cached(cache: Path, md5: str) -> bytes | None:
+def _cached(cache: Path, md5: str, most_bytes: int) -> bytes | None:
     for layout in _LAYOUTS:
         path = cache / layout / md5[:2] / md5[2:]
         try:
-            if path.stat().st_size <= MAX_BYTES:
+            if path.stat().st_size <= most_bytes:
                 return path.read_bytes()
         except OSError:
             continue
