@@ -2,19 +2,21 @@
 
 The history is made here: a pipeline of three stages, fifty experiments of it, ten new runs with each
 commit, each held by five commits, with 17 params, 9 metrics, a learning curve, a confusion matrix and the
-environment of each run. All times are CPU seconds of the building process and its children (user + system),
-so that a busy machine matters less. The columns:
+environment of each run. Times are given twice: wall seconds, which a person waits for, and CPU seconds of
+the building process and its children (user + system), which a busy machine changes less. The columns:
 
     pages         of runs and commits, which grow with the history
     cold          the whole build, MkDocs included, into an empty folder
     ms/run        what a run more costs (its share of its commit's page included), from the row before
-    memory        the peak of that process, with the whole Catalog in it
+    memory        the peak, with the whole Catalog in it, of all processes that stamp pages together: what
+                  they share is counted once where Linux tells, in samples during the build
     rebuild       the build into the same folder after one new commit with ten new runs
     home          home page, kB gzipped
-    run page      the largest run page with its own data, kB
+    run page      the largest run page with its own data, kB, and gzipped as a server sends it
     largest       file of the site, MB
 
-The last line is what MkDocs needs a page, above its fixed cost, for a sample of the very same run pages.
+The last lines are what MkDocs, which works in one process, needs a page, above its fixed cost, for a sample
+of the very same run pages. `--processes 1` measures ours in one process, too.
 """
 
 from __future__ import annotations
@@ -23,11 +25,14 @@ import argparse
 import gzip
 import hashlib
 import json
+import multiprocessing
+import os
 import resource
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -52,6 +57,7 @@ from modelbook.records import (
     Stage,
     Value,
 )
+from modelbook.site import crew
 
 SIZES = (1_000, 5_000, 10_000)
 EXPERIMENTS = 50
@@ -64,7 +70,8 @@ LIVES = 5
 SAMPLE = 100
 """Pages that MkDocs builds; twice, and twice as many, so that its fixed cost cancels out."""
 
-LINKS = ("not_found", "absolute_links", "unrecognized_links", "anchors")
+KINDS = ("wall", "cpu")
+
 PACKAGES = tuple((f"package-{number:03}", f"1.{number % 7}.{number % 11}") for number in range(120))
 PARAMS = ("lr", "depth", "dropout", "batch", "epochs", "optimizer.name", "optimizer.beta1", "optimizer.beta2")
 MORE = tuple(f"model.layer{number}.width" for number in range(8))
@@ -265,24 +272,53 @@ def cpu() -> float:
     return sum(used.ru_utime + used.ru_stime for used in both)
 
 
-def ours(runs: int, out: Path) -> dict[str, float]:
+class Memory:
+    """The most that this process and those it forked hold together, where it is looked at."""
+
+    def __init__(self) -> None:
+        self.peak = self._asked = 0
+
+    def look(self, *_: object) -> None:
+        """Take a sample now and then: the proportional set sizes, which divide what processes share."""
+        self._asked += 1
+        if self._asked % 10:
+            return
+        family = [os.getpid(), *(child.pid for child in multiprocessing.active_children() if child.pid)]
+        self.peak = max(self.peak, sum(map(self._held, family)))
+
+    @staticmethod
+    def _held(process: int) -> int:
+        try:
+            rollup = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii")
+        except OSError:
+            return 0
+        return 1024 * next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+
+    @property
+    def most(self) -> int:
+        """In bytes; that of the first process alone where there are no samples, or it is more."""
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        return max(own, self.peak)
+
+
+def ours(runs: int, out: Path, processes: int | None) -> dict[str, float]:
     catalog, read = history(runs)
-    began = cpu()
-    made = site.build(catalog, out, read=read)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    memory = Memory()
+    began, since = cpu(), time.perf_counter()
+    site.build(catalog, out, read=read, processes=processes, progress=memory.look)
     return {
-        "seconds": cpu() - began,
-        "memory": peak,
-        "pages": made.pages,
+        "cpu": cpu() - began,
+        "wall": time.perf_counter() - since,
+        "memory": memory.most,
         "bulk": runs + len(catalog.snapshots),
     }
 
 
 def mkdocs(folder: Path) -> dict[str, float]:
-    began = cpu()
+    began, since = cpu(), time.perf_counter()
     argv = [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", "site"]
     subprocess.run(argv, cwd=folder, check=True, capture_output=True)
-    return {"seconds": cpu() - began}
+    return {"cpu": cpu() - began, "wall": time.perf_counter() - since}
 
 
 def apart(what: str, *arguments: object) -> dict[str, float]:
@@ -295,7 +331,7 @@ def apart(what: str, *arguments: object) -> dict[str, float]:
 
 def measure(what: str, *arguments: str) -> dict[str, float]:
     if what == "ours":
-        return ours(int(arguments[0]), Path(arguments[1]))
+        return ours(int(arguments[0]), Path(arguments[1]), int(arguments[2]) or None)
     return mkdocs(Path(arguments[0]))
 
 
@@ -308,10 +344,10 @@ def page_content(html: str) -> str:
     return article.partition("</article>\n          </div>")[0] or article
 
 
-def beside(out: Path, folder: Path) -> float:
-    """CPU seconds a page that MkDocs needs for run pages of the site in `out`."""
+def beside(out: Path, folder: Path) -> dict[str, float]:
+    """Seconds a page, wall and CPU, that MkDocs needs for run pages of the site in `out`."""
     found = sorted((out / "runs").glob("*/index.html"))[: 2 * SAMPLE]
-    times = []
+    times: list[dict[str, float]] = []
     for count in (SAMPLE, 2 * SAMPLE):
         work = folder / f"mkdocs-{count}"
         for number, page in enumerate(found[:count]):
@@ -333,58 +369,77 @@ def beside(out: Path, folder: Path) -> float:
             },
         }
         (work / "mkdocs.yml").write_text(json.dumps(config), encoding="utf-8")
-        times.append(min(apart("mkdocs", work)["seconds"] for _ in range(2)))
-    return (times[1] - times[0]) / SAMPLE
+        tries = [apart("mkdocs", work) for _ in range(2)]
+        times.append({kind: min(item[kind] for item in tries) for kind in KINDS})
+    return {kind: (times[1][kind] - times[0][kind]) / SAMPLE for kind in KINDS}
 
 
 # -- the table
 
 
-def sizes(out: Path) -> tuple[float, float, float]:
-    """(home page gzipped in kB, largest run page with its data in kB, largest file in MB)."""
-    home = len(gzip.compress((out / "index.html").read_bytes(), mtime=0))
+def zipped(path: Path) -> int:
+    return len(gzip.compress(path.read_bytes(), mtime=0))
+
+
+def sizes(out: Path) -> tuple[float, float, float, float]:
+    """(home page gzipped, largest run page with its data, that gzipped, all in kB, largest file in MB)."""
     of_runs = (
-        sum(path.stat().st_size for path in page.parent.iterdir())
+        (sum(path.stat().st_size for path in page.parent.iterdir()), page.parent)
         for page in (out / "runs").glob("*/index.html")
     )
+    size, folder = max(of_runs)
     largest = max(path.stat().st_size for path in out.rglob("*") if path.is_file())
-    return home / 1e3, max(of_runs, default=0) / 1e3, largest / 1e6
+    return (
+        zipped(out / "index.html") / 1e3,
+        size / 1e3,
+        sum(map(zipped, folder.iterdir())) / 1e3,
+        largest / 1e6,
+    )
 
 
 HEADS = (
     "runs",
     "pages",
-    "cold",
-    "ms/run",
+    "cold wall",
+    "cold CPU",
+    "ms/run wall",
+    "ms/run CPU",
     "memory",
-    "rebuild",
-    "rebuild/cold",
+    "rebuild wall",
+    "rebuild CPU",
+    "rebuild/cold wall",
+    "rebuild/cold CPU",
     "home",
-    "run-page",
+    "run page",
     "largest",
 )
 
 
-def rows(wanted: list[int], folder: Path) -> Iterator[tuple[int, Path, float, list[str]]]:
-    before: tuple[int, float] | None = None
+def rows(
+    wanted: list[int], folder: Path, processes: int
+) -> Iterator[tuple[Path, dict[str, float], list[str]]]:
+    """(folder, seconds that a run more costs, what the table says) for each size."""
+    before: tuple[int, dict[str, float]] | None = None
     for runs in wanted:
         out = folder / f"site-{runs}"
-        cold = apart("ours", runs, out)
-        seconds = cold["seconds"]
-        home, page, largest = sizes(out)
-        slope = (seconds - before[1]) / (runs - before[0]) if before else float("nan")
-        again = apart("ours", runs + NEW, out)["seconds"]
-        before = (runs, seconds)
-        yield runs, out, slope, [
+        cold = apart("ours", runs, out, processes)
+        home, page, sent, largest = sizes(out)
+        slope = {
+            kind: (cold[kind] - before[1][kind]) / (runs - before[0]) if before else float("nan")
+            for kind in KINDS
+        }
+        again = apart("ours", runs + NEW, out, processes)
+        before = (runs, cold)
+        yield out, slope, [
             f"{runs:,}",
             f"{cold['bulk']:,.0f}",
-            f"{seconds:.2f} s",
-            "-" if slope != slope else f"{1e3 * slope:.2f}",
+            *(f"{cold[kind]:.2f} s" for kind in KINDS),
+            *(f"{1e3 * slope[kind]:.2f}" if slope[kind] == slope[kind] else "-" for kind in KINDS),
             f"{cold['memory'] / 1e6:.0f} MB",
-            f"{again:.2f} s",
-            f"{again / seconds:.2f}",
+            *(f"{again[kind]:.2f} s" for kind in KINDS),
+            *(f"{again[kind] / cold[kind]:.2f}" for kind in KINDS),
             f"{home:.0f} kB",
-            f"{page:.0f} kB",
+            f"{page:.0f} kB, {sent:.0f} sent",
             f"{largest:.1f} MB",
         ]  # fmt: skip
 
@@ -393,25 +448,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("runs", nargs="*", type=int, default=SIZES)
     parser.add_argument("--no-mkdocs", action="store_true")
+    parser.add_argument("--processes", type=int, default=0, help="that stamp pages; as many as are of use")
     parser.add_argument("--measure", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
         print(json.dumps(measure(*options.measure)))
         return
-    print("CPU seconds (user + system)")
+    print(f"{options.processes or crew.hands()} processes stamp pages")
     print("| " + " | ".join(HEADS) + " |")
     print("|" + " --- |" * len(HEADS), flush=True)
     with tempfile.TemporaryDirectory(prefix="modelbook-benchmark-") as name:
         folder, last = Path(name), None
-        for _, out, slope, row in rows(list(options.runs), folder):
+        for out, slope, row in rows(list(options.runs), folder, options.processes):
             print("| " + " | ".join(row) + " |", flush=True)
             if last:
                 shutil.rmtree(last[0])
             last = (out, slope)
-        if not options.no_mkdocs and last and last[1] == last[1]:
+        if not options.no_mkdocs and last and len(options.runs) > 1:
             theirs = beside(last[0], folder)
-            times = f"{1e3 * theirs:.1f} ms a page, {theirs / last[1]:.0f} times ours"
-            print(f"MkDocs on {SAMPLE} of these run pages: {times}")
+            for kind in KINDS:
+                times = f"{1e3 * theirs[kind]:.1f} ms a page, {theirs[kind] / last[1][kind]:.0f} times ours"
+                print(f"MkDocs on {SAMPLE} of these run pages, {kind}: {times}")
 
 
 if __name__ == "__main__":

@@ -140,7 +140,7 @@ def test_beside_threads_it_works_alone() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts processors as Linux does")
 def test_alone_it_works_with_every_processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crew, "_threads", lambda: 1)
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
     assert crew.hands() == min(crew.MOST, len(os.sched_getaffinity(0)))
     monkeypatch.setattr(sys, "platform", "darwin")
     assert crew.hands() == 1

@@ -11,6 +11,7 @@ import os
 import pickle
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from multiprocessing import Pipe, get_context
@@ -30,20 +31,13 @@ Result = TypeVar("Result")
 def hands() -> int:
     """How many processes to work with: one for each processor; one alone where forking is not safe.
 
-    That is where there is no fork, on macOS, whose libraries may not outlive one, and beside other threads.
+    That is where there is no fork, on macOS, whose libraries may not outlive one, and beside other threads of
+    ours, such as a server's. Threads that numpy started for itself have nothing to do here.
     """
-    if not hasattr(os, "fork") or sys.platform == "darwin" or _threads() > 1:
+    if not hasattr(os, "fork") or sys.platform == "darwin" or threading.active_count() > 1:
         return 1
     mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(MOST, mine)
-
-
-def _threads() -> int:
-    """Threads of this process, those that libraries started without Python included, where Linux tells."""
-    try:
-        return len(os.listdir("/proc/self/task"))  # noqa: PTH208 - only counted
-    except OSError:
-        return threading.active_count()
 
 
 def each(
@@ -103,7 +97,9 @@ def _hire(work: Callable[[Chunk], Result], chunks: Sequence[Chunk], crew: Sequen
     ours, theirs = Pipe()
     others = [ours, *(hand.line for hand in crew)]
     process = get_context("fork").Process(target=_serve, args=(theirs, others, work, chunks), daemon=True)
-    process.start()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of threads: see `hands`
+        process.start()
     theirs.close()
     return _Hand(process, ours)
 
