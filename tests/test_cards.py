@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 import sample
 from modelbook import cards
-from modelbook.records import Spec
+from modelbook.pages import models
+from modelbook.pages.index import Index
+from modelbook.records import Spec, Value
 
 
 def spec(name: str, *chain: Spec, **card: str) -> Spec:
@@ -45,3 +49,35 @@ def test_a_card_names_its_gaps() -> None:
     card = cards.card(model, model.versions[0], run)
     assert "Limitations" not in card.missing
     assert "Factors" in card.missing
+
+
+def test_slices_are_tables_by_dimension() -> None:
+    def value(*key: str, path: str = "results/a/slices.json") -> Value:
+        return Value(name=".".join(key), key=key, value=0.5, path=path)
+
+    values = (
+        value("month", "04", "auc"),
+        value("month", "04", "rows"),
+        value("month", "05", "rows"),
+        value("recall", "7"),
+        value("auc", path="results/a/metrics.json"),
+        value("month", "04", "auc", path="results/a/metrics.json"),
+        value("total"),
+    )
+    run = replace(sample.RUNS[0], metrics=values)
+    month, recall = cards.slices(run)
+    assert (month.dimension, month.metrics) == ("month", ("auc", "rows"))
+    assert [(part, [item and item.name for item in row]) for part, row in month.rows] == [
+        ("04", ["month.04.auc", "month.04.rows"]),
+        ("05", [None, "month.05.rows"]),
+    ]
+    assert (recall.dimension, recall.metrics, [part for part, _ in recall.rows]) == (
+        "recall",
+        ("recall",),
+        ["7"],
+    )
+    index = Index(replace(sample.catalog(), runs=(run, *sample.RUNS[1:])))
+    (first, _), (second, _) = models._slices(index, run)
+    assert [column.text for column in first.columns][:2] == ["month", "auc"]
+    assert [[cell.text for cell in row] for row in first.rows][1] == ["05", "–", "0.5 rows"]
+    assert (second.caption, second.columns[0].text) == ("recall by slice", "slice")

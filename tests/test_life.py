@@ -205,6 +205,19 @@ def test_a_card_with_gaps_keeps_a_version_out(tmp_path: Path) -> None:
     whole.ok("assign", "m", "v1.0.0", "prod")
 
 
+def test_check_may_ask_for_whole_cards(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "gaps", {"a": 0.8})
+    shop.ok("check")
+    assert "the model card of the candidate lacks Intended use, " in shop.refused("check", "--cards")
+    shop.ok("register", "m")
+    said = shop.refused("check", "--cards")
+    assert "the model card of v1.0.0 lacks Intended use, " in said
+    assert "write them under card: in experiments/a.yaml" in said
+    whole = Shop(tmp_path / "whole", {"a": 0.8}, "", CARD)
+    whole.ok("register", "m")
+    whole.ok("check", "--cards")
+
+
 def test_evidence_that_is_missing_is_named_with_what_to_do(tmp_path: Path) -> None:
     shop = Shop(tmp_path, {"a": 0.8}, PLACES % "package, reproduced")
     shop.ok("register", "m")

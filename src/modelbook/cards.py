@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from modelbook.records import Model, ModelVersion, Run, Spec
+from modelbook.records import Model, ModelVersion, Run, Spec, Value
 
 SECTIONS: Mapping[str, str] = {
     "intended_use": "Intended use",
@@ -73,6 +73,39 @@ def sections(spec: Spec | None) -> tuple[Section, ...]:
                 written[key] = Section(key, title(key), markdown, link.card_file or link.path)
     known = [written.pop(key, Section(key, name)) for key, name in SECTIONS.items()]
     return (*known, *written.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Slices:
+    """Metrics of an evaluation by one dimension of its data, such as the month.
+
+    Attributes:
+        dimension: its name. metrics: the columns. rows: (slice, a value for each metric or None).
+    """
+
+    dimension: str
+    metrics: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Value | None, ...]], ...]
+
+
+def slices(run: Run) -> tuple[Slices, ...]:
+    """What a run's files named after slices (`slices.json`) hold, in the order of the files.
+
+    `{DIMENSION: {SLICE: {METRIC: number}}}` is a table for each dimension; `{METRIC: {SLICE: number}}` is one
+    of a single column.
+    """
+    found: dict[str, dict[str, dict[str, Value]]] = {}
+    for value in run.metrics:
+        if "slice" in value.path.rpartition("/")[2].lower() and len(value.key) in (2, 3):
+            dimension, part, metric = (*value.key, value.key[0])[:3]
+            found.setdefault(dimension, {}).setdefault(part, {})[metric] = value
+    return tuple(_table(dimension, parts) for dimension, parts in found.items())
+
+
+def _table(dimension: str, parts: Mapping[str, Mapping[str, Value]]) -> Slices:
+    metrics = tuple(dict.fromkeys(metric for row in parts.values() for metric in row))
+    rows = tuple((part, tuple(row.get(metric) for metric in metrics)) for part, row in parts.items())
+    return Slices(dimension, metrics, rows)
 
 
 def title(key: str) -> str:

@@ -362,6 +362,7 @@ class ModelInfo(Record, frozen=True, kw_only=True):
     artifact: str = ""
     description: str = ""
     owner: str = ""
+    license: str = ""
     versions: tuple[tuple[str, str], ...] = ()
     deprecated: tuple[tuple[str, str], ...] = ()
     environments: tuple[tuple[str, str], ...] = ()

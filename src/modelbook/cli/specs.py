@@ -65,9 +65,10 @@ class NotAllowed(SpecError):
 
 
 @click.command()
+@click.option("--cards", is_flag=True, help="Each model's newest version must have a complete model card.")
 @cache_options
 @repo_option
-def check(repo: Path) -> None:
+def check(cards: bool, repo: Path) -> None:
     """Validate mlproject.yaml, every experiment spec and the blocks of all reports.
 
     Held against the history: that a version of a model is the run it was registered with, and that what is in
@@ -84,11 +85,12 @@ def check(repo: Path) -> None:
     except SpecError as error:
         issues += error.issues
     registered = bool(workspace and any(model.versions for model in workspace.project.models.values()))
-    catalog = _history(root, registered)
+    catalog = _history(root, registered or cards)
     issues += _report_issues(catalog)
     if issues or workspace is None:
         raise SpecError(issues)
     forbidden = list(_forbidden(workspace, catalog)) if catalog and registered else []
+    forbidden += _gaps(workspace, catalog) if catalog and cards else []
     if forbidden:
         raise NotAllowed(forbidden)
     _print_summary(workspace)
@@ -136,6 +138,24 @@ def _forbidden(workspace: Workspace, catalog: Catalog) -> Iterator[Issue]:
                     at = ("models", model.name, "environments", place)
                     says = f"{name} may not be in {place}: {unmet.kind}: {unmet.reason}"
                     yield workspace.issue(PROJECT_FILE, at, says, unmet.hint)
+
+
+def _gaps(workspace: Workspace, catalog: Catalog) -> Iterator[Issue]:
+    """Sections that the card of a model's newest version, or of its candidate, lacks."""
+    from modelbook.cards import card
+    from modelbook.spec import PROJECT_FILE
+
+    runs = {run.id: run for run in catalog.runs}
+    for model in catalog.models:
+        version = next((item for item in model.versions if not item.deprecated), None)
+        run = runs.get(version.run if version else model.candidate or "")
+        missing = card(model, version, run).missing if model.name in workspace.project.models else ()
+        if missing:
+            at = ("models", model.name, *(("versions", version.version) if version else ()))
+            where = run.spec.path if run and run.spec else "its experiment"
+            which = version.version if version else "the candidate"
+            says = f"the model card of {which} lacks {', '.join(missing)}"
+            yield workspace.issue(PROJECT_FILE, at, says, f"write them under card: in {where}")
 
 
 def _reread(catalog: Catalog) -> str:

@@ -227,6 +227,7 @@ def _model(name: str, body: Mapping[Any, Any], file: str) -> ModelInfo:
         artifact=_beside(file, body.get("artifact")),
         description=_text(body.get("description")),
         owner=_text(body.get("owner")),
+        license=_text(body.get("license")),
         versions=_pairs(body.get("versions")),
         deprecated=_pairs(body.get("deprecated")),
         environments=_pairs(body.get("environments")),

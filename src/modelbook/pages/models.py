@@ -26,11 +26,16 @@ from modelbook.pages.cells import (
 )
 from modelbook.pages.drawings import spark
 from modelbook.pages.index import Index, Link, changes_href, model_href, number
-from modelbook.records import MetricInfo, Model, ModelVersion, Promotion, Run
+from modelbook.records import Dataset, MetricInfo, Model, ModelVersion, Promotion, Run
 
 MOST_METRICS = 12
 """Metrics on a model card; the run's page has all of them."""
 
+
+MOST_DIMENSIONS = 8
+MOST_SLICES = 40
+MOST_SLICE_METRICS = 8
+"""Tables of slices on a card, and their rows and columns; the run's page has all numbers."""
 
 MOST_PROMOTIONS = 200
 """Promotions in the history of a model; Git has the older ones."""
@@ -99,6 +104,8 @@ class ModelPage:
         requirements: what environments require, and what the version in force there lacks.
         between: where any two versions are compared, if there are two.
         run: what it was registered from; `reason` says what is wrong when there is none.
+        slices: metrics by parts of the data: tables, and how many rows are not in each.
+        environment: what it was trained on. lineage: where to see what it comes from.
     """
 
     name: str
@@ -126,6 +133,9 @@ class ModelPage:
     params: tuple[Fact, ...]
     receipts: tuple[Receipt, ...]
     data: tuple[Link, ...]
+    slices: tuple[tuple[Table, int], ...]
+    environment: Link | None
+    lineage: Link | None
     sections: tuple[cards.Section, ...]
     missing: tuple[str, ...]
     snippet: str
@@ -300,7 +310,10 @@ def page(index: Index, model: Model, version: ModelVersion | None = None) -> Mod
         more_metrics=max(0, len(run.metrics) - MOST_METRICS) if run else 0,
         params=params,
         receipts=receipts,
-        data=tuple(index.dataset_link(item.name) for item in run.datasets) if run else (),
+        data=tuple(_data(index, item) for item in run.datasets) if run else (),
+        slices=_slices(index, run) if run else (),
+        environment=_environment(index, run) if run else None,
+        lineage=replace(index.run_link(run), href=f"{index.run_link(run).href}#lineage") if run else None,
         sections=card.sections,
         missing=card.missing,
         snippet=_snippet(model, candidate),
@@ -313,6 +326,41 @@ def _values(index: Index, run: Run) -> tuple[tuple[Fact, ...], tuple[Fact, ...],
     metrics = facts(index, run, by_weight(index, run)[:MOST_METRICS], "m", receipts)
     params = facts(index, run, run.params, "p", receipts)
     return metrics, params, receipts.all
+
+
+def _data(index: Index, data: Dataset) -> Link:
+    """A dataset, with its licence."""
+    link = index.dataset_link(data.name)
+    return replace(link, text=f"{link.text} ({text.line(data.license)})") if data.license else link
+
+
+def _environment(index: Index, run: Run) -> Link | None:
+    found = next((item for item in reversed(run.environments) if item.python), None)
+    if found is None:
+        return None
+    words = f"Python {text.line(found.python)}, {text.plural(len(found.packages), 'package')}"
+    if found.platform:
+        words += f", {text.line(found.platform)}"
+    return Link(words, f"{index.run_link(run).href}#environment")
+
+
+def _slices(index: Index, run: Run) -> tuple[tuple[Table, int], ...]:
+    """Metrics by parts of the data, a table for each dimension."""
+    tables = []
+    for found in cards.slices(run)[:MOST_DIMENSIONS]:
+        names = found.metrics[:MOST_SLICE_METRICS]
+        infos = [index.infos.get(name) or MetricInfo(name=name) for name in names]
+        rows = tuple(
+            (Cell(text.line(part)), *(cell(value, info) for value, info in zip(values, infos, strict=False)))
+            for part, values in found.rows[:MOST_SLICES]
+        )
+        alone = found.metrics == (found.dimension,)  # a metric by slices that nobody named
+        dimension = "slice" if alone else text.line(found.dimension)
+        columns = (Column(dimension), *(heading(info) for info in infos))
+        what = f"{text.line(found.dimension)} by slice" if alone else f"Metrics by {dimension}"
+        table = Table(columns, rows, what)
+        tables.append((table, max(0, len(found.rows) - MOST_SLICES)))
+    return tuple(tables)
 
 
 def _since(model: Model, version: ModelVersion) -> Link | None:
@@ -360,6 +408,7 @@ def _facts(
     info = model.info
     rows = [
         ("owner", Link(info.owner)),
+        ("licence", Link(text.line(info.license))),
         ("pipeline", index.pipeline_link(info.pipeline)),
         *_artifact(info.artifact, run),
         ("type", Link(info.type if info.type != "model" else "")),

@@ -411,6 +411,8 @@ class Model(Wish):
     """What it predicts, in a sentence or two."""
     owner: str = ""
     """Who answers for it."""
+    license: str = ""
+    """Of the model itself: an SPDX identifier such as Apache-2.0, or words."""
     versions: dict[Version, RunId] = {}
     """Registered versions: version -> id of the run it comes from."""
     deprecated: dict[Version, str] = {}
