@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -129,6 +130,29 @@ def test_the_same_gives_the_same_bytes(packaged: Path) -> None:
     (packaged / "stray").write_text("from before")
     package.write(packaged.parent, order())
     assert {file.name: file.read_bytes() for file in packaged.iterdir()} == before
+
+
+MAKE = """
+import json, sys
+from pathlib import Path
+from modelbook import package
+package.write(Path(sys.argv[1]), package.read_order(Path(sys.argv[1]), "order.json", "a"))
+"""
+
+
+@pytest.mark.slow
+def test_every_process_makes_the_same_bytes(packaged: Path) -> None:
+    """Also where sets are in another order: converters have some."""
+    (packaged.parent / "order.json").write_bytes(msgspec.json.encode(order()))
+    made = set()
+    for seed in ("1", "2", "3"):
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", MAKE, str(packaged.parent)],
+            env=own_bin_first({**os.environ, "PYTHONHASHSEED": seed}),
+            check=True,
+        )
+        made.add((packaged / "SHA256SUMS").read_text())
+    assert len(made) == 1
 
 
 def test_the_model_file_is_copied_as_it_is(packaged: Path) -> None:

@@ -217,4 +217,15 @@ def _serialized(path: str, make: Callable[[], Any]) -> bytes:
             model = make()
     except Exception as error:  # a converter fails in as many ways as there are models
         raise NotConverted(path, error) from None
+    _order_imports(model)
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def _order_imports(model: Any) -> None:
+    """Sort the operator sets that a model imports: converters keep them in a set, so in no order."""
+    versions: dict[str, int] = {}
+    for each in model.opset_import:
+        versions[each.domain] = max(each.version, versions.get(each.domain, 0))
+    del model.opset_import[:]
+    for domain, version in sorted(versions.items()):
+        model.opset_import.add(domain=domain, version=version)
