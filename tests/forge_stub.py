@@ -72,7 +72,11 @@ class Stub:
         """(status, JSON) of a request that nothing goes wrong with."""
         page = int(query.get("page", ["1"])[0])
         part = slice((page - 1) * 100, page * 100)
-        people = {"/graphql": {"data": {"viewer": {"login": self.viewer}}}, "/user": {"id": 77}}
+        people: dict[str, Any] = {
+            f"/repos/{REPOSITORY}/pulls": self.opened(query.get("head", [""])[0]),
+            "/graphql": {"data": {"viewer": {"login": self.viewer}}},
+            "/user": {"id": 77, "login": self.viewer},
+        }
         if path in people:
             return 200, people[path]
         if found := re.fullmatch(rf"/repos/{REPOSITORY}/issues/(\d+)/comments", path):
@@ -94,9 +98,21 @@ class Stub:
             return (200, pull) if pull else (404, {"message": "Not Found"})
         if path == f"/repos/{REPOSITORY}/actions/runs/55/artifacts":
             names = query.get("name", list(self.artifacts))
-            items = [{"id": 1, "name": name, "expired": False} for name in names if name in self.artifacts]
+            known = sorted(self.artifacts)
+            items = [
+                {"id": 1 + known.index(name), "name": name, "expired": False}
+                for name in names
+                if name in known
+            ]
             return 200, {"total_count": len(items), "artifacts": items}
         return 404, {"message": "Not Found"}
+
+    def opened(self, head: str) -> list[dict[str, Any]]:
+        """Open pull requests from OWNER:BRANCH; every branch is called main."""
+        return [
+            one for one in self.pulls.values()
+            if head == f"{one['head']['repo']['full_name'].partition('/')[0]}:main"
+        ]  # fmt: skip
 
     @staticmethod
     def edited(held: list[dict[str, Any]], number: int, body: Any) -> dict[str, Any]:
@@ -189,5 +205,12 @@ def pull(head: str = HEAD, source: str = "mallory/models", target: str = REPOSIT
 
 def event(head: str = HEAD, source: str = "mallory/models", cause: str = "pull_request") -> dict[str, Any]:
     """A `workflow_run` event."""
-    run = {"id": 55, "head_sha": head, "head_repository": {"full_name": source}, "event": cause}
+    run = {
+        "id": 55,
+        "head_sha": head,
+        "head_branch": "main",
+        "head_repository": {"full_name": source},
+        "event": cause,
+        "html_url": f"https://github.com/{REPOSITORY}/actions/runs/55",
+    }
     return {"workflow_run": run}

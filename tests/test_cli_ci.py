@@ -241,7 +241,46 @@ def test_a_fork_cannot_comment_elsewhere(stub: Stub, tmp_path: Path, monkeypatch
 def test_a_run_that_left_nothing(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     github(monkeypatch, stub, tmp_path, event())
     done = run("comment", "--triggered")
-    assert (done.exit_code, done.output) == (0, "The run left no diff: nothing was posted.\n")
+    assert (done.exit_code, done.output) == (0, "The run left no diff.\n")
+    stub.pulls[7] = pull()
+    assert "nothing was posted" in run("comment", "--triggered").output
+    assert stub.comments == []
+
+
+def test_a_comment_of_an_older_commit_says_so_when_a_newer_run_left_nothing(
+    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    github(monkeypatch, stub, tmp_path, event())
+    stub.pulls[7] = pull()
+    stub.artifacts["modelbook-diff"] = artifact(to_json(verdict_sample.verdict()))
+    run("comment", "--triggered")
+    stub.artifacts.clear()
+    stub.pulls[7] = pull(head="c" * 40)  # a run of an older commit says nothing
+    assert run("comment", "--triggered").output == "The run left no diff.\n"
+    assert "does not let this pass" in stub.comments[0]["body"]
+    stub.pulls[7] = pull()
+    assert run("comment", "--triggered").output == "The run left no diff.\nEdited our comment.\n"
+    [found] = stub.comments
+    lines = found["body"].splitlines()
+    assert lines[0] == "<!-- modelbook:diff models -->"
+    assert lines[1].startswith(
+        "**There is no diff of `aaaaaaa`.** [The run of it](https://github.com/acme/models/"
+    )
+    stub.artifacts["modelbook-diff"] = artifact(to_json(verdict_sample.verdict()))
+    assert run("comment", "--triggered").output == "Edited our comment.\n"
+
+
+@pytest.mark.parametrize(("source", "linked"), [("acme/models", True), ("mallory/models", False)])
+def test_the_preview_is_linked_but_not_that_of_a_fork(
+    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, linked: bool
+) -> None:
+    github(monkeypatch, stub, tmp_path, event(source=source))
+    stub.pulls[7] = pull(source=source)
+    stub.artifacts["modelbook-diff"] = artifact(to_json(verdict_sample.verdict()))
+    stub.artifacts["modelbook-site"] = b"PK"
+    run("comment", "--triggered")
+    where = "(https://github.com/acme/models/actions/runs/55/artifacts/2)"
+    assert (where in stub.comments[0]["body"]) == linked
 
 
 def test_a_link_is_no_file_to_post(tmp_path: Path) -> None:

@@ -189,6 +189,20 @@ def test_a_token_that_only_reads_is_explained(stub: Stub) -> None:
     assert stub.count("POST", "comments") == 1
 
 
+def test_whoever_the_token_is_finds_its_own_comment_again(stub: Stub) -> None:
+    """GraphQL refuses some tokens: people's are known by /user, and others are a workflow's own."""
+    stub.viewer = "ada"
+    for done in ("created", "edited"):
+        stub.fail("POST", "/graphql", 403)
+        assert forge.publish(thread(stub)[0], MARKER, f"{MARKER}\n{done}") == done
+    stub.viewer = BOT
+    for done in ("created", "edited"):
+        stub.fail("POST", "/graphql", 403)
+        stub.fail("GET", "/user", 403)
+        assert forge.publish(thread(stub)[0], MARKER, f"{MARKER}\n{done}") == done
+    assert [item["user"]["login"] for item in stub.comments] == ["ada", BOT]
+
+
 def test_a_wrong_token_is_not_shown(stub: Stub) -> None:
     for token in ("not-the-t0ken", "not-the-t0ken\nX-Evil: 1", "not-the-t0ken\u20ac"):
         with pytest.raises(ModelbookError) as caught:

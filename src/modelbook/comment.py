@@ -81,11 +81,12 @@ def quiet(verdict: Verdict) -> bool:
     return verdict.status == "unchanged" and not verdict.problems
 
 
-def render(verdict: Verdict, *, site: str = "", name: str = "models") -> str:
+def render(verdict: Verdict, *, site: str = "", name: str = "models", preview: str = "") -> str:
     """Markdown of a comment, never longer than `MOST_LETTERS`.
 
     Args:
         site: where the project's site is published, for links. name: tells several comments apart.
+        preview: where the site with this change is kept.
 
     Raises:
         BadComment: the name or the site's address is none.
@@ -106,7 +107,20 @@ def render(verdict: Verdict, *, site: str = "", name: str = "models") -> str:
         "",
         *_table(_rows(verdict, links)),
     ]
-    return _fitted("\n".join(told), list(_folds(verdict, links)), _foot(verdict, links))
+    return _fitted("\n".join(told), list(_folds(verdict, links)), _foot(verdict, links, preview))
+
+
+def missing(commit: str, run: str, *, name: str = "models") -> str:
+    """What takes the place of a comment where a newer commit has no diff.
+
+    Args:
+        run: address of the run that should have made it, or empty.
+    """
+    where = f"[The run of it]({run})" if _SITE.fullmatch(run) else "The run of it"
+    said = (
+        f"**There is no diff of {code(commit[:7])}.** {where} left none. What stood here was of an older one."
+    )
+    return "\n".join([marker(name), said, ""])
 
 
 def code(raw: str, longest: int = _LONGEST) -> str:
@@ -476,9 +490,14 @@ def _label(name: str) -> str:
 # -- the end
 
 
-def _foot(verdict: Verdict, links: _Links) -> str:
+def _foot(verdict: Verdict, links: _Links, preview: str) -> str:
     new = any(run.after and run.after != run.before for run in verdict.runs)
     says = "Pages of new runs and commits are on the site once this is merged." if links.site and new else ""
+    if _SITE.fullmatch(preview):
+        kept = (
+            f"[The site with this change]({preview}) is kept for a week: its page `verdict/` tells the same."
+        )
+        says = f"{kept} {says}".rstrip()
     return f"\n{says}\n" if says else "\n"
 
 

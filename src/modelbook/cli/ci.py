@@ -93,17 +93,33 @@ def comment(file: Path | None, name: str, site: str, triggered: bool, show: bool
         raise click.UsageError("give either FILE or --triggered")
     found = _triggered(name) if file is None else _Found(_read(file))
     if found is None:
-        click.echo("The run left no diff: nothing was posted.")
+        _withdraw(name, show=show)
         return
     source = file.name if file else "diff.json"
     verdict = _verdict(found.raw, source)
-    body = _rendered(verdict, source, site=site, name=name)
+    body = _rendered(verdict, source, site=site, name=name, preview=found.preview)
     if show:
         click.echo(body, nl=False)
     elif not found.current:
         click.echo("The pull request has moved on since: nothing was posted.")
     else:
         _post(found.thread or _thread(), name, body, quiet=markdown.quiet(verdict))
+
+
+def _withdraw(name: str, *, show: bool) -> None:
+    """Say of our comment that it is of an older commit, since the run of this one left no diff."""
+    from modelbook import comment as markdown
+    from modelbook import forge
+
+    client, repository = _github()
+    run = forge.run_of(_event())
+    body = markdown.missing(run.head, run.url, name=name)
+    if show:
+        click.echo(body, nl=False)
+        return
+    click.echo("The run left no diff.")
+    for number in forge.standing(client, repository, run):
+        _post(_pull_request(client, repository, number), name, body, quiet=True)
 
 
 def _post(thread: forge.Thread, name: str, body: str, *, quiet: bool) -> None:
@@ -114,7 +130,7 @@ def _post(thread: forge.Thread, name: str, body: str, *, quiet: bool) -> None:
         "created": "Posted a comment.",
         "edited": "Edited our comment.",
         "unchanged": "Our comment says so already.",
-        "silent": "No model changed, and there is no comment: nothing was posted.",
+        "silent": "There is nothing to say, and no comment of ours: nothing was posted.",
     }
     click.echo(words[forge.publish(thread, markdown.marker(name), body, quiet=quiet)])
 
@@ -128,6 +144,7 @@ class _Found(NamedTuple):
     raw: bytes
     thread: forge.Thread | None = None
     current: bool = True
+    preview: str = ""
 
 
 def _read(path: Path) -> bytes:
@@ -155,7 +172,7 @@ def _verdict(raw: bytes, name: str) -> Verdict:
         raise NoVerdict(name, "a value in it is none that a metric has") from None
 
 
-def _rendered(verdict: Verdict, source: str, *, site: str, name: str) -> str:
+def _rendered(verdict: Verdict, source: str, *, site: str, name: str, preview: str = "") -> str:
     """The Markdown of a verdict that may come from anyone.
 
     Raises:
@@ -164,7 +181,7 @@ def _rendered(verdict: Verdict, source: str, *, site: str, name: str) -> str:
     from modelbook import comment as markdown
 
     try:
-        return markdown.render(verdict, site=site, name=name)
+        return markdown.render(verdict, site=site, name=name, preview=preview)
     except (ValueError, OverflowError, RecursionError):
         raise NoVerdict(source, "a value in it is none that a metric has") from None
 
@@ -249,7 +266,8 @@ def _triggered(name: str) -> _Found | None:
     found = forge.triggering(client, repository, _event(), artifact)
     if found is None:
         return None
-    return _Found(found.verdict, _pull_request(client, repository, found.number), found.current)
+    thread = _pull_request(client, repository, found.number)
+    return _Found(found.verdict, thread, found.current, found.preview)
 
 
 # -- annotations

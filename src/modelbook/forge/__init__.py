@@ -7,7 +7,7 @@ Everything an API answers is data from outside: checked, bounded, and no token f
 """
 
 from modelbook.forge import github, gitlab
-from modelbook.forge.github import PullRequest, Triggered, pull_request_of, triggering
+from modelbook.forge.github import PullRequest, Triggered, pull_request_of, run_of, standing, triggering
 from modelbook.forge.gitlab import MergeRequest
 from modelbook.forge.http import ForgeError
 from modelbook.forge.sticky import Done, Thread, publish
@@ -26,5 +26,7 @@ __all__ = [
     "gitlab",
     "publish",
     "pull_request_of",
+    "run_of",
+    "standing",
     "triggering",
 ]

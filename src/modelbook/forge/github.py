@@ -7,17 +7,25 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
 from modelbook.forge import untrusted
-from modelbook.forge.http import SECONDS, Client, ForgeError
+from modelbook.forge.http import SECONDS, Client, Forbidden, ForgeError
 from modelbook.forge.sticky import Note, note
 from modelbook.forge.untrusted import Untrusted
 from modelbook.records import Record
 
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,99}/[\w.-]{1,100}", re.ASCII)
 _SHA = re.compile(r"[0-9a-f]{40}")
+_WEB = re.compile(r"https?://[A-Za-z0-9.:-]+/[A-Za-z0-9._/-]+")
+
+ACTIONS = "github-actions[bot]"
+"""Who a workflow's own token is."""
+
+PREVIEW = "modelbook-site"
+"""The artifact with the site that a pull request makes."""
 
 
 def client(api: str, token: str) -> Client:
@@ -40,13 +48,24 @@ class PullRequest:
         self._graphql = graphql
 
     def me(self) -> str:
-        """The login that our comments carry, `github-actions[bot]` for a workflow's own token."""
+        """The login that our comments carry, `github-actions[bot]` for a workflow's own token.
+
+        GraphQL tells it of every kind of token, `/user` of people's alone. A token that neither tells of is
+        taken for a workflow's own; if it is not, its comments are never edited, and nobody else's either.
+        """
         query = {"query": "query { viewer { login } }"}
-        body = self._client.ask("POST", self._graphql, "who the token belongs to", query, again=True).body
-        login = _path(body, "data", "viewer", "login")
-        if not isinstance(login, str) or not login:
-            raise ForgeError("who the token belongs to", "the API's answer has no login")
-        return login
+        what = "who the token belongs to"
+        for method, path, body, keys in (
+            ("POST", self._graphql, query, ("data", "viewer", "login")),
+            ("GET", "/user", None, ("login",)),
+        ):
+            try:
+                found = self._client.ask(method, path, what, body, again=True).body  # type: ignore[arg-type]
+            except Forbidden:
+                continue
+            if isinstance(login := _path(found, *keys), str) and login:
+                return login
+        return ACTIONS
 
     def notes(self) -> Iterator[Note]:
         """Every comment, oldest first."""
@@ -84,12 +103,15 @@ class Triggered(Record, frozen=True, kw_only=True):
 
     Attributes:
         verdict: the content of the diff, unread. current: whether the pull request still stands where it did.
+        preview: address of the site that the run kept; empty without one, and of another repository's run,
+            for nobody here wrote the scripts in it.
     """
 
     number: int
     head: str
     verdict: bytes
     current: bool
+    preview: str = ""
 
 
 CLAIM, DIFF = "pull.json", "diff.json"
@@ -107,6 +129,38 @@ def triggering(client: Client, repository: str, event: Mapping[str, Any], artifa
         Untrusted: the artifact is not what we write, or belongs to something else.
         ForgeError: the API does not answer.
     """
+    run = run_of(event)
+    archive = _archive(client, repository, run.id, artifact)
+    if archive is None:
+        return None
+    files = untrusted.members(archive, (CLAIM, DIFF))
+    claim = _claim(files[CLAIM])
+    if claim.head != run.head:
+        raise Untrusted("the artifact speaks of another commit than its run")
+    current = _current(client, repository, claim, run.source)
+    site = _artifact(client, repository, run.id, PREVIEW) if run.url and run.source == repository else None
+    preview = f"{run.url}/artifacts/{site}" if site else ""
+    return Triggered(
+        number=claim.number, head=run.head, verdict=files[DIFF], current=current, preview=preview
+    )
+
+
+class Workflow(Record, frozen=True, kw_only=True):
+    """The run that triggered ours, as GitHub tells it: its commit and repository, and its address."""
+
+    id: int
+    head: str
+    source: str
+    branch: str = ""
+    url: str = ""
+
+
+def run_of(event: Mapping[str, Any]) -> Workflow:
+    """The run behind a `workflow_run` event.
+
+    Raises:
+        ForgeError: it is none. Untrusted: no pull request started it.
+    """
     run = event.get("workflow_run")
     number, head = _path(run, "id"), _path(run, "head_sha")
     source = _path(run, "head_repository", "full_name")
@@ -114,15 +168,29 @@ def triggering(client: Client, repository: str, event: Mapping[str, Any], artifa
         raise ForgeError("the event", "it is no `workflow_run`: its run has no id, commit or repository")
     if _path(run, "event") != "pull_request":
         raise Untrusted("the run was not started by a pull request")
-    archive = _archive(client, repository, number, artifact)
-    if archive is None:
-        return None
-    files = untrusted.members(archive, (CLAIM, DIFF))
-    claim = _claim(files[CLAIM])
-    if claim.head != head:
-        raise Untrusted("the artifact speaks of another commit than its run")
-    current = _current(client, repository, claim, source)
-    return Triggered(number=claim.number, head=head, verdict=files[DIFF], current=current)
+    url, branch = str(_path(run, "html_url") or ""), str(_path(run, "head_branch") or "")
+    return Workflow(
+        id=number, head=head, source=source, branch=branch, url=url if _WEB.fullmatch(url) else ""
+    )
+
+
+def standing(client: Client, repository: str, run: Workflow) -> list[int]:
+    """Numbers of the open pull requests that stand at the commit of a run.
+
+    Raises:
+        ForgeError: the API does not answer.
+    """
+    if not run.branch:
+        return []
+    head = quote(f"{run.source.partition('/')[0]}:{run.branch}", safe="")
+    pulls = client.pages(f"/repos/{repository}/pulls?state=open&head={head}&", "its pull requests")
+    return [
+        item["number"]
+        for item in pulls
+        if _path(item, "head", "sha") == run.head
+        and _path(item, "head", "repo", "full_name") == run.source
+        and isinstance(item.get("number"), int)
+    ]
 
 
 def _claim(raw: bytes) -> Claim:
@@ -150,12 +218,18 @@ def _current(client: Client, repository: str, claim: Claim, source: str) -> bool
 
 
 def _archive(client: Client, repository: str, run: int, name: str) -> bytes | None:
+    found = _artifact(client, repository, run, name)
+    return _download(client, f"/repos/{repository}/actions/artifacts/{found}/zip") if found else None
+
+
+def _artifact(client: Client, repository: str, run: int, name: str) -> int | None:
+    """The newest artifact of that name."""
     path = f"/repos/{repository}/actions/runs/{run}/artifacts?name={name}&per_page=100"
     body = client.get(path, "the run's artifacts").body
     found = _path(body, "artifacts")
     items = [item for item in found if _path(item, "name") == name] if isinstance(found, list) else []
     ids = [item["id"] for item in items if isinstance(item.get("id"), int) and not item.get("expired")]
-    return _download(client, f"/repos/{repository}/actions/artifacts/{max(ids)}/zip") if ids else None
+    return max(ids, default=None)
 
 
 def _download(client: Client, path: str) -> bytes:
