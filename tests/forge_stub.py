@@ -109,10 +109,12 @@ class Stub:
 
     def opened(self, head: str) -> list[dict[str, Any]]:
         """Open pull requests from OWNER:BRANCH; every branch is called main."""
-        return [
-            one for one in self.pulls.values()
-            if head == f"{one['head']['repo']['full_name'].partition('/')[0]}:main"
-        ]  # fmt: skip
+        found = []
+        for one in self.pulls.values():
+            owner = str((one["head"]["repo"] or {}).get("full_name") or "").partition("/")[0]
+            if head == f"{owner}:main":
+                found.append(one)
+        return found
 
     @staticmethod
     def edited(held: list[dict[str, Any]], number: int, body: Any) -> dict[str, Any]:

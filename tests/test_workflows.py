@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import os
 import re
@@ -240,6 +241,7 @@ def job(folder: Path, fork: Forked, *depth: str, **inputs: object) -> Job:
     values |= {
         "runner.temp": temp,
         "github.event.pull_request.number || 0": 7,
+        "github.event.pull_request.base.sha": fork.base,
         "github.event.pull_request.head.sha || github.sha": fork.head,
         "vars.MODELBOOK_SITE": "https://acme.example/models",
         "github.token": TOKEN,
@@ -386,6 +388,9 @@ def test_the_site_is_built_again_over_the_last_one(tmp_path: Path) -> None:
     preview = load(text("github/pull-request.yml"))["jobs"]["preview"]["steps"]
     assert [step.returncode for step in made.steps(preview)] == [0]
     assert (made.temp / "site/index.html").exists()
+    told = (made.temp / "site/verdict/index.html").read_text()
+    assert "The gates let this pass" in html.unescape(told)
+    assert "README.md" not in told, "main got it meanwhile"
 
 
 # -- GitLab

@@ -193,7 +193,7 @@ def _sections(index: Index, rows: tuple[changes.Row, ...], read: Read) -> Iterat
 
 
 def _verdict(index: Index, found: Verdict) -> Page:
-    title = f"Against {text.plain(found.base.label)}"
+    title = f"Against {text.plain(verdicts.called(found.base))}"
     words = "gates diff pull request what changed"
     return Page(
         "verdict/index.html",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from modelbook.records import MetricInfo, Project, Run, Snapshot, Value
 from modelbook.verdict import Held, Moved, RunChange, Side, Verdict
 
 MOST_REASONS = 12
+_SHA = re.compile("[0-9a-f]{40}")
 
 _TONES = {"passed": "good", "failed": "bad", "stale": "bad"}
 
@@ -151,8 +153,13 @@ def page(index: Index, found: Verdict) -> VerdictPage:
     )
 
 
+def called(side: Side) -> str:
+    """As it was asked for; a whole id by its beginning."""
+    return side.label[:7] if _SHA.fullmatch(side.label) else text.cut(text.line(side.label), 80)
+
+
 def _side(index: Index, side: Side) -> tuple[str, Link, str]:
-    label = text.cut(text.line(side.label), 80)
+    label = called(side)
     link = index.commit_link(side.commit) if side.commit else Link("")
     shown = "" if side.commit.startswith(side.label) else label
     return shown, link, text.cut(text.line(side.subject), 120)
