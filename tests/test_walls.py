@@ -20,7 +20,7 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("spec", "records"),  # wishes: what people write; facts: what history says
     ("history", "stages", "runner", "registry", "pull", "forge", "seeds", "judge", "package"),
     ("catalog", "lineage", "diff", "cards", "charts", "gates", "query", "subproject", "reproduce"),
-    ("verdict", "admission"),
+    ("verdict", "admission", "export"),
     ("pages",),
     ("site", "scaffold", "comment", "serve"),
     ("cli",),
@@ -44,6 +44,7 @@ PURE = {
     "subproject",
     "verdict",
     "admission",
+    "export",
     "comment",
     "pages",
 }

@@ -35,6 +35,7 @@ COMMANDS = {
     "deprecate": "modelbook.cli.life:deprecate",
     "reproduce": "modelbook.cli.reproduce:reproduce",
     "verify": "modelbook.cli.reproduce:verify",
+    "export": "modelbook.cli.export:export",
     "diff": "modelbook.cli.review:diff",
     "summary": "modelbook.cli.ci:summary",
     "comment": "modelbook.cli.ci:comment",
