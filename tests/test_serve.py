@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import hashlib
 import http.client
 import json
@@ -31,6 +33,7 @@ from modelbook.serve.protocol import BadRequest
 from test_package import frame, home, mixed, order
 
 MANY = 3000
+INFER = "/v2/models/late/infer"
 
 
 def served(**inputs: tuple[str, tuple[int, ...]]) -> Served:
@@ -226,6 +229,54 @@ def test_rows_that_cannot_be_written_are_kept_until_they_can(
     assert [row["input.n"] for row in logged(folder)] == [1]
 
 
+def test_what_never_can_be_written_makes_room_for_what_is_newer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modelbook.serve.log.MOST_ROWS", 3)
+    log = PredictionLog(tmp_path, PLAIN)
+    for at in range(5):
+        log.add(entry(at))
+    log.close()
+    assert log.dropped == 2
+    assert [row["input.n"] for row in logged(tmp_path)] == [2, 3, 4]
+
+
+class Stuck:
+    """A session that answers nothing until it is told to give up."""
+
+    def __init__(self) -> None:
+        self.gave_up = threading.Event()
+
+    def run(self, _names: Any, _tensors: Any, options: Any) -> Any:
+        while not options.terminate:
+            threading.Event().wait(0.01)
+        self.gave_up.set()
+        raise RuntimeError("terminated")
+
+
+def test_an_answer_that_takes_too_long_is_broken_off() -> None:
+    from modelbook.serve.app import FEW, application
+
+    stuck = Stuck()
+    rows = FEW + 1
+    model = dataclasses.replace(served(x=("FP32", (-1, 1))), session=stuck)
+    app = application(model, serve.Limits(seconds=0.1), None)
+    body = json.dumps({"inputs": [tensor("x", [0.5] * rows)]}).encode()
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": INFER, "headers": [], "query_string": b""}
+    asyncio.run(app(scope, receive, send))
+    assert sent[0]["status"] == 503
+    assert json.loads(sent[1]["body"]) == {"error": "no answer within 0.1 s: send fewer rows"}
+    assert stuck.gave_up.wait(10)
+
+
 @pytest.fixture(scope="module")
 def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A package of a model of numbers and a text."""
@@ -395,9 +446,6 @@ def question(rows: int = 2) -> dict[str, Any]:
     }
 
 
-INFER = "/v2/models/late/infer"
-
-
 @pytest.mark.slow
 def test_a_server_speaks_the_protocol(packaged: Path, tmp_path: Path) -> None:
     with running(
@@ -521,6 +569,27 @@ def test_a_version_of_a_model_is_served_from_the_repository(packaged: Path, stor
         )
         assert done.returncode == 2
         assert words in done.stderr
+
+
+@pytest.mark.slow
+def test_what_stands_in_the_way_of_a_start_is_told(packaged: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = str(listener.getsockname()[1])
+        for words, told in (
+            (["--port", port], f"can't listen at 127.0.0.1:{port}"),
+            (["--log", str(tmp_path / "file" / "log")], "can't hold a log"),
+        ):
+            done = subprocess.run(
+                ["modelbook", "serve", str(packaged), *words],
+                env=own_bin_first(),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 2
+            assert told in done.stderr
 
 
 def ask_modelbook(root: Path, *words: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,18 @@ from modelbook.package.libraries import library
 from modelbook.serve.fetched import NotInCache, NotPackaged, fetch
 from modelbook.serve.model import NoOnnx, Served, load
 
-__all__ = ["Limits", "NoAddress", "NoOnnx", "NotInCache", "NotPackaged", "Served", "fetch", "load", "run"]
+__all__ = [
+    "Limits",
+    "NoAddress",
+    "NoLog",
+    "NoOnnx",
+    "NotInCache",
+    "NotPackaged",
+    "Served",
+    "fetch",
+    "load",
+    "run",
+]
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,13 @@ class NoAddress(ModelbookError):
         super().__init__(f"can't listen at {host}:{port}: {reason}", hint="another port: --port, 0 for any")
 
 
+class NoLog(ModelbookError):
+    """The log of predictions can't be kept in a folder."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        super().__init__(f"{folder} can't hold a log: {reason}", hint="name a folder that can be written to")
+
+
 def run(
     served: Served, host: str, port: int, limits: Limits, log: Path | None, started: Callable[[str], None]
 ) -> None:
@@ -58,11 +77,13 @@ def run(
 
     Raises:
         MissingLibrary: the extra `serve` is not installed.
-        NoAddress: the address is taken, or none of this machine's.
+        NoAddress: the address is taken, or none of this machine's. NoLog: there is no writing there.
     """
     uvicorn = library("uvicorn", "serve")
     for name in ("fastapi", "prometheus_client", "orjson", *(["pyarrow"] if log else [])):
         library(name, "serve")
+    if log:
+        _writable(log)
     from modelbook.serve.app import application
 
     config = uvicorn.Config(
@@ -78,6 +99,15 @@ def run(
         address, bound = listener.getsockname()[:2]
         started(f"http://[{address}]:{bound}" if ":" in address else f"http://{address}:{bound}")
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise NoLog(folder, error.strerror or str(error)) from None
 
 
 def _bound(host: str, port: int) -> socket.socket:
