@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from modelbook.records import Plot, Run, State
@@ -64,21 +65,35 @@ def _points(series: Series, read: Read) -> list[float] | None:
     """At most POINTS of the values, the first and the last among them; only those lines are parsed."""
     blob, field, delimiter = series
     data = read(blob) or b""
-    lines = [line for line in data[: MOST_BYTES + 1].splitlines() if line]
+    text = data[: MOST_BYTES + 1].decode("utf-8-sig", "replace")
+    lines = list(filter(None, text.replace("\r", "\n").split("\n")))
     if len(data) > MOST_BYTES or len(lines) < 3:
         return None
-    names = [name.strip(' "') for name in lines[0].decode("utf-8-sig", "replace").split(delimiter)]
+    names = [name.strip(' "') for name in lines[0].split(delimiter)]
     column = len(names) - 1 if field is None else names.index(field) if field in names else -1
-    last = len(lines) - 2
-    chosen = range(last + 1) if last < POINTS else (round(at * last / (POINTS - 1)) for at in range(POINTS))
-    values = [_number(lines[at + 1].decode("utf-8", "replace").split(delimiter), column) for at in chosen]
-    finite = [float(f"{value:.4g}") for value in values if value is not None]
-    return finite if column >= 0 and len(finite) > 1 else None
-
-
-def _number(cells: Sequence[str], column: int) -> float | None:
-    try:
-        value = float(cells[column].strip(' "'))
-    except (ValueError, IndexError):
+    if column < 0:
         return None
-    return value if math.isfinite(value) else None
+    cells = [lines[at].split(delimiter) for at in _chosen(len(lines) - 1)]
+    try:
+        values = [float(row[column]) for row in cells]
+    except (ValueError, IndexError):
+        values = [_number(row, column) for row in cells]
+    finite = [value for value in values if math.isfinite(value)]
+    shown = list(map(float, ("%.4g " * len(finite) % tuple(finite)).split()))
+    return shown if len(shown) > 1 else None
+
+
+@lru_cache(maxsize=256)
+def _chosen(count: int) -> tuple[int, ...]:
+    """Which of so many lines below the first are read."""
+    if count <= POINTS:
+        return tuple(range(1, count + 1))
+    return tuple(round(at * (count - 1) / (POINTS - 1)) + 1 for at in range(POINTS))
+
+
+def _number(cells: Sequence[str], column: int) -> float:
+    """A cell as a number; not a number where it is none."""
+    try:
+        return float(cells[column].strip(' "'))
+    except (ValueError, IndexError):
+        return math.nan
