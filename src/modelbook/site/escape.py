@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 _SPECIAL = re.compile(
     r"[^A-Za-z0-9 ,/%;?\u00a1-\u200d\u2010-\u2027\u2030-\u205e\u2070-\U0010ffff]"
-    r"(?<!(?<=[A-Za-z0-9])-(?=[A-Za-z0-9]))(?<!(?<=\d)\.(?=\d))"
+    r"(?<!(?<=[A-Za-z0-9])-(?=[A-Za-z0-9]))(?<!\.(?=[A-Za-z0-9/.]))"
 )
 _NOT_TEXT = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
@@ -30,7 +30,8 @@ def text(raw: object) -> Markup:
     """`raw` as text in HTML and in Markdown alike, in attributes too.
 
     Whatever might mean something to either, or to a Markdown extension, becomes a character reference: no
-    markup, link, placeholder, fence or attribute list can come out of it. Markup passes as it is.
+    markup, link, placeholder, fence, list or attribute list can come out of it. A dot is left alone inside
+    names, numbers and paths, where it is most often, and a hyphen inside words. Markup passes as it is.
     """
     return raw if isinstance(raw, Markup) else _escaped(str(raw))
 
