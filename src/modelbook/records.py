@@ -44,6 +44,19 @@ def finite(raw: object) -> float | None:
     return found if math.isfinite(found) else None
 
 
+def plain(value: Any) -> Any:
+    """Records as plain data that JSON can write: NaN and the infinities become their names."""
+    return _named(msgspec.to_builtins(value))
+
+
+def _named(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {key: _named(item) for key, item in value.items()}
+    return [_named(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 def number(value: Value | None) -> float | None:
     """A value that is there and a finite number, else None."""
     return value.number if value else None

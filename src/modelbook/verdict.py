@@ -7,7 +7,6 @@ One typed value with several renderings: the terminal, Markdown for a pull reque
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -29,6 +28,7 @@ from modelbook.records import (
     Stale,
     Value,
     number,
+    plain,
 )
 
 Status = Literal["passed", "failed", "stale", "unjudged", "unchanged"]
@@ -688,7 +688,7 @@ def _judged(found: Verdict) -> Verdict:
 
 def to_json(found: Verdict) -> bytes:
     """The verdict as JSON; NaN and the infinities are written as their names."""
-    return msgspec.json.encode(_named(msgspec.to_builtins(found)))
+    return msgspec.json.encode(plain(found))
 
 
 def from_json(data: bytes) -> Verdict:
@@ -715,14 +715,6 @@ def _refuse_unknown(raw: Any, known: Any, place: str) -> None:
     elif isinstance(raw, list) and isinstance(known, list | tuple):
         for at, (one, other) in enumerate(zip(raw, known, strict=True)):
             _refuse_unknown(one, other, f"{place}[{at}]")
-
-
-def _named(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, dict):
-        return {name: _named(item) for name, item in value.items()}
-    return [_named(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def side_of(label: str, snapshot: Snapshot) -> Side:

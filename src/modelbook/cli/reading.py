@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import click
 
 from modelbook.cli import repo_option
 from modelbook.cli.source import cache_options, project_option, pull_option, refs_option
+from modelbook.records import plain
 
 if TYPE_CHECKING:
     from modelbook.catalog import Ranking
@@ -159,7 +159,7 @@ def lineage(
             graph, start, up=depth if up or both else 0, down=depth if down or both else 0
         )
     if as_json:
-        _print_json({"node": start, **_plain(graph)})
+        _print_json({"node": start, **plain(graph)})
     else:
         _print_graph(graph, start)
 
@@ -223,23 +223,6 @@ def _run_of(repository: Repository, name: str, project: str, *, pull: bool) -> R
 # -- JSON
 
 
-def _plain(value: Any) -> Any:
-    """A record as JSON can write it: NaN and the infinities become their names."""
-    import msgspec
-
-    return _jsonable(msgspec.to_builtins(value))
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, Mapping):
-        return {key: _jsonable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_jsonable(item) for item in value]
-    return value
-
-
 def _print_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))
 
@@ -248,7 +231,7 @@ def _value_json(value: Value, commit: str) -> dict[str, Any]:
     """The contract's keys; those that may be missing are left out when nothing is known."""
     found = {
         "name": value.name,
-        "value": _jsonable(value.value),
+        "value": plain(value.value),
         "state": value.state.value,
         "path": value.path,
         "key": list(value.key),
@@ -264,10 +247,10 @@ def _facts_json(found: Snapshot | Run, commit: str) -> dict[str, Any]:
     return {
         "params": [_value_json(value, commit) for value in found.params],
         "metrics": [_value_json(value, commit) for value in found.metrics],
-        "plots": _plain(found.plots),
-        "artifacts": _plain(found.artifacts),
-        "datasets": _plain(found.datasets),
-        "environments": _plain(found.environments),
+        "plots": plain(found.plots),
+        "artifacts": plain(found.artifacts),
+        "datasets": plain(found.datasets),
+        "environments": plain(found.environments),
     }
 
 
@@ -294,7 +277,7 @@ def _snapshot_json(found: Snapshot | Run) -> dict[str, Any]:
     from modelbook.records import Run
 
     if isinstance(found, Run):
-        return {**_run_json(found), "stages": _plain(found.stages), "problems": []}
+        return {**_run_json(found), "stages": plain(found.stages), "problems": []}
     commit = found.commit
     return {
         "commit": commit.sha,
@@ -303,7 +286,7 @@ def _snapshot_json(found: Snapshot | Run) -> dict[str, Any]:
         "author": commit.author,
         "subject": commit.subject,
         "refs": list(commit.refs),
-        "stages": _plain(found.stages),
+        "stages": plain(found.stages),
         **_facts_json(found, commit.sha),
         "problems": [
             {"commit": commit.sha, "path": problem.path, "reason": problem.reason}
@@ -368,7 +351,7 @@ def _cells(values: Iterable[Value], names: Iterable[str]) -> Iterator[str]:
 
 
 def _cell(value: Value) -> str:
-    content = _jsonable(value.value)
+    content = plain(value.value)
     if content is None:
         return ""
     return content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
