@@ -94,7 +94,7 @@ def test_the_page_and_the_comment_tell_the_same_metrics() -> None:
     found = verdict_sample.verdict()
     told = page(Index(sample.catalog()), found)
     assert told.metrics is not None
-    names = [row[2].text for row in told.metrics.table.rows]
+    names = [row[1].text for row in told.metrics.table.rows]
     rows = comment._rows(found, comment._Links(""))
     assert [row[1].strip("`") for row in rows][: len(names)] == names
     assert told.view.reasons == found.reasons

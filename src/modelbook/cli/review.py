@@ -230,15 +230,15 @@ def _of_revisions(
 
 def _unplanned(repository: Repository, revision: str, snapshot: Snapshot) -> Iterator[Stale]:
     """What is not as the specs of a revision ask for; nothing where it has none."""
+    home = snapshot.project.file.rpartition("/")[0] if snapshot.project and snapshot.project.file else None
+    if home is None:
+        return
     import tempfile
 
     from modelbook.history import export
     from modelbook.records import Stale
-    from modelbook.stages.late import late
+    from modelbook.stages.late import late  # what reads specs takes a third of a second to import
 
-    home = snapshot.project.file.rpartition("/")[0] if snapshot.project and snapshot.project.file else None
-    if home is None:
-        return
     top = f"{home}/" if home else ""
     files = [f"{top}mlproject.yaml", f"{top}dvc.yaml"]
     files += [path for spec in snapshot.specs for path in (spec.path, spec.card_file) if path]

@@ -171,9 +171,9 @@ def _side(index: Index, side: Side) -> tuple[str, Link, str]:
 def _metrics(index: Index, found: Verdict, rows: Sequence[Moved], caption: str) -> Part | None:
     infos = {info.name: info for info in found.metrics}
     columns = (
-        *map(Column, ("run", "what", "metric")),
+        *map(Column, ("run", "metric")),
         *(Column(name, number=True) for name in ("before", "after")),
-        Column("judged"),
+        *map(Column, ("judged", "what")),
     )
     return part(columns, [_row(index, row, infos.get(row.metric)) for row in rows], caption)
 
@@ -186,7 +186,8 @@ def _row(index: Index, row: Moved, info: MetricInfo | None) -> tuple[Cell, ...]:
     word = Cell({True: "better", False: "worse", None: DASH}[row.better], tone=TONES[row.better])
     if row.judgements:
         word = Cell(judged.says, title="\n".join(reason for *_, reason in judged.rows), tone=judged.tone)
-    return (*_whose(index, row), Cell(text.line(row.metric) or DASH), _value(row.before, info), after, word)
+    run, what = _whose(index, row)
+    return run, Cell(text.line(row.metric) or DASH), _value(row.before, info), after, word, what
 
 
 def _whose(index: Index, row: Moved) -> tuple[Cell, Cell]:
