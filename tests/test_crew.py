@@ -138,6 +138,12 @@ def test_beside_threads_it_works_alone() -> None:
         thread.join()
 
 
+def test_in_a_pool_it_works_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There each process works with itself alone: it may not start others."""
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    assert set(crew.each(lambda _: crew.hands(), CHUNKS[:4], 2)) == {1}
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="counts processors as Linux does")
 def test_alone_it_works_with_every_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threading, "active_count", lambda: 1)

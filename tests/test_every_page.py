@@ -5,6 +5,7 @@ What a new page must keep to is held here without naming it: pages are found in 
 
 from __future__ import annotations
 
+import gzip
 import shutil
 from pathlib import Path
 
@@ -42,6 +43,16 @@ def test_every_page_is_valid_html(folder: Path) -> None:
         for fault in html_faults(path.read_text(encoding="utf-8"))
     ]
     assert not faults, "\n".join(faults[:20])
+
+
+@pytest.mark.slow
+def test_a_page_of_a_run_is_quick_to_send(folder: Path) -> None:
+    """With its own data, without what all pages share, and gzipped, as servers send it."""
+    runs = [path.parent for path in pages(folder) if path.relative_to(folder).parts[0] == "runs"]
+    assert len(runs) > 10
+    for run in runs:
+        sent = sum(len(gzip.compress(path.read_bytes())) for path in run.iterdir() if path.is_file())
+        assert sent < 60_000, run
 
 
 @pytest.mark.slow

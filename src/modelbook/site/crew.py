@@ -14,7 +14,7 @@ import threading
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
-from multiprocessing import Pipe, get_context
+from multiprocessing import Pipe, current_process, get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import NamedTuple, TypeVar, cast
@@ -32,9 +32,11 @@ def hands() -> int:
     """How many processes to work with: one for each processor; one alone where forking is not safe.
 
     That is where there is no fork, on macOS, whose libraries may not outlive one, and beside other threads of
-    ours, such as a server's. Threads that numpy started for itself have nothing to do here.
+    ours, such as a server's. Threads that numpy started for itself have nothing to do here. A process that is
+    itself one of a pool may not start others.
     """
-    if not hasattr(os, "fork") or sys.platform == "darwin" or threading.active_count() > 1:
+    alone = threading.active_count() == 1 and not current_process().daemon
+    if not hasattr(os, "fork") or sys.platform == "darwin" or not alone:
         return 1
     mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(MOST, mine)
