@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -191,3 +192,76 @@ def test_what_is_not_pulled_is_said(tmp_path: Path) -> None:
         repo.commit({**result(score), "dvc.yaml": cached, "m.json": None})
     text = call(repo, "main~1", "main").output
     assert "not pulled" in text
+
+
+ODD: dict[str, tuple[str | None, str]] = {
+    "broken": ('{"acc": ', "unreadable"),
+    "nan": ('{"acc": NaN}', "NaN"),
+    "a string": ('{"acc": "good"}', "good"),
+    "nothing": ('{"acc": null}', "null"),
+    "huge": ('{"acc": 1e999}', "Infinity|∞"),
+    "another key": ('{"accuracy": 0.7}', "accuracy"),
+    "a list": ('{"acc": [0.7, 0.8]}', r"\[0.7, 0.8\]"),
+    "empty": ("", "unreadable"),
+    "gone": (None, "acc"),
+}
+
+
+@pytest.mark.parametrize(("content", "says"), ODD.values(), ids=ODD)
+def test_a_value_that_is_none_is_said_in_every_form(tmp_path: Path, content: str | None, says: str) -> None:
+    """Whatever becomes of a metric, it is told; as JSON it is never left out."""
+    repo = GitRepo(tmp_path / "work", bare=True)
+    repo.commit(result(0.8))
+    files = result(0.7)
+    repo.commit(
+        {
+            **files,
+            "m.json": content,
+            "dvc.lock": str(files["dvc.lock"]).replace(md5('{"acc": 0.7}'), md5(content or "")),
+        }
+    )
+    found = answer(repo, "main~1", "main")
+    rows = [change for run in found["runs"] for change in run["metrics"]] + found["files"]
+    assert rows, "nothing is said of the metric"
+    assert any(row["before"] and row["before"]["value"] == 0.8 for row in rows)
+    for form in ("text", "markdown"):
+        said = call(repo, "main~1", "main", "--format", form).output
+        assert "acc" in said, said
+        assert re.search(says, said), said
+
+
+def test_a_metrics_file_that_moved_is_the_metric_it_was(tmp_path: Path) -> None:
+    """In a run of a stage, and where no stage makes it."""
+    repo = GitRepo(tmp_path / "work", bare=True)
+    repo.commit(result(0.8))
+    files = {name: str(text).replace("m.json", "out/scores.json") for name, text in result(0.7).items()}
+    moved: Files = {**files, "out/scores.json": files.pop("m.json"), "m.json": None}
+    repo.commit(moved)
+    [run] = answer(repo, "main~1", "main")["runs"]
+    [metric] = run["metrics"]
+    assert (run["kind"], metric["kind"], metric["delta"]) == ("changed", "changed", pytest.approx(-0.1))
+
+
+def test_a_stage_by_another_name_is_the_run_it_was(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path / "work", bare=True)
+    stages = (
+        "stages:\n  fit:\n    foreach: [NAME]\n    do:\n      cmd: fit\n      params: [lr]\n"
+        "      metrics: [{m.json: {cache: false}}]\n"
+    )
+    for name, score in (("old", 0.8), ("new", 0.7)):
+        metric = json.dumps({"acc": score})
+        made = entry(
+            f"fit@{name}", cmd="fit", params={"params.yaml": {"lr": 1}}, outs={"m.json": md5(metric)}
+        )
+        repo.commit(
+            {
+                "dvc.yaml": stages.replace("NAME", name),
+                "dvc.lock": lock(made),
+                "params.yaml": "lr: 1\n",
+                "m.json": metric,
+            }
+        )
+    [run] = answer(repo, "main~1", "main")["runs"]
+    assert (run["kind"], run["was"], run["name"]) == ("renamed", "old", "new")
+    assert run["metrics"][0]["delta"] == pytest.approx(-0.1)
+    assert "`new`" in call(repo, "main~1", "main", "--format", "markdown").output

@@ -213,7 +213,7 @@ def _change(row: Moved, info: MetricInfo | None) -> str:
     before = row.before.number if isinstance(row.before, Value) else row.before
     if row.delta is not None:
         return _delta(row.delta, before, info) if row.delta else "none"
-    return "" if row.leader else row.kind
+    return "" if row.leader and row.kind != "removed" else row.kind
 
 
 def _title(row: Moved, links: _Links) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -393,17 +394,20 @@ def _short(commit: str) -> str:
 
 
 def shown(value: Value | None, info: MetricInfo | None = None) -> str:
-    """A value for people, in the format its metric declares."""
     """A value in a table: by its format, else six digits; a missing one says why in a word."""
     if value is None:
         return "-"
     if value.state.value != "present":
         return value.state.value.replace("_", " ")
     content = value.value
-    if isinstance(content, bool | str | list) or content is None:
+    if content is None:
+        return "null"
+    if isinstance(content, bool | str | list):
         return _cell(value)
     if isinstance(content, int) and not (info and info.format):
         return str(content)
+    if isinstance(content, float) and not math.isfinite(content):
+        return str(plain(content))
     try:
         return format(content, info.format) if info and info.format else f"{content:.6g}"
     except (ValueError, OverflowError):
