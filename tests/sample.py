@@ -15,16 +15,19 @@ from modelbook.records import (
     WORKSPACE,
     Artifact,
     Catalog,
+    ColumnDrift,
     Commit,
     Dataset,
     Dependency,
     Environment,
     Experiment,
+    Finding,
     Gate,
     MetricInfo,
     Model,
     ModelInfo,
     ModelVersion,
+    Performance,
     PipelineInfo,
     Plot,
     Problem,
@@ -38,6 +41,7 @@ from modelbook.records import (
     Stage,
     State,
     Value,
+    Watch,
 )
 
 SCRIPT = "<script>alert(1)</script>|"
@@ -113,6 +117,7 @@ PROJECT = Project(
         Gate(metric="roc_auc", kind="min_delta", limit=0.01, direction="maximize"),
         Gate(metric="log_loss", kind="ceiling", limit=0.4, direction="minimize"),
     ),
+    monitors=(("flights", "flight-delay"), ("quiet", "")),
 )
 
 SUBJECTS = (
@@ -642,8 +647,54 @@ def catalog() -> Catalog:
         problems=PROBLEMS,
         reports=REPORTS,
         reproductions=REPRODUCTIONS,
+        watches=WATCHES,
     )
 
+
+def _watch(batch: str, psi: float, status: str, **more: Any) -> Watch:
+    """What a monitor found in a batch: a column of numbers that drifts, and one with bad names."""
+    drifted = ColumnDrift(
+        name=f"temp {SCRIPT}",
+        kind="number",
+        status=status,
+        measures={"psi": psi, "ks": 0.2, "ks_p": 1e-9, "wasserstein": None},
+        bins=("to 1", "over 1", "missing"),
+        reference=(0.5, 0.5, 0.0),
+        batch=(0.1, 0.9, 0.0),
+    )
+    still = ColumnDrift(
+        name="carrier", kind="category", measures={"psi": 0.0, "cramers_v": 0.0},
+        bins=(SCRIPT, "UA", "missing"),
+        reference=(0.3, 0.6, 0.1), batch=(0.3, 0.6, 0.1),
+    )  # fmt: skip
+    found = Finding(
+        kind="drift", column=f"temp {SCRIPT}", measure="psi", value=psi, warning=0.1, breach=0.25,
+        status=status, note=MARKDOWN,
+    )  # fmt: skip
+    score = Finding(kind="performance", measure="roc_auc", value=0.7, warning=0.6, breach=0.5)
+    return Watch(
+        monitor="flights",
+        batch=batch,
+        status=status,
+        rows=1000,
+        reference_rows=5000,
+        findings=(found, score),
+        columns=(drifted, still),
+        performance=(
+            Performance(rows=1000, labelled=1000, metrics={"roc_auc": 0.7, "bias": None}),
+            Performance(segment=f"carrier={SCRIPT}", rows=10, labelled=10, metrics={"roc_auc": None}),
+        ),
+        **more,
+    )
+
+
+WATCHES = (
+    _watch("2013-04", 0.01, "ok"),
+    _watch("2013-05", 0.3, "breach"),
+    _watch("2013-06", 0.4, "breach", same_as="2013-05", waiting=True),
+    Watch(monitor="flights", batch=f"2013-07 {SCRIPT}", status="unreadable", reason=f"no table {SCRIPT}"),
+    Watch(monitor="quiet", batch="one", rows=3, reference_rows=3),
+)
 
 EMPTY = Catalog(project=Project(name="nothing-yet"))
 """A project with no commit."""

@@ -128,9 +128,12 @@ def test_every_command_is_described() -> None:
     )
     context = click.Context(cli, **cli.context_settings)
     visible = {
-        name
+        part
         for name in cli.list_commands(context)
         if (found := cli.get_command(context, name)) and not found.hidden
+        for part in (
+            [f"{name}.{each}" for each in found.commands] if isinstance(found, click.Group) else [name]
+        )
     }
     assert described == visible
 

@@ -24,6 +24,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from modelbook import package
 from modelbook._process import own_bin_first
+from modelbook.errors import MissingLibrary
 from modelbook.package import faults, parity
 from modelbook.package.order import Order, parse
 
@@ -298,7 +299,7 @@ def test_an_order_of_another_shape_is_refused() -> None:
 
 def test_a_missing_library_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "skl2onnx.common.data_types", None)
-    with pytest.raises(faults.MissingLibrary) as caught:
+    with pytest.raises(MissingLibrary) as caught:
         package.write(home(tmp_path, mixed()), order())
     assert caught.value.hint == 'pip install "modelbook[package]"'
 

@@ -87,8 +87,8 @@ def test_every_thing_has_its_page(made: dict[str, pages.Page]) -> None:
 
 def test_only_sections_are_in_the_navigation(made: dict[str, pages.Page]) -> None:
     assert [page.nav for page in made.values() if page.nav] == [
-        "Home", "Experiments", "Runs", "Models", "Datasets", "Lineage", "Deployments", "Changes",
-        "Problems", "Reports",
+        "Home", "Experiments", "Runs", "Models", "Datasets", "Lineage", "Deployments", "Monitoring",
+        "Changes", "Problems", "Reports",
     ]  # fmt: skip
 
 

@@ -29,7 +29,7 @@ from modelbook.site.manifest import Kept, Manifest
 from modelbook.site.press import Standing
 from test_keys import CHANGES
 
-BULK = len(sample.catalog().experiments) + len(sample.RUNS) + len(sample.COMMITS)
+BULK = len(sample.catalog().experiments) + len(sample.RUNS) + len(sample.COMMITS) + len(sample.WATCHES)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(50)
 IMAGE = Plot(name="image", template="image", files=(("out/a.png", sample.digest("png")),))
 

@@ -328,7 +328,14 @@ def test_a_projects_assets_are_published(tmp_path: Path) -> None:
 def test_the_search_leaves_runs_and_commits_out() -> None:
     listed = [page for page in pages.compose(sample.catalog(), sample.BLOBS.get) if page.search is not None]
     assert not [page for page in listed if page.bulk in ("run", "commit")]
-    assert {page.kind for page in listed} == {"page", "experiment", "model", "model version", "report"}
+    assert {page.kind for page in listed} == {
+        "page",
+        "experiment",
+        "model",
+        "model version",
+        "monitor",
+        "report",
+    }
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("errors", "_paths"),
     ("_process",),
     ("spec", "records"),  # wishes: what people write; facts: what history says
-    ("history", "stages", "runner", "registry", "pull", "forge", "seeds", "judge", "package"),
+    ("history", "stages", "runner", "registry", "pull", "forge", "seeds", "judge", "package", "monitor"),
     ("catalog", "lineage", "diff", "cards", "charts", "gates", "query", "subproject", "reproduce"),
     ("verdict", "admission", "export"),
     ("pages",),

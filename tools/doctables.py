@@ -56,11 +56,13 @@ def field_table(model: str) -> str:
 
 def option_table(command: str) -> str:
     """How a command is called, and its options as a Markdown table."""
-    group = click.Context(cli, info_name="modelbook", **cli.context_settings)
-    found = cli.get_command(group, command)
-    if found is None:
-        raise LookupError(command)
-    context = click.Context(found, info_name=command, parent=group)
+    context = click.Context(cli, info_name="modelbook", **cli.context_settings)
+    found: click.Command = cli
+    for name in command.split("."):  # a dot leads into a group of commands
+        inner = found.get_command(context, name) if isinstance(found, click.Group) else None
+        if inner is None:
+            raise LookupError(command)
+        found, context = inner, click.Context(inner, info_name=name, parent=context)
     usage = " ".join([context.command_path, *found.collect_usage_pieces(context)])
     rows = [
         (f"`{_spelling(param, context)}`", _help(param))

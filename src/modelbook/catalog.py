@@ -42,6 +42,7 @@ from modelbook.records import (
     Stage,
     State,
     Value,
+    Watch,
 )
 
 if TYPE_CHECKING:
@@ -128,7 +129,24 @@ def build(history: History, found: tuple[Run, ...] | None = None) -> Catalog:
         problems=(*_problems(history), *registered.problems, *_unbelieved(reproductions)),
         reports=history.reports,
         reproductions=reproductions,
+        watches=_watches(history.watches, head),
     )
+
+
+def _watches(found: tuple[Watch, ...], head: Snapshot | None) -> tuple[Watch, ...]:
+    """The results of monitors; one of data that an earlier batch brought already says so."""
+    data = {
+        (stage.monitor, stage.item): stage.deps[0].md5
+        for stage in (head.stages if head else ())
+        if stage.monitor and stage.item and stage.deps
+    }
+    first: dict[tuple[str, str], str] = {}
+    made = []
+    for item in found:
+        md5 = data.get((item.monitor, item.batch))
+        same = first.setdefault((item.monitor, md5), item.batch) if md5 else item.batch
+        made.append(item if same == item.batch else msgspec.structs.replace(item, same_as=same))
+    return tuple(made)
 
 
 def best(catalog: Catalog, metric: str, *, direction: str | None = None) -> Ranking:
@@ -389,7 +407,7 @@ class _Finder:
 
     def _shape(self, stage: Stage) -> int:
         """A number for all of a stage that decides to which run it belongs; 0 when it is in none."""
-        made = stage.lock and not stage.guard and not stage.orphan
+        made = stage.lock and not stage.aside and not stage.orphan
         found = self._numbers.setdefault(_shape_of(stage), len(self._numbers) + 1) if made else 0
         self._shapes[id(stage)] = found
         return found
@@ -611,7 +629,7 @@ class _Logged(NamedTuple):
 
 def _logged(groups: Sequence[tuple[str, _Group]], snapshot: Snapshot, project: str) -> Iterator[_Logged]:
     """A run for each folder with metrics that no stage made, or only stages without a lock entry."""
-    open_ = [stage for stage in snapshot.stages if not (stage.lock or stage.guard or stage.orphan)]
+    open_ = [stage for stage in snapshot.stages if not (stage.lock or stage.aside or stage.orphan)]
     nobody = {None, *(stage.address for stage in open_)}
     loose = [value for value in snapshot.metrics if value.stage in nobody and value.blob]
     if not loose:

@@ -215,7 +215,7 @@ def _ran_on(items: Iterable[Environment]) -> dict[str, tuple[str, ...]]:
 
 
 def _live(stages: Iterable[Stage]) -> tuple[Stage, ...]:
-    return tuple(stage for stage in stages if not stage.orphan and not stage.guard)
+    return tuple(stage for stage in stages if not stage.orphan and not stage.aside)
 
 
 def _by_place(value: Value) -> tuple[str, ...]:

@@ -104,6 +104,13 @@ class ProcessFailed(ModelbookError):
         self.status = status
 
 
+class MissingLibrary(ModelbookError):
+    """A library of an extra is not installed."""
+
+    def __init__(self, name: str, extra: str) -> None:
+        super().__init__(f"{name} is not installed", hint=f'pip install "modelbook[{extra}]"')
+
+
 class MissingProgram(ModelbookError):
     """A program we need is not installed, or not on PATH."""
 

@@ -98,7 +98,7 @@ def _add_snapshot(build: _Builder, snapshot: Snapshot, catalog: Catalog) -> None
     for run in held:
         for stage in run.stages:
             owner[stage.address] = None if stage.address in owner else run.id
-    stages = [stage for stage in snapshot.stages if not stage.guard and not stage.orphan]
+    stages = [stage for stage in snapshot.stages if not stage.aside and not stage.orphan]
     _add_stages(build, stages, snapshot.datasets, owner)
     _add_models(build, held, catalog.models)
 

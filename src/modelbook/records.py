@@ -280,7 +280,7 @@ class Stage(Record, frozen=True, kw_only=True):
         params_declared: (file, keys) as the definition has them, keys empty for a whole file.
         meta: DVC's `meta:` of the definition, as it stands.
         experiment, run, pipeline: what a stage written by `modelbook sync` says it belongs to.
-        guard: True for the stage that only checks the plan; it is in no run.
+        guard: True for the stage that only checks the plan. monitor: the monitor it belongs to, or empty.
         lock: digest of the canonical lock entry, None when the stage has never run.
         orphan: True when the lock still has it and its dvc.yaml does not; it is in no run.
     """
@@ -302,6 +302,12 @@ class Stage(Record, frozen=True, kw_only=True):
     guard: bool = False
     lock: str | None = None
     orphan: bool = False
+    monitor: str = ""
+
+    @property
+    def aside(self) -> bool:
+        """Whether it makes no model and stands in no run: the guard, and what only watches."""
+        return self.guard or bool(self.monitor)
 
 
 class Spec(Record, frozen=True, kw_only=True):
@@ -407,6 +413,7 @@ class Project(Record, frozen=True, kw_only=True):
 
     Attributes:
         file: the mlproject.yaml, which may be one of a folder of a monorepo; empty where there is none.
+        monitors: (name, the model it watches, which may be empty).
         requirements: (environment, what a version must have to be put in force there).
     """
 
@@ -420,6 +427,7 @@ class Project(Record, frozen=True, kw_only=True):
     models: tuple[ModelInfo, ...] = ()
     gates: tuple[Gate, ...] = ()
     requirements: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    monitors: tuple[tuple[str, str], ...] = ()
 
 
 class Environment(Record, frozen=True, kw_only=True):
@@ -724,6 +732,83 @@ class Reproduction(Record, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class Finding(Record, frozen=True, kw_only=True):
+    """One thing a monitor judged of a batch.
+
+    Attributes:
+        kind: `quality`, `drift` or `performance`. column: it is about; empty when it is about all.
+        measure: what was measured, such as `psi`. value: None where it cannot be measured.
+        warning, breach: the limits. status: `ok`, `warning` or `breach`. note: more about it, in a sentence.
+    """
+
+    kind: str
+    column: str = ""
+    measure: str
+    value: float | None = None
+    warning: float | None = None
+    breach: float | None = None
+    status: str = "ok"
+    note: str = ""
+
+
+class ColumnDrift(Record, frozen=True, kw_only=True):
+    """A column of a batch beside that of the reference.
+
+    Attributes:
+        kind: `number` or `category`. measures: by name; effect sizes, and p-values that only inform.
+        bins: what each of `reference` and `batch`, shares of all values, is the share of.
+        exact: False where numbers were counted in bins.
+    """
+
+    name: str
+    kind: str
+    status: str = "ok"
+    measures: dict[str, float | None] = {}
+    bins: tuple[str, ...] = ()
+    reference: tuple[float, ...] = ()
+    batch: tuple[float, ...] = ()
+    exact: bool = True
+
+
+class Performance(Record, frozen=True, kw_only=True):
+    """How a model did on rows of a batch.
+
+    Attributes:
+        segment: `column=value` for a part of the rows, empty for all.
+        labelled: rows with a label. estimated: the metrics are what the model itself expects, without labels.
+    """
+
+    segment: str = ""
+    rows: int = 0
+    labelled: int = 0
+    metrics: dict[str, float | None] = {}
+    estimated: bool = False
+
+
+class Watch(Record, frozen=True, kw_only=True):
+    """What a monitor found in one batch.
+
+    Attributes:
+        status: `ok`, `warning`, `breach`, or why there is nothing to judge: `empty`, `unreadable`, `missing`.
+        reason: of the latter. waiting: labels are to come.
+        findings: all that was judged. columns: the worst first. performance: all rows, then segments.
+        same_as: an earlier batch that holds the same data; the Catalog says so, no result does.
+    """
+
+    version: int = 1
+    monitor: str
+    batch: str
+    status: str = "ok"
+    reason: str = ""
+    rows: int = 0
+    reference_rows: int = 0
+    waiting: bool = False
+    findings: tuple[Finding, ...] = ()
+    columns: tuple[ColumnDrift, ...] = ()
+    performance: tuple[Performance, ...] = ()
+    same_as: str = ""
+
+
 class Catalog(Record, frozen=True, kw_only=True):
     """The waist: everything is read into it, everything is rendered from it.
 
@@ -745,6 +830,7 @@ class Catalog(Record, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
     reports: tuple[Report, ...] = ()
     reproductions: tuple[Reproduction, ...] = ()
+    watches: tuple[Watch, ...] = ()
 
 
 class Node(Record, frozen=True, kw_only=True):

@@ -42,6 +42,7 @@ COMMANDS = {
     "package": "modelbook.cli.serving:package",
     "serve": "modelbook.cli.serving:serve",
     "badge": "modelbook.cli.reading:badge",
+    "monitor": "modelbook.cli.watching:monitor",
     "build": "modelbook.cli.publish:build",
     "preview": "modelbook.cli.publish:preview",
 }

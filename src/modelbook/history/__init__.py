@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from modelbook.errors import UnknownRevision
-from modelbook.history import reports, reproductions
+from modelbook.history import reports, reproductions, watches
 from modelbook.history.brought import PULLED, Pulled
 from modelbook.history.cache import Cache, Stored
 from modelbook.history.code import CodeReader
@@ -33,6 +33,7 @@ from modelbook.records import (
     Stale,
     Tag,
     Value,
+    Watch,
 )
 
 __all__ = [
@@ -62,7 +63,7 @@ class History(Record, frozen=True, kw_only=True):
         head: sha of HEAD, `WORKSPACE` if the workspace differs from it, empty when there is nothing.
         snapshots: newest first; the workspace, if it differs from HEAD, is the first.
         problems: of the repository itself; those of a commit are in its snapshot.
-        reports, reproductions: those of HEAD or the workspace.
+        reports, reproductions, watches: those of HEAD or the workspace.
         tags: every Git tag of a commit, by name. experiments: every experiment ref of DVC's.
     """
 
@@ -74,6 +75,7 @@ class History(Record, frozen=True, kw_only=True):
     experiments: tuple[ExperimentRef, ...] = ()
     reports: tuple[Report, ...] = ()
     reproductions: tuple[Reproduction, ...] = ()
+    watches: tuple[Watch, ...] = ()
 
 
 def read(
@@ -105,15 +107,17 @@ def read(
     tree = repo.workspace()
     workspace = _workspace(tree, reader, at_head)
     commits = {snapshot.commit.sha: snapshot.commit for snapshot in snapshots}
+    watched, faults = watches.read(repo, tree, _home(workspace or at_head))
     return History(
         name=repo.name,
         head=WORKSPACE if workspace else head,
         snapshots=(workspace, *snapshots) if workspace else tuple(snapshots),
-        problems=repo.problems(),
+        problems=(*repo.problems(), *faults),
         tags=repo.tags(),
         experiments=repo.experiments(),
         reports=reports.read(repo, tree, commits, _home(workspace or at_head)),
         reproductions=reproductions.read(repo, tree, commits, _home(workspace or at_head)),
+        watches=watched,
     )
 
 

@@ -146,6 +146,7 @@ def _stage(file: str, stage: StageDef, locked: Locked | None, *, orphan: bool) -
         guard=meta.get("guard") is True,
         lock=locked.digest if locked else None,
         orphan=orphan,
+        monitor=_meta_text(meta, "monitor") or "",
     )
 
 

@@ -49,6 +49,7 @@ def project(data: Mapping[Any, Any], fallback_name: str, file: str = "mlproject.
         requirements=tuple(
             (name, _texts(body.get("requires"))) for name, body in _named(data, "environments")
         ),
+        monitors=tuple((name, _text(body.get("model"))) for name, body in _named(data, "monitors")),
     )
 
 

@@ -7,13 +7,6 @@ from collections.abc import Iterable
 from modelbook.errors import CheckFailed, ModelbookError
 
 
-class MissingLibrary(ModelbookError):
-    """A library that only packaging needs is not installed."""
-
-    def __init__(self, name: str, extra: str = "package") -> None:
-        super().__init__(f"{name} is not installed", hint=f'pip install "modelbook[{extra}]"')
-
-
 class NotOrdered(ModelbookError):
     """The plan says nothing of a package for this run."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from modelbook.package.faults import MissingLibrary
+from modelbook.errors import MissingLibrary
 
 
 def library(module: str, extra: str = "package") -> Any:

@@ -9,7 +9,7 @@ repository has them, on one line where a page needs one, and must be escaped by 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -28,6 +28,7 @@ from modelbook.pages import (
     home,
     keys,
     models,
+    monitoring,
     reports,
     rundata,
     runfacts,
@@ -39,7 +40,7 @@ from modelbook.pages import (
 from modelbook.pages.drawings import Album
 from modelbook.pages.index import Index, commit_href, experiment_href, model_href, run_href
 from modelbook.pages.ledger import Code, Ledger, code_shards, commit_index, run_index
-from modelbook.records import WORKSPACE, Catalog, Experiment, Run
+from modelbook.records import WORKSPACE, Catalog, Experiment, Run, Watch
 from modelbook.verdict import Verdict
 
 Read = Callable[[str], bytes | None]
@@ -145,6 +146,7 @@ def plan(
         yield _verdict(index, verdict)
     yield from _sections(index, rows, read)
     yield from _models(index)
+    yield from _monitors(index)
     yield from _reports(index, told)
     yield _compare(index, ledger)
     yield _changes(index, ledger)
@@ -152,6 +154,7 @@ def plan(
     known, judged = keys.Keys(index, history, ledger), verdicts.Verdicts(index, history)
     album.settle(newest, read)
     yield from _experiments(index, known)
+    yield from _watches(index)
     for run in newest:
         make = partial(_run, index, run, read, album)
         yield Draft(run_href(run.id), "run", partial(known.run, run, album), make)
@@ -167,6 +170,7 @@ def report_issues(catalog: Catalog) -> tuple[Issue, ...]:
 
 def _sections(index: Index, rows: tuple[changes.Row, ...], read: Read) -> Iterator[Page]:
     deployed = [found] if (found := deployments.page(index)) else []
+    watched = [monitoring.overview(index)] if index.catalog.watches else []
     graph, nodes = graphs.page(index, data_href("lineage"))
     tried = experiments.listing(index, data_href("experiments"))
     contexts = (
@@ -176,6 +180,7 @@ def _sections(index: Index, rows: tuple[changes.Row, ...], read: Read) -> Iterat
         ("datasets", "Datasets", data.datasets(index), "data hashes licences"),
         ("lineage", "Lineage", graph, "graph of data stages artifacts models"),
         *(("deployments", "Deployments", item, "environments promotions") for item in deployed),
+        *(("monitoring", "Monitoring", item, "drift performance batches alerts") for item in watched),
         ("problems", "Problems", data.problems(index), "files that could not be read"),
     )
     shards = {
@@ -285,6 +290,31 @@ def _models(index: Index) -> Iterator[Page]:
                 search=" ".join(version.environments),
                 kind="model version",
             )
+
+
+def _monitors(index: Index) -> Iterator[Page]:
+    for name, items in monitoring.by_monitor(index.catalog.watches).items():
+        yield Page(
+            monitoring.monitor_href(name),
+            text.plain(name) or "monitor",
+            "monitor",
+            monitoring.monitor(index, name, items),
+            search="drift performance batches",
+            kind="monitor",
+        )
+
+
+def _watches(index: Index) -> Iterator[Draft]:
+    for items in monitoring.by_monitor(index.catalog.watches).values():
+        for at, item in enumerate(items):
+            key = partial(keys.watch, items, at)
+            yield Draft(monitoring.batch_href(item), "batch", key, partial(_watch, items, at))
+
+
+def _watch(items: Sequence[Watch], at: int) -> Page:
+    item = items[at]
+    title = f"{text.plain(item.monitor)} {text.plain(item.batch)}".strip()
+    return Page(monitoring.batch_href(item), title, "batch", monitoring.batch(items, at), bulk="batch")
 
 
 def _run(index: Index, run: Run, read: Read, album: Album) -> Page:

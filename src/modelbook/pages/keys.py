@@ -8,6 +8,7 @@ pages with keys over all kinds of changes, and lists what pages of runs and expe
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -22,7 +23,7 @@ from modelbook.pages.drawings import Album, is_image, moves
 from modelbook.pages.experiments import MOST_RUNS
 from modelbook.pages.index import Index
 from modelbook.pages.runs import MOST_COMMITS, MOST_FOLDED
-from modelbook.records import WORKSPACE, Experiment, Record, Run, Snapshot
+from modelbook.records import WORKSPACE, Experiment, Record, Run, Snapshot, Watch
 
 _encode = msgspec.msgpack.Encoder(enc_hook=repr, order=None).encode
 
@@ -47,6 +48,13 @@ _OF_RUNS = tuple(name for name in Run.__struct_fields__ if name not in ("commits
 _OF_SNAPSHOTS = tuple(
     name for name in Snapshot.__struct_fields__ if name not in ("commit", "project", "params")
 )
+
+
+def watch(items: Sequence[Watch], at: int) -> str:
+    """The key of the page of a batch; `items` are all of its monitor."""
+    beside = [item.batch for item in items[max(0, at - 1) : at + 2]]
+    same = any(item.batch == items[at].same_as for item in items)
+    return digest([items[at], beside, same]).hex()
 
 
 class Keys:

@@ -62,7 +62,7 @@ class Ledger:
 
     def _of(self, snapshot: Snapshot) -> dict[str, list[int]]:
         models = snapshot.project.models if snapshot.project else ()
-        live = (item for item in snapshot.stages if not item.orphan and not item.guard)
+        live = (item for item in snapshot.stages if not item.orphan and not item.aside)
         return {
             "stages": self._all(live, _stage),
             "datasets": self._all(

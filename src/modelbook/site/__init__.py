@@ -9,7 +9,7 @@ import gc
 import importlib.util
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -195,6 +195,7 @@ SHELLS = {
     "experiment": "experiments/shell/index.html",
     "run": "runs/shell/index.html",
     "commit": "commits/shell/index.html",
+    "batch": "monitoring/shell.shell/index.html",
 }
 """Kind of a bulk page -> where its shell is built: as deep as the pages it is stamped for."""
 
@@ -264,5 +265,8 @@ def _shells(site: Path) -> dict[str, engine.Shell]:
     """The shells that MkDocs built, taken out of the site."""
     shells = {kind: engine.Shell((site / path).read_text(encoding="utf-8")) for kind, path in SHELLS.items()}
     for path in SHELLS.values():
-        shutil.rmtree((site / path).parent)
+        folder = (site / path).parent
+        shutil.rmtree(folder)
+        with suppress(OSError):  # others are in it
+            folder.parent.rmdir()
     return shells

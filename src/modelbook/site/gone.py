@@ -6,7 +6,7 @@ from markupsafe import escape
 
 SECTIONS = (
     "runs", "models", "commits", "experiments", "changes", "compare", "datasets", "lineage", "deployments",
-    "problems", "reports", "assets",
+    "monitoring", "problems", "reports", "assets",
 )  # fmt: skip
 """Folders at the site's root: the one that an address leads into tells where the root is."""
 

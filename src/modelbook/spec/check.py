@@ -36,6 +36,9 @@ def project(spec: Project, source: Source) -> list[Issue]:
     issues += _stage_names(spec, source)
     for name, model in spec.models.items():
         issues += _model(spec, source, name, model)
+    for name, monitor in spec.monitors.items():
+        if monitor.model and monitor.model not in spec.models:
+            issues.append(_unknown(source, ("monitors", name, "model"), "model", monitor.model, spec.models))
     return issues
 
 
@@ -147,6 +150,12 @@ def _stage_names(spec: Project, source: Source) -> Iterator[Issue]:
                 message = f"DVC would know this stage as {full}, and so is {seen[full]}"
                 yield source.issue(loc, message, "rename one of them", key=True)
             seen.setdefault(full, f"stage {stage} of pipeline {name}")
+    for name in spec.monitors:
+        for full in (f"monitor-{name}", f"monitor-{name}-reference"):
+            if full in seen:
+                message = f"DVC would know its stage as {full}, and so is {seen[full]}"
+                yield source.issue(("monitors", name), message, "rename one of them", key=True)
+            seen.setdefault(full, f"a stage of monitor {name}")
 
 
 def _model(spec: Project, source: Source, name: str, model: Model) -> Iterator[Issue]:

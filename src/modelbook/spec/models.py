@@ -432,6 +432,56 @@ class Place(Wish):
     packaged it), reproduced (a record says that it was run again and gave the same)."""
 
 
+class Limits(Wish):
+    """How far a measure may go. Higher is worse, unless the warning is the higher of the two."""
+
+    warning: float | None = None
+    """From here on somebody should look."""
+    breach: float | None = None
+    """From here on it is broken."""
+
+
+class Monitor(Wish):
+    """What new data, and the model that is used on them, are watched for."""
+
+    description: str = ""
+    """What is watched, in a sentence or two."""
+    model: str = ""
+    """The model that is watched, by name."""
+    reference: InnerPath
+    """The data that batches are compared with, Parquet or CSV; * and ? stand for several files."""
+    batches: InnerPath
+    """The batches, one file each, such as data/months/*.parquet. A batch is called like its file."""
+    columns: list[Text] = []
+    """The columns to watch; all by default."""
+    ignore: list[Text] = []
+    """Columns not to watch, such as identifiers."""
+    key: list[Text] = []
+    """The columns that tell rows apart: two with the same values are duplicates."""
+    prediction: str = ""
+    """The column with the model's output: a chance between 0 and 1, or a number."""
+    target: str = ""
+    """The column with the label; empty cells are labels that are still to come."""
+    segments: list[Text] = []
+    """Columns whose values are judged apart."""
+    quality: dict[Literal["missing", "range", "new_categories", "duplicates"], Limits] = {
+        "missing": Limits(warning=0.05, breach=0.2),
+        "range": Limits(warning=0.01, breach=0.05),
+        "new_categories": Limits(warning=0.01, breach=0.05),
+        "duplicates": Limits(warning=0.001, breach=0.01),
+    }
+    """Limits of shares of rows: more missing values than in the reference, numbers out of its range,
+    categories it does not have, rows that are there twice."""
+    drift: dict[Literal["psi", "jensen_shannon", "wasserstein", "ks", "cramers_v"], Limits] = {
+        "psi": Limits(warning=0.1, breach=0.25)
+    }
+    """Limits of how far each column may be from the reference."""
+    performance: dict[
+        Literal["roc_auc", "accuracy", "log_loss", "brier", "ece", "mae", "rmse", "bias"], Limits
+    ] = {}
+    """Limits of metrics of the prediction."""
+
+
 class Project(Wish):
     """mlproject.yaml: what a team makes, out of what, and how it is judged."""
 
@@ -451,6 +501,8 @@ class Project(Wish):
     """The models by name."""
     environments: dict[Name, Place] = {}
     """The environments by name, and what each requires. When there are any, models may only use these."""
+    monitors: dict[Name, Monitor] = {}
+    """What is watched after a model is in use, by name."""
     experiments: InnerPath = "experiments"
     """The folder of the experiment specs."""
 

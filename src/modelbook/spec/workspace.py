@@ -11,6 +11,7 @@ from typing import Any
 from modelbook.errors import Issue, ModelbookError, SpecError
 from modelbook.spec import check, source
 from modelbook.spec import edit as edits
+from modelbook.spec.batches import Watched, find
 from modelbook.spec.expand import Run, inherit, runs_of
 from modelbook.spec.models import Experiment, Project, name_like
 from modelbook.spec.source import Loc, Source
@@ -49,6 +50,7 @@ class Workspace:
         root: the folder of `mlproject.yaml`.
         specs: by name, sorted; abstract ones included.
         runs: in the order of the specs' names, then of sweep points and seeds.
+        watched: monitor -> the files it looks at.
     """
 
     root: Path
@@ -56,6 +58,7 @@ class Workspace:
     specs: Mapping[str, Spec]
     runs: tuple[Run, ...]
     sources: Mapping[str, Source] = field(repr=False)
+    watched: Mapping[str, Watched] = field(default_factory=dict)
 
     def runs_in(self, pipeline: str) -> list[Run]:
         """The runs of one pipeline."""
@@ -96,7 +99,7 @@ def load(root: Path) -> Workspace:
         raise SpecError(loading.issues)
     assert loading.project is not None  # noqa: S101 (without issues there is one)
     specs = dict(sorted(loading.specs.items()))
-    return Workspace(root, loading.project, specs, tuple(loading.runs), loading.sources)
+    return Workspace(root, loading.project, specs, tuple(loading.runs), loading.sources, loading.watched)
 
 
 def parse_project(text: str, path: str = PROJECT_FILE) -> Project:
@@ -149,6 +152,7 @@ class _Loading:
         self.broken: set[str] = set()
         self.specs: dict[str, Spec] = {}
         self.runs: list[Run] = []
+        self.watched: dict[str, Watched] = {}
 
     def read(self) -> None:
         self.project = self._model(Project, PROJECT_FILE)
@@ -159,6 +163,7 @@ class _Loading:
         if self.project is not None:
             self.issues += check.project(self.project, self.sources[PROJECT_FILE])
             self._plan(self.project)
+            self.watched = find(self.root, self.project, self.sources[PROJECT_FILE], self.issues)
 
     def _model(self, model: type[Any], path: str) -> Any:
         """The model of one file; None, with its faults noted, when it is not valid."""

@@ -11,10 +11,11 @@ from modelbook.errors import CheckFailed, Issue, SpecError
 from modelbook.spec import PARAMS_FOLDER, Run, Workspace, packaging, params_path
 from modelbook.spec.models import PACKAGE
 from modelbook.spec.source import parse
-from modelbook.stages import generate, targets
+from modelbook.stages import generate, targets, watching
 from modelbook.stages.params import as_text
 from modelbook.stages.splice import FILE, is_generated, splice
 from modelbook.stages.targets import NothingToRun, addresses, split
+from modelbook.stages.watching import reference_path, result_path
 
 __all__ = [
     "FILE",
@@ -25,7 +26,9 @@ __all__ = [
     "has_plan",
     "missing_deps",
     "plan",
+    "reference_path",
     "resolved_params",
+    "result_path",
     "split",
     "sync",
     "upstream",
@@ -93,9 +96,10 @@ def plan(workspace: Workspace) -> None:
 
 
 def resolved_params(workspace: Workspace) -> dict[str, Mapping[str, Any]]:
-    """Path -> params: one file for every run, and one per pipeline for its shared stages."""
+    """Path -> params: one file for every run, one per pipeline for its shared stages, one per monitor."""
     shared = {params_path(name): pipeline.params for name, pipeline in workspace.project.pipelines.items()}
-    return {**shared, **{params_path(run.name): run.params for run in workspace.runs}}
+    runs = {params_path(run.name): run.params for run in workspace.runs}
+    return {**shared, **runs, **watching.params(workspace)}
 
 
 def orders(workspace: Workspace) -> dict[str, Mapping[str, Any]]:
@@ -147,7 +151,7 @@ def _by_hand(workspace: Workspace) -> dict[str, Any]:
 def _texts(workspace: Workspace) -> tuple[str, str]:
     """The text of `dvc.yaml` as it is and as it should be."""
     old = _text(_file(workspace.root))
-    if not workspace.project.pipelines and not _has_generated(old):
+    if not (workspace.project.pipelines or workspace.project.monitors or _has_generated(old)):
         return old, old  # all stages are written by hand: nothing of ours has a place there
     return old, splice(old, generate.variables(workspace), generate.stages(workspace))
 

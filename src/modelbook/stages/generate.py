@@ -13,12 +13,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelbook._paths import inside
-from modelbook.spec import PARAMS_FOLDER, PROJECT_FILE, Run, Workspace, params_path
+from modelbook.spec import PARAMS_FOLDER, PROJECT_FILE, Project, Run, Workspace, params_path
 from modelbook.spec.check import GUARD
 from modelbook.spec.expand import lookup, with_point
 from modelbook.spec.models import OutOptions, Pipeline, Stage
 from modelbook.spec.packaging import stages_of, takes_part
 from modelbook.spec.placeholders import fill, names_in
+from modelbook.stages import watching
 
 NOTE = f"{PARAMS_FOLDER}/README.md"
 """A file of the guard that never changes, for stages that read no params to wait for."""
@@ -63,18 +64,19 @@ def _outs(stage: Stage) -> list[str]:
 def stages(workspace: Workspace) -> dict[str, Any]:
     """Every generated stage by its DVC name, the guard first."""
     project = workspace.project
-    made: dict[str, Any] = {GUARD: _guard(project.experiments.rstrip("/"))}
+    made: dict[str, Any] = {GUARD: _guard(project)}
     for name, pipeline in project.pipelines.items():
         for stage_name, stage in stages_of(pipeline).items():
             if stage.shared or workspace.runs_in(name):
                 made[f"{name}-{stage_name}"] = _stage(workspace, name, stage_name, stage)
-    return made
+    return made | watching.stages(workspace)
 
 
-def _guard(experiments: str) -> dict[str, Any]:
+def _guard(project: Project) -> dict[str, Any]:
+    experiments = [project.experiments.rstrip("/")] if project.pipelines else []
     return {
         "cmd": "modelbook plan",
-        "deps": sorted([experiments, PROJECT_FILE]),
+        "deps": sorted([*experiments, PROJECT_FILE]),
         "outs": [{PARAMS_FOLDER: {"cache": False}}],
         "meta": {"modelbook": {"guard": True}},
     }

@@ -1,0 +1,75 @@
+"""The files that monitors look at: those that are there, that `.dvc` files name, or that stages will make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from modelbook.errors import Issue
+from modelbook.spec.models import Monitor, Project
+from modelbook.spec.placeholders import names_in
+from modelbook.spec.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What a monitor looks at; paths are relative to the project's root.
+
+    Attributes:
+        reference: at least one file. batches: name -> file, sorted by name.
+    """
+
+    reference: tuple[str, ...]
+    batches: dict[str, str]
+
+
+def find(root: Path, project: Project, source: Source, issues: list[Issue]) -> dict[str, Watched]:
+    """The files of every monitor; what is wrong with them is added to `issues`."""
+    return {
+        name: _watched(root, project, source, name, monitor, issues)
+        for name, monitor in project.monitors.items()
+    }
+
+
+def _watched(
+    root: Path, project: Project, source: Source, name: str, monitor: Monitor, issues: list[Issue]
+) -> Watched:
+    reference = _matching(root, project, monitor.reference)
+    if not reference:
+        hint = "it may be a file, a pattern, or an output of a stage"
+        issues.append(source.issue(("monitors", name, "reference"), "no file is called that", hint))
+    batches: dict[str, str] = {}
+    for path in _matching(root, project, monitor.batches):
+        stem = PurePosixPath(path).name.partition(".")[0]
+        if stem in batches:
+            message = f"two batches would be called {stem}: {batches[stem]} and {path}"
+            issues.append(source.issue(("monitors", name, "batches"), message, "give one another name"))
+        batches.setdefault(stem, path)
+    return Watched(tuple(reference), dict(sorted(batches.items())))
+
+
+def _matching(root: Path, project: Project, pattern: str) -> list[str]:
+    if not set(pattern) & set("*?["):
+        known = (root / pattern).is_file() or (root / f"{pattern}.dvc").is_file()
+        return [pattern] if known or pattern in set(_outs(project)) else []
+    found = {path.removesuffix(".dvc") for path in _files(root, pattern) + _files(root, f"{pattern}.dvc")}
+    return sorted(found | {path for path in _outs(project) if PurePosixPath(path).match(pattern)})
+
+
+def _files(root: Path, pattern: str) -> list[str]:
+    home = root.resolve()
+    return [
+        path.relative_to(root).as_posix()
+        for path in root.glob(pattern)
+        if path.is_file() and path.resolve().is_relative_to(home)
+    ]
+
+
+def _outs(project: Project) -> Iterator[str]:
+    """Files that shared stages make, and data sets by their paths."""
+    yield from (dataset.path for dataset in project.datasets.values())
+    for pipeline in project.pipelines.values():
+        for stage in pipeline.stages.values():
+            for kind in (stage.outs, stage.metrics, stage.plots):
+                yield from (path for out in kind for path in out if not names_in(path))

@@ -1,0 +1,63 @@
+"""The DVC stages of monitors: one that counts the reference, one for each batch. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modelbook.spec import Workspace, params_path
+
+OF_REFERENCE = ("columns", "ignore", "key", "prediction", "reference", "target")
+"""What the reference is counted by: other changes of a monitor leave it as it is."""
+
+
+def params_name(monitor: str) -> str:
+    """The name of the params file of a monitor."""
+    return params_path(f"monitor-{monitor}")
+
+
+def params(workspace: Workspace) -> dict[str, dict[str, Any]]:
+    """Path -> what a monitor is declared to be, defaults included."""
+    return {
+        params_name(name): monitor.model_dump(mode="json", exclude={"description"})
+        for name, monitor in workspace.project.monitors.items()
+    }
+
+
+def reference_path(monitor: str) -> str:
+    """Where the counts of the reference are, from the project's root."""
+    return f"runs/monitors/{monitor}.reference.json"
+
+
+def result_path(monitor: str, batch: str) -> str:
+    """Where the result of a batch is, from the project's root."""
+    return f"runs/monitors/{monitor}/{batch}.json"
+
+
+def stages(workspace: Workspace) -> dict[str, Any]:
+    """The stages of every monitor, by their names in `dvc.yaml`."""
+    made: dict[str, Any] = {}
+    for name, watched in workspace.watched.items():
+        made[f"monitor-{name}-reference"] = _reference(name, watched.reference)
+        if watched.batches:
+            made[f"monitor-{name}"] = {"foreach": watched.batches, "do": _batch(name)}
+    return made
+
+
+def _reference(name: str, files: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "cmd": f"modelbook monitor profile {name}",
+        "deps": list(files),
+        "params": [{params_name(name): list(OF_REFERENCE)}],
+        "outs": [reference_path(name)],
+        "meta": {"modelbook": {"monitor": name}},
+    }
+
+
+def _batch(name: str) -> dict[str, Any]:
+    return {
+        "cmd": f"modelbook monitor batch {name} ${{key}}",
+        "deps": ["${item}", reference_path(name)],
+        "params": [{params_name(name): None}],
+        "outs": [{result_path(name, "${key}"): {"cache": False}}],
+        "meta": {"modelbook": {"monitor": name, "batch": "${key}"}},
+    }
