@@ -332,13 +332,12 @@ def _stages(stages: Sequence[Stage]) -> Table:
 
 
 def _environments(items: Sequence[Environment]) -> tuple[EnvironmentView, ...]:
-    """Every stage's; packages only where they differ from those of the stage before."""
+    """Every stage's; packages only where no stage before it had the same."""
     made = []
-    last: Environment | None = None
+    known: dict[tuple[tuple[str, str], ...], str] = {}
     for item in items:
-        same = text.line(last.stage) if last and last.packages == item.packages else ""
-        made.append(_environment(item, same))
-        last = item
+        made.append(_environment(item, known.get(item.packages, "")))
+        known.setdefault(item.packages, text.line(item.stage))
     return tuple(made)
 
 
