@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +16,11 @@ from hypothesis.extra import numpy as arrays
 from scipy import stats
 from scipy.spatial import distance
 
+import golden_drift
 from modelbook.monitor import drift
 from modelbook.monitor.drift import Distribution, distribution
 
+GOLDEN = json.loads((Path(__file__).parent / "fixtures" / "evidently.json").read_bytes())
 NUMBERS = st.floats(-1e6, 1e6, allow_nan=False).map(lambda value: round(value, 3))
 COLUMN = arrays.arrays(np.float64, st.integers(2, 60), elements=NUMBERS)
 COUNTS = st.lists(st.integers(0, 50), min_size=3, max_size=3).filter(any)
@@ -128,3 +133,30 @@ def test_nothing_to_compare_is_no_number() -> None:
     assert math.isnan(drift.wasserstein(none, some))
     assert math.isnan(drift.kolmogorov_smirnov(some, none)[0])
     assert drift.chi_squared({}, {"a": 1}).statistic == 0
+
+
+@pytest.mark.parametrize("column", ["temp", "humid", "wind_speed", "pressure"])
+def test_distances_in_deviations_are_evidentlys(column: str) -> None:
+    first, second = (
+        distribution(months(column, kept)) for kept in (golden_drift.REFERENCE, golden_drift.BATCH)
+    )
+    found = drift.normalised(drift.wasserstein(first, second), first.std)
+    assert found == pytest.approx(GOLDEN[column]["wasserstein"], rel=1e-9)
+
+
+def test_distances_of_categories_are_evidentlys() -> None:
+    first, second = (
+        dict(zip(*np.unique(months("sky", kept), return_counts=True), strict=True))
+        for kept in (golden_drift.REFERENCE, golden_drift.BATCH)
+    )
+    names = sorted({*first, *second})
+    counts = [first.get(name, 0) for name in names], [second.get(name, 0) for name in names]
+    assert drift.psi(*counts) == pytest.approx(GOLDEN["sky"]["psi"], rel=1e-9)
+    natural = drift.jensen_shannon(*counts) * math.sqrt(math.log(2))
+    assert natural == pytest.approx(GOLDEN["sky"]["jensenshannon"], rel=1e-9)
+
+
+def months(column: str, kept: tuple[int, ...]) -> Any:
+    """The values of a column of the weather in some months."""
+    table = golden_drift.weather()
+    return table.loc[table["month"].isin(kept), column].dropna().to_numpy()
