@@ -281,7 +281,7 @@ class Memory:
     def look(self, *_: object) -> None:
         """Take a sample now and then: the proportional set sizes, which divide what processes share."""
         self._asked += 1
-        if self._asked % 10:
+        if self._asked % 40:
             return
         family = [os.getpid(), *(child.pid for child in multiprocessing.active_children() if child.pid)]
         self.peak = max(self.peak, sum(map(self._held, family)))
