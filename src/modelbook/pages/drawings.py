@@ -42,7 +42,7 @@ class Album:
 
     def full(self, blob: str) -> bool:
         """Whether there was no room left when this image was first asked for."""
-        return self._full.setdefault(blob, self._room <= 0)
+        return self._full.setdefault(blob, self._room <= 0 and blob not in self._taken)
 
     def take(self, blob: str, size: int) -> None:
         """Count an image in."""
