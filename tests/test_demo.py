@@ -27,6 +27,7 @@ from sklearn import metrics as reference
 from digits import evaluate as digits_evaluate
 from digits import prepare as digits_prepare
 from flights import evaluate, features, models, prepare, scoring
+from flights import months as watched
 from flights.ingest import WrongSource, data_folder
 from modelbook._process import own_bin_first
 from modelbook.cli import main
@@ -393,3 +394,14 @@ def test_a_version_of_the_demo_is_made_again_bit_by_bit() -> None:
     assert (told["outcome"], told["exact"]) == ("reproduced", True)
     assert {"accuracy", "f1_macro", "recall.7"} <= {row["name"] for row in told["metrics"]}
     assert "results/digits-svm/model.skops" in {row["name"] for row in told["outs"]}
+
+
+def test_months_are_cut_only_with_the_scores_of_the_same_flights(tmp_path: Path) -> None:
+    flights = pa.table({"month": [4, 5, 4], "late": [0, 1, 1], "temp": [1.0, 2.0, 3.0]})
+    scores = pa.table({"month": [4, 5, 4], "late": [0, 1, 1], "chance": [0.1, 0.2, 0.3]})
+    watched.cut(flights, scores, tmp_path)
+    april = pa.parquet.read_table(tmp_path / "2013-04.parquet")
+    assert april.to_pydict() == {"late": [0, 1], "temp": [1.0, 3.0], "chance": [0.1, 0.3]}
+    assert (tmp_path / "2013-05.parquet").is_file()
+    with pytest.raises(SystemExit, match="not of these flights: their late differs"):
+        watched.cut(flights, scores.set_column(1, "late", pa.array([1, 1, 1])), tmp_path)
