@@ -19,6 +19,7 @@ from modelbook.records import (
     Commit,
     Dataset,
     Dependency,
+    Deployment,
     Environment,
     Experiment,
     Finding,
@@ -648,6 +649,7 @@ def catalog() -> Catalog:
         reports=REPORTS,
         reproductions=REPRODUCTIONS,
         watches=WATCHES,
+        deployments=DEPLOYMENTS,
     )
 
 
@@ -694,6 +696,29 @@ WATCHES = (
     _watch("2013-06", 0.4, "breach", same_as="2013-05", waiting=True),
     Watch(monitor="flights", batch=f"2013-07 {SCRIPT}", status="unreadable", reason=f"no table {SCRIPT}"),
     Watch(monitor="quiet", batch="one", rows=3, reference_rows=3),
+)
+
+
+def _deployed(name: str, version: str, outcome: str, date: str, **more: str) -> Deployment:
+    facts = {
+        "model": "flight-delay",
+        "environment": "prod",
+        "run": digest(version, 12),
+        "checksum": digest(version, 64),
+        "by": "Ada",
+    }
+    return Deployment(deployment=name, version=version, outcome=outcome, date=date, **facts | more)
+
+
+DEPLOYMENTS = (
+    _deployed("planners", "v1.0.0", "deployed", "2024-03-04T10:00:00+00:00"),
+    _deployed(
+        "planners", "v1.1.0", "rolled back", "2024-03-05T10:00:00+00:00", before="v1.0.0", reason=SCRIPT
+    ),
+    _deployed(
+        "web", f"v1.1.0{SCRIPT}", "deployed", SCRIPT, before=MARKDOWN, by=LINK, checksum=f"{SCRIPT}{MARKDOWN}"
+    ),
+    _deployed("yet", "v1.0.0", "failed", "2024-03-05T09:00:00+00:00", model=SCRIPT, environment=MARKDOWN),
 )
 
 EMPTY = Catalog(project=Project(name="nothing-yet"))

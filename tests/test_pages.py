@@ -515,6 +515,25 @@ def test_deployments_tell_what_is_in_force_since_when_and_what_was_rolled_back(
     ]
 
 
+def test_what_was_deployed_stands_beside_what_is_in_force(made: dict[str, pages.Page]) -> None:
+    page = context(made, "deployments/index.html")
+    rows = [[(cell.text, cell.badge) for cell in row] for row in page.targets.rows]
+    assert [[row[0][0], *row[3:5], *row[6:]] for row in rows] == [
+        ["planners", ("v1.0.0", ""), ("2024-03-04", ""), ("rolled back", ""), ("v1.0.0", "")],
+        [
+            "web",
+            ("v1.1.0" + sample.SCRIPT, ""),
+            (sample.SCRIPT[:10], ""),
+            ("deployed", ""),
+            ("v1.0.0", "differs"),
+        ],
+        ["yet", ("–", ""), ("–", ""), ("failed", ""), ("–", "")],
+    ]
+    assert page.targets.rows[0][6].title == sample.SCRIPT
+    assert [row[2].text for row in page.tried.rows][:3] == ["v1.1.0", "v1.0.0", "v1.0.0"]
+    assert page.tried.rows[0][4].href == "models/flight-delay/v1.0.0/index.html"
+
+
 def test_no_environment_no_deployments() -> None:
     found = {page.path for page in pages.compose(sample.EMPTY, sample.BLOBS.get)}
     assert "deployments/index.html" not in found

@@ -23,6 +23,7 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("verdict", "admission", "export"),
     ("pages",),
     ("site", "scaffold", "comment", "serve"),
+    ("deploy",),
     ("cli",),
 )
 FLOORS = {room: floor for floor, rooms in enumerate(STOREYS) for room in rooms}

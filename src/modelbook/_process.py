@@ -24,9 +24,25 @@ def run(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None)
     return done.stdout or ""
 
 
-def stream(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> int:
-    """Run a program with our own standard streams and return its exit status."""
-    return _start(argv, cwd=cwd, env=env, capture=False).returncode
+TOOK_TOO_LONG = 124
+"""The exit status of a program that was stopped because its time was over, as `timeout` has it."""
+
+
+def stream(
+    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None, timeout: float | None = None
+) -> int:
+    """Run a program with our own standard streams and return its exit status.
+
+    Args:
+        timeout: seconds, after which it is stopped and the status is `TOOK_TOO_LONG`.
+
+    Raises:
+        MissingProgram: there is no such program.
+    """
+    try:
+        return _start(argv, cwd=cwd, env=env, capture=False, timeout=timeout).returncode
+    except subprocess.TimeoutExpired:
+        return TOOK_TOO_LONG
 
 
 def own_bin_first(env: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -41,7 +57,12 @@ def own_bin_first(env: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def _start(
-    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None, capture: bool
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str] | None,
+    capture: bool,
+    timeout: float | None = None,
 ) -> subprocess.CompletedProcess[str]:
     pipe = subprocess.PIPE if capture else None
     try:
@@ -54,6 +75,7 @@ def _start(
             encoding="utf-8",
             errors="replace",
             check=False,
+            timeout=timeout,
         )
     except FileNotFoundError as error:
         if not cwd.is_dir():

@@ -130,6 +130,7 @@ def build(history: History, found: tuple[Run, ...] | None = None) -> Catalog:
         reports=history.reports,
         reproductions=reproductions,
         watches=_watches(history.watches, head),
+        deployments=history.deployments,
     )
 
 

@@ -809,6 +809,29 @@ class Watch(Record, frozen=True, kw_only=True):
     same_as: str = ""
 
 
+class Deployment(Record, frozen=True, kw_only=True):
+    """One time a version was brought to where it is used, as a line of `runs/deployments/NAME.jsonl` says.
+
+    Attributes:
+        date: when it ended. deployment: the name. version, run: of what was brought there.
+        before: the version that was there, or empty. checksum: SHA-256 of the package's list of checksums.
+        outcome: `deployed`, `rolled back` to what was there before, or `failed`. reason: why, if it was not.
+        by: who did it.
+    """
+
+    date: str = ""
+    deployment: str
+    model: str
+    environment: str
+    version: str
+    run: str
+    before: str = ""
+    checksum: str = ""
+    outcome: str
+    reason: str = ""
+    by: str = ""
+
+
 class Catalog(Record, frozen=True, kw_only=True):
     """The waist: everything is read into it, everything is rendered from it.
 
@@ -817,6 +840,7 @@ class Catalog(Record, frozen=True, kw_only=True):
         snapshots: newest first; the workspace, if it differs from HEAD, is the first.
         runs: newest first. metrics: how to read every metric name that occurs in any run.
         datasets: of the newest snapshot, with what older ones add.
+        deployments: by name, each from the oldest to the newest.
     """
 
     project: Project
@@ -831,6 +855,7 @@ class Catalog(Record, frozen=True, kw_only=True):
     reports: tuple[Report, ...] = ()
     reproductions: tuple[Reproduction, ...] = ()
     watches: tuple[Watch, ...] = ()
+    deployments: tuple[Deployment, ...] = ()
 
 
 class Node(Record, frozen=True, kw_only=True):

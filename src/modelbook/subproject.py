@@ -85,6 +85,7 @@ def limited(catalog: Catalog, folder: str) -> Catalog:
         problems=_in(catalog.problems, folder),
         reports=_in(catalog.reports, folder),
         reproductions=tuple(item for item in catalog.reproductions if item.run in ids),
+        deployments=tuple(item for item in catalog.deployments if item.run in ids),
     )
 
 

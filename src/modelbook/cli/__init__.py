@@ -41,6 +41,7 @@ COMMANDS = {
     "comment": "modelbook.cli.ci:comment",
     "package": "modelbook.cli.serving:package",
     "serve": "modelbook.cli.serving:serve",
+    "deploy": "modelbook.cli.serving:deploy",
     "badge": "modelbook.cli.reading:badge",
     "monitor": "modelbook.cli.watching:monitor",
     "build": "modelbook.cli.publish:build",

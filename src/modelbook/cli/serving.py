@@ -1,8 +1,9 @@
-"""Commands that take a model out of the repository: packaged, served."""
+"""Commands that take a model out of the repository: packaged, served, deployed."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ from modelbook.cli.source import cache_options
 from modelbook.errors import ModelbookError
 
 if TYPE_CHECKING:
-    from modelbook.records import ModelVersion
+    from modelbook.cli.life import Desk
+    from modelbook.deploy import Order
+    from modelbook.records import ModelVersion, Run
     from modelbook.serve import Served
 
 
@@ -46,6 +49,78 @@ def package(repo: Path, run: str) -> None:
         f"{order.out}: ONNX differs by at most {found.max_difference:g} on {found.rows} rows, "
         f"and calls {found.equal:.4%} of them the same"
     )
+
+
+class NothingToDeploy(ModelbookError):
+    """No deployment is declared for an environment."""
+
+    def __init__(self, environment: str, known: Iterable[str]) -> None:
+        names = ", ".join(sorted(set(known)))
+        super().__init__(
+            f"no deployment is for environment {environment!r}",
+            hint=f"there are some for {names}"
+            if names
+            else "declare one under deployments: in mlproject.yaml",
+        )
+
+
+@click.command()
+@click.argument("environment", metavar="ENV")
+@click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
+@repo_option
+@cache_options
+def deploy(environment: str, dry_run: bool, repo: Path) -> None:
+    """Bring every deployment of ENV to the version that is in force there.
+
+    Nothing is done where that version stands already, whole. When the health check fails, what was there
+    before is put back, and the exit status is 1. Each deployment gets a line in runs/deployments/NAME.jsonl,
+    for you to commit.
+    """
+    from modelbook import deploy as deploying
+
+    here, orders = _orders(repo, environment)
+    if dry_run:
+        for order in orders:
+            steps = deploying.plan(here.root, order)
+            click.echo(f"{order.name}: {order}" + ("" if steps else " stands there already: nothing to do"))
+            for step in steps:
+                click.echo(f"  {step}")
+        return
+    runs = {run.id: run for run in here.catalog.runs}
+    faults = []
+    for order in orders:
+        made = deploying.carry_out(here.root, order, runs, click.echo)
+        if made is None:
+            click.echo(f"{order.name}: {order} stands there already: nothing to do")
+            continue
+        click.echo(f"{order.name}: {order} {made.outcome}; commit {deploying.FOLDER}/{order.name}.jsonl")
+        if made.outcome != "deployed":
+            faults.append(f"{order.name}: {order} {made.outcome}: {made.reason}")
+    if faults:
+        raise deploying.NotDeployed(faults)
+
+
+def _orders(repo: Path, environment: str) -> tuple[Desk, list[Order]]:
+    """The deployments of an environment, by name, with what is in force."""
+    from modelbook import deploy as deploying
+    from modelbook import spec
+    from modelbook.cli.life import UnknownEnvironment, desk
+
+    root = spec.find_root(repo)
+    wishes = spec.load(root).project.deployments
+    wanted = {name: wish for name, wish in sorted(wishes.items()) if wish.environment == environment}
+    if not wanted:
+        raise NothingToDeploy(environment, (wish.environment for wish in wishes.values()))
+    here = desk(repo)
+    orders = []
+    for name, wish in wanted.items():
+        model = here.model(wish.model)
+        version = _in_force(model.versions, environment)
+        if version is None:
+            places = ", ".join(place for place, _ in model.info.environments)
+            raise UnknownEnvironment(wish.model, environment, places)
+        orders.append(deploying.Order(name, wish, version.version, _run(here, wish.model, version)))
+    return here, orders
 
 
 @click.command()
@@ -115,14 +190,19 @@ def _served(target: str, repo: Path, threads: int) -> Served:
         raise NothingToServe(target)
     here = desk(repo)
     version = _in_force(here.model(name).versions, wanted) or here.version(name, wanted)[1]
-    run = next((run for run in here.catalog.runs if run.id == version.run), None)
-    if run is None:
-        raise NothingToServe(
-            target, f"the run {version.run or 'unknown'} of {name} {version.version} is in no history"
-        )
+    run = _run(here, name, version)
     with tempfile.TemporaryDirectory(prefix="modelbook-") as folder:
         serving.fetch(here.root, run, Path(folder))
         return serving.load(Path(folder), name, version.version, threads)
+
+
+def _run(here: Desk, name: str, version: ModelVersion) -> Run:
+    """The run of a version."""
+    run = next((run for run in here.catalog.runs if run.id == version.run), None)
+    if run is None:
+        reason = f"the run {version.run or 'unknown'} of {name} {version.version} is in no history"
+        raise NothingToServe(f"{name}@{version.version}", reason)
+    return run
 
 
 def _in_force(versions: tuple[ModelVersion, ...], environment: str) -> ModelVersion | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from modelbook.errors import UnknownRevision
-from modelbook.history import reports, reproductions, watches
+from modelbook.history import deployments, reports, reproductions, watches
 from modelbook.history.brought import PULLED, Pulled
 from modelbook.history.cache import Cache, Stored
 from modelbook.history.code import CodeReader
@@ -24,6 +24,7 @@ from modelbook.history.stale import Contents, stale
 from modelbook.records import (
     WORKSPACE,
     Commit,
+    Deployment,
     ExperimentRef,
     Problem,
     Record,
@@ -63,7 +64,7 @@ class History(Record, frozen=True, kw_only=True):
         head: sha of HEAD, `WORKSPACE` if the workspace differs from it, empty when there is nothing.
         snapshots: newest first; the workspace, if it differs from HEAD, is the first.
         problems: of the repository itself; those of a commit are in its snapshot.
-        reports, reproductions, watches: those of HEAD or the workspace.
+        reports, reproductions, watches, deployments: those of HEAD or the workspace.
         tags: every Git tag of a commit, by name. experiments: every experiment ref of DVC's.
     """
 
@@ -76,6 +77,7 @@ class History(Record, frozen=True, kw_only=True):
     reports: tuple[Report, ...] = ()
     reproductions: tuple[Reproduction, ...] = ()
     watches: tuple[Watch, ...] = ()
+    deployments: tuple[Deployment, ...] = ()
 
 
 def read(
@@ -108,16 +110,18 @@ def read(
     workspace = _workspace(tree, reader, at_head)
     commits = {snapshot.commit.sha: snapshot.commit for snapshot in snapshots}
     watched, faults = watches.read(repo, tree, _home(workspace or at_head))
+    deployed, unread = deployments.read(repo, tree, _home(workspace or at_head))
     return History(
         name=repo.name,
         head=WORKSPACE if workspace else head,
         snapshots=(workspace, *snapshots) if workspace else tuple(snapshots),
-        problems=(*repo.problems(), *faults),
+        problems=(*repo.problems(), *faults, *unread),
         tags=repo.tags(),
         experiments=repo.experiments(),
         reports=reports.read(repo, tree, commits, _home(workspace or at_head)),
         reproductions=reproductions.read(repo, tree, commits, _home(workspace or at_head)),
         watches=watched,
+        deployments=deployed,
     )
 
 

@@ -1,17 +1,20 @@
-"""Deployments: which version of which model is in force where, since when, and how it came to be."""
+"""Deployments: which version of which model is in force where, how it came to be, and what was deployed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 from modelbook.pages import models, text
 from modelbook.pages.cells import DASH, Cell, Column, Table, cell, link_cell
 from modelbook.pages.index import Index, Link, model_href
-from modelbook.records import Model, Promotion
+from modelbook.records import Deployment, Model, Promotion
 
 MOST_MOMENTS = 200
 """Promotions in the timeline; every model's own page has its own."""
+MOST_TRIES = 200
+"""Deployments in the list of what was tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +39,107 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentsPage:
-    """`deployments/`: what is in force now, and the timeline, newest first."""
+    """`deployments/`: what is in force now, what was deployed, and the timeline, newest first.
+
+    Attributes:
+        targets: a row for each deployment that the logs know. tried: each time it was done, newest first.
+    """
 
     now: Table
+    targets: Table
+    tried: Table
+    untold: int
     moments: tuple[Moment, ...]
     more: int
 
 
 def page(index: Index) -> DeploymentsPage | None:
-    """What is deployed; None when no model ever had an environment."""
+    """What is in force and deployed; None when no model ever had an environment, and no log is there."""
     pairs = [(model, item) for model in index.catalog.models for item in model.promotions]
     pairs.sort(key=lambda pair: -(text.moment(pair[1].date) or 0.0))
     rows = [row for model in index.catalog.models for row in _rows(index, model)]
-    if not rows and not pairs:
+    logs = index.catalog.deployments
+    if not rows and not pairs and not logs:
         return None
     names = ("model", "environment", "version", "metric", "gates", "since", "by", "commit or tag")
     now = Table(tuple(Column(name, number=name == "metric") for name in names), tuple(rows), "In force now")
     moments = tuple(_moment(index, model, item) for model, item in pairs[:MOST_MOMENTS])
-    return DeploymentsPage(now, moments, len(pairs) - len(moments))
+    tried = sorted(logs, key=lambda item: -(text.moment(item.date) or 0.0))
+    shown = tuple(_try(index, item) for item in tried[:MOST_TRIES])
+    return DeploymentsPage(
+        now,
+        Table(_columns(_TARGETS), tuple(_target(index, items) for items in _by_name(logs)), "Deployed"),
+        Table(_columns(_TRIES), shown, "Every deployment"),
+        len(tried) - len(shown),
+        moments,
+        len(pairs) - len(moments),
+    )
+
+
+_TARGETS = ("deployment", "model", "environment", "deployed", "on", "by", "last outcome", "in force")
+_TRIES = ("on", "deployment", "version", "outcome", "before", "by", "package")
+
+
+def _columns(names: Iterable[str]) -> tuple[Column, ...]:
+    return tuple(Column(name) for name in names)
+
+
+def _by_name(logs: Iterable[Deployment]) -> Iterable[list[Deployment]]:
+    return (list(items) for _, items in groupby(logs, key=lambda item: item.deployment))
+
+
+def _target(index: Index, items: list[Deployment]) -> tuple[Cell, ...]:
+    """What stands at a deployment, as far as its log knows, beside what is in force."""
+    last = items[-1]
+    good = next((item for item in reversed(items) if item.outcome == "deployed"), None)
+    return (
+        Cell(text.line(last.deployment)),
+        Cell(text.line(last.model), href=_known(index, last.model)),
+        Cell(text.line(last.environment)),
+        _version(index, good.model, good.version) if good else Cell(DASH, title="nothing was deployed yet"),
+        Cell(text.line(text.day(good.date)), title=text.line(good.date)) if good else Cell(DASH),
+        Cell(text.line(good.by) or DASH) if good else Cell(DASH),
+        _outcome(last),
+        _in_force(index, last, good.version if good else ""),
+    )
+
+
+def _in_force(index: Index, item: Deployment, deployed: str) -> Cell:
+    """What is in force where a deployment belongs; a badge when that is not what is deployed."""
+    model = next((model for model in index.catalog.models if model.name == item.model), None)
+    version = dict(model.info.environments).get(item.environment, "") if model else ""
+    if version == deployed:
+        return _version(index, item.model, version)
+    return replace(_version(index, item.model, version), tone="bad", badge="differs")
+
+
+def _try(index: Index, item: Deployment) -> tuple[Cell, ...]:
+    return (
+        Cell(text.line(text.day(item.date)) or DASH, title=text.line(item.date)),
+        Cell(text.line(item.deployment)),
+        _version(index, item.model, item.version),
+        _outcome(item),
+        _version(index, item.model, item.before),
+        Cell(text.line(item.by) or DASH),
+        Cell(text.line(item.checksum[:12]) or DASH, title=text.line(item.checksum)),
+    )
+
+
+def _outcome(item: Deployment) -> Cell:
+    good = item.outcome == "deployed"
+    return Cell(text.line(item.outcome), title=text.line(item.reason), tone="good" if good else "bad")
+
+
+def _version(index: Index, model: str, version: str) -> Cell:
+    known = any(
+        found.name == model and any(item.version == version for item in found.versions)
+        for found in index.catalog.models
+    )
+    return Cell(text.cut(text.line(version)) or DASH, href=model_href(model, version) if known else None)
+
+
+def _known(index: Index, model: str) -> str | None:
+    return model_href(model) if any(item.name == model for item in index.catalog.models) else None
 
 
 def _rows(index: Index, model: Model) -> Iterable[tuple[Cell, ...]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -39,7 +40,28 @@ def project(spec: Project, source: Source) -> list[Issue]:
     for name, monitor in spec.monitors.items():
         if monitor.model and monitor.model not in spec.models:
             issues.append(_unknown(source, ("monitors", name, "model"), "model", monitor.model, spec.models))
+    issues += _deployments(spec, source)
     return issues
+
+
+def _deployments(spec: Project, source: Source) -> Iterator[Issue]:
+    """Deployments of models and environments that nobody declared, and two that would share a folder."""
+    used = {place for model in spec.models.values() for place in model.environments}
+    known = sorted(spec.environments or used)
+    folders: dict[str, str] = {}
+    for name, item in spec.deployments.items():
+        at: Loc = ("deployments", name)
+        if item.model not in spec.models:
+            yield _unknown(source, (*at, "model"), "model", item.model, spec.models)
+        if item.environment not in known:
+            hint = suggestion(item.environment, known) or "declare it under environments"
+            yield source.issue((*at, "environment"), f"unknown environment {item.environment}", hint)
+        if item.path is not None:
+            folder = posixpath.normpath(item.path)
+            if folder in folders:
+                message = f"deployment {folders[folder]} has the same folder"
+                yield source.issue((*at, "path"), message, "give each a folder of its own")
+            folders.setdefault(folder, name)
 
 
 def _pipeline(spec: Project, source: Source, name: str, pipeline: Pipeline) -> Iterator[Issue]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
+import shlex
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -26,6 +27,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from modelbook.spec.placeholders import names_in
+
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 VERSION = re.compile(r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?")
 RUN_ID = re.compile(r"[0-9a-f]{12}")
@@ -42,6 +45,8 @@ CARD_SECTIONS = (
     "caveats",
 )
 """The sections every model card should have; a card may have others."""
+TOLD = ("package", "version", "model", "environment", "run")
+"""Placeholders of what a deployment runs or asks."""
 
 
 def fault(
@@ -103,6 +108,45 @@ def _inside(value: str) -> str:
     if not value or value.startswith("/") or re.match(r"[A-Za-z]:", value) or ".." in parts:
         raise fault(f"expected a path inside the repository, found {value!r}")
     return value
+
+
+def _server_folder(value: str) -> str:
+    """A folder of its own: absolute, for it is a server's, or inside the repository."""
+    parts = value.split("/")
+    if not value.startswith("/"):
+        _inside(value)
+    if ".." in parts or parts[0].startswith("~") or not set(parts) - {"", "."} or "\0" in value:
+        raise fault(f"expected a folder, absolute or inside the repository, found {value!r}")
+    return value
+
+
+def _told(value: str) -> str:
+    """A text whose placeholders are those of a deployment."""
+    unknown = [name for name in names_in(value) if name not in TOLD]
+    if unknown:
+        raise fault(f"unknown placeholder ${{{unknown[0]}}}", f"expected one of {', '.join(TOLD)}")
+    return value
+
+
+def _argv(value: str) -> str:
+    """A command that can be split into words."""
+    try:
+        words = shlex.split(value)
+    except ValueError as error:
+        raise fault(f"the command can't be split into words: {str(error).lower()}") from None
+    if not words or not words[0]:
+        raise fault("expected a command, found none")
+    if names_in(words[0]):
+        raise fault(f"the program can't be a placeholder, found {words[0]}")
+    for word in words:
+        _told(word)
+    return value
+
+
+def _web_address(value: str) -> str:
+    if not re.match(r"https?://[^\s/]", value) or re.search(r"[\s\x00-\x1f]", value):
+        raise fault(f"expected an address such as http://localhost:8080/health, found {value!r}")
+    return _told(value)
 
 
 def _source(value: str) -> str:
@@ -206,6 +250,13 @@ Text = Annotated[str, AfterValidator(_filled), WithJsonSchema({"type": "string",
 InnerPath = Annotated[str, AfterValidator(_inside), WithJsonSchema({"type": "string", "minLength": 1})]
 SourcePath = Annotated[str, AfterValidator(_source), WithJsonSchema({"type": "string", "minLength": 1})]
 NumberFormat = Annotated[str, AfterValidator(_format), WithJsonSchema({"type": "string"})]
+Command = Annotated[str, AfterValidator(_argv), WithJsonSchema({"type": "string", "minLength": 1})]
+WebAddress = Annotated[
+    str, AfterValidator(_web_address), WithJsonSchema({"type": "string", "pattern": "^https?://"})
+]
+ServerFolder = Annotated[
+    str, AfterValidator(_server_folder), WithJsonSchema({"type": "string", "minLength": 1})
+]
 Tolerance = Annotated[float, Field(ge=0)]
 Param = Annotated[Any, BeforeValidator(_param)]
 Params = Annotated[dict[str, Any], BeforeValidator(_params)]
@@ -482,6 +533,58 @@ class Monitor(Wish):
     """Limits of metrics of the prediction."""
 
 
+class Health(Wish):
+    """How to see that what was deployed works: one of url and command."""
+
+    url: WebAddress | None = None
+    """Answers with a status of 200 to 299 when it is well, such as
+    http://localhost:8080/v2/models/${model}/versions/${version}/ready."""
+    command: Command | None = None
+    """Ends with status 0 when it is well. Placeholders as in the command of a deployment."""
+    timeout: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] = 30.0
+    """Seconds to become well; it is asked again until then."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Health:
+        if (self.url is None) == (self.command is None):
+            raise fault("expected one of url and command", "such as url: http://localhost:8080/health")
+        return self
+
+
+class Deployment(Wish):
+    """Where a model goes that is in force in an environment: a folder of a server, or any program."""
+
+    description: str = ""
+    """What uses it, in a sentence."""
+    model: str
+    """The model, by name."""
+    environment: Name
+    """The environment: what is in force there is deployed."""
+    target: Literal["directory", "command"]
+    """directory (files in a folder, and a link that is switched) or command (a program that is run)."""
+    path: ServerFolder | None = None
+    """Of a directory: the folder, absolute or relative to mlproject.yaml. Its link `current` leads to the
+    package."""
+    command: Command | None = None
+    """Of a command: what to run. Placeholders: ${package} (a folder), ${version}, ${model}, ${environment},
+    ${run}. There is no shell unless you write sh -c."""
+    health: Health | None = None
+    """How to see that it works. When it does not, what was there before is put back."""
+    keep: Annotated[int, Field(ge=1, le=1_000)] = 3
+    """Of a directory: how many older releases to keep."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Deployment:
+        wanted, other = ("path", "command") if self.target == "directory" else ("command", "path")
+        if getattr(self, wanted) is None:
+            raise fault(f"target {self.target} needs a {wanted}", below=("target",))
+        if getattr(self, other) is not None:
+            raise fault(f"target {self.target} has no {other}", below=(other,), key=True)
+        if self.target == "command" and "keep" in self.model_fields_set:
+            raise fault("target command has no keep", below=("keep",), key=True)
+        return self
+
+
 class Project(Wish):
     """mlproject.yaml: what a team makes, out of what, and how it is judged."""
 
@@ -503,6 +606,8 @@ class Project(Wish):
     """The environments by name, and what each requires. When there are any, models may only use these."""
     monitors: dict[Name, Monitor] = {}
     """What is watched after a model is in use, by name."""
+    deployments: dict[Name, Deployment] = {}
+    """Where models go that are in force, by name."""
     experiments: InnerPath = "experiments"
     """The folder of the experiment specs."""
 

@@ -251,7 +251,11 @@ def _limit_sentence(kind: str, context: Mapping[str, Any], found: object) -> str
         return f"expected at least {context['min_length']}, found {context['actual_length']}"
     if kind == "too_long":
         return f"expected at most {context['max_length']}, found {context['actual_length']}"
-    bounds = {"greater_than_equal": ("ge", "at least"), "less_than_equal": ("le", "at most")}
+    bounds = {
+        "greater_than": ("gt", "more than"),
+        "greater_than_equal": ("ge", "at least"),
+        "less_than_equal": ("le", "at most"),
+    }
     if kind in bounds:
         key, words = bounds[kind]
         return f"expected {words} {context[key]:g}, found {described(found)}"
