@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelbook._files import replace_file
 from modelbook.cli import repo_option
 from modelbook.cli.source import cache_options
 from modelbook.errors import CheckFailed
@@ -79,8 +80,7 @@ def reproduce(
         _print(run, record)
     if not no_record:
         path = here.root / again.FOLDER / f"{run.id}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(again.written(record), encoding="utf-8")
+        replace_file(path, again.written(record).encode())
         click.echo(f"wrote {again.FOLDER}/{run.id}.json: commit it, and the site shows it", err=True)
     if record.outcome != "reproduced":
         raise NotReproduced(run, record)

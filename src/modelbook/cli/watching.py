@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from modelbook._files import replace_file
 from modelbook.cli import repo_option
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def profile(name: str, repo: Path) -> None:
     watched = workspace.watched[name]
     files = [workspace.root / path for path in watched.reference]
     found = monitor.profile(workspace.project.monitors[name], files)
-    _write(workspace.root / stages.reference_path(name), monitor.dump(found))
+    replace_file(workspace.root / stages.reference_path(name), monitor.dump(found))
 
 
 @monitor.command()
@@ -61,7 +62,7 @@ def batch(name: str, batch: str, repo: Path) -> None:
         workspace.root / batches[batch],
     )
     data = msgspec.json.format(msgspec.json.encode(found, order="deterministic"), indent=1)
-    _write(workspace.root / stages.result_path(name, batch), data + b"\n")
+    replace_file(workspace.root / stages.result_path(name, batch), data + b"\n")
     _print(found)
 
 
@@ -130,14 +131,3 @@ def _sentence(item: Finding) -> str:
     return (
         f"{item.status} {item.kind} {item.column or 'all rows'}: {item.measure} {value}, limit {limit}{note}"
     )
-
-
-def _write(file: Path, data: bytes) -> None:
-    """Replace a file in one step."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f".{file.name}.tmp")
-    try:
-        beside.write_bytes(data)
-        beside.replace(file)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -20,12 +20,7 @@ def read(
     repo: Repository, workspace: Tree | None, home: str = ""
 ) -> tuple[tuple[Deployment, ...], tuple[Problem, ...]]:
     """The lines of every log, by its name, and what is wrong with others; arguments as of `reports.read`."""
-    tree = workspace or (repo.tree(repo.head) if repo.head else None)
-    folder = dvcfiles.join(home, FOLDER)
-    try:
-        found = tree.below(folder) if tree else []
-    except Unreadable:
-        return (), ()
+    found = repo.below(workspace, dvcfiles.join(home, FOLDER))
     lines: list[Deployment] = []
     problems: list[Problem] = []
     for path, blob in sorted(item for item in found if item[0].endswith(_ENDING))[:_MOST_LOGS]:

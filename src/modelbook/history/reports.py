@@ -34,10 +34,7 @@ def read(
     """
     tree = workspace or (repo.tree(repo.head) if repo.head else None)
     folder = dvcfiles.join(home, FOLDER)
-    try:
-        found = tree.below(folder) if tree else []
-    except Unreadable:
-        return ()
+    found = repo.below(workspace, folder)
     marked = [(path, blob) for path, blob in found if path.endswith(".md")][:MOST_REPORTS]
     last = LastChange(repo, commits)
     return tuple(_report(repo, tree, folder, path, blob, last) for path, blob in marked if tree)

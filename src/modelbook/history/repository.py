@@ -320,6 +320,18 @@ class Repository:
         """The files of a commit."""
         return GitTree(self, self.tree_id(sha))
 
+    def below(self, workspace: Tree | None, folder: str) -> list[tuple[str, str]]:
+        """(path, blob id) of every file in a folder as it is now; none where it cannot be read.
+
+        Args:
+            workspace: the files of the working tree, if they differ from HEAD's.
+        """
+        tree = workspace or (self.tree(self.head) if self.head else None)
+        try:
+            return tree.below(folder) if tree else []
+        except Unreadable:
+            return []
+
     def tree_id(self, sha: str) -> str:
         """The id of a commit's tree.
 

@@ -24,12 +24,7 @@ def read(
     repo: Repository, workspace: Tree | None, commits: Mapping[str, Commit], home: str = ""
 ) -> tuple[Reproduction, ...]:
     """Every record, by path; arguments as of `reports.read`."""
-    tree = workspace or (repo.tree(repo.head) if repo.head else None)
-    folder = dvcfiles.join(home, FOLDER)
-    try:
-        found = tree.below(folder) if tree else []
-    except Unreadable:
-        return ()
+    found = repo.below(workspace, dvcfiles.join(home, FOLDER))
     last = LastChange(repo, commits)
     named = [(path, blob) for path, blob in found if path.endswith(".json")][:_MOST]
     return tuple(_record(repo, path, blob, last) for path, blob in named)

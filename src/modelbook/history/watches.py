@@ -18,15 +18,10 @@ def read(
     repo: Repository, workspace: Tree | None, home: str = ""
 ) -> tuple[tuple[Watch, ...], tuple[Problem, ...]]:
     """Every result, by monitor and batch, and what is wrong with others; arguments as of `reports.read`."""
-    tree = workspace or (repo.tree(repo.head) if repo.head else None)
     folder = dvcfiles.join(home, FOLDER)
-    try:
-        found = tree.below(folder) if tree else []
-    except Unreadable:
-        return (), ()
     watches: list[Watch] = []
     problems: list[Problem] = []
-    for path, blob in found:
+    for path, blob in repo.below(workspace, folder):
         place = path.removeprefix(f"{folder}/").split("/")
         if len(place) != 2 or not place[1].endswith(".json") or len(watches) >= _MOST:
             continue

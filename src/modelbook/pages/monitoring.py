@@ -162,8 +162,8 @@ def _standing(index: Index, name: str, items: Sequence[Watch]) -> Standing:
         if item.status != newest.status:
             break
         since = item
-    alike = next((item for item in index.catalog.project.monitors if item[0] == name), (name, ""))
-    model = next((item for item in index.catalog.models if item.name == alike[1]), None)
+    watched = dict(index.catalog.project.monitors).get(name)
+    model = next((item for item in index.catalog.models if item.name == watched), None)
     bad = next(iter(_bad(newest)), None)
     return Standing(
         link=Link(text.line(name), monitor_href(name)),
@@ -191,6 +191,12 @@ def _bad(item: Watch) -> list[Finding]:
     """What is beyond a limit, breaches first and then the furthest."""
     found = [one for one in item.findings if one.status != "ok"]
     return sorted(found, key=lambda one: (one.status != "breach", -_excess(one), one.kind, one.column))
+
+
+def _alerts(item: Watch) -> tuple[Alert, ...]:
+    return tuple(
+        Alert(_link(item), one.status, TONES.get(one.status, "bad"), _sentence(one)) for one in _bad(item)
+    )
 
 
 def _excess(item: Finding) -> float:
@@ -225,11 +231,7 @@ def _spark(name: str, items: Sequence[Watch]) -> str:
 def monitor(index: Index, name: str, items: Sequence[Watch]) -> MonitorPage:
     """One monitor, over all its batches."""
     newest = list(reversed(items))
-    alerts = [
-        Alert(_link(item), one.status, TONES.get(one.status, "bad"), _sentence(one))
-        for item in newest
-        for one in _bad(item)
-    ]
+    alerts = [alert for item in newest for alert in _alerts(item)]
     drawn = (_drift_chart(items), *_performance_charts(items))
     return MonitorPage(
         name=text.line(name),
@@ -380,9 +382,7 @@ def batch(items: Sequence[Watch], at: int) -> BatchPage:
         same_as=_link(same) if same else None,
         before=_link(items[at - 1]) if at else None,
         after=_link(items[at + 1]) if at + 1 < len(items) else None,
-        alerts=tuple(
-            Alert(_link(item), one.status, TONES.get(one.status, "bad"), _sentence(one)) for one in _bad(item)
-        ),
+        alerts=_alerts(item),
         findings=_findings(judged),
         performance=_performance(item.performance),
         measures=_measures(item.columns),

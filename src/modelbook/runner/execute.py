@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from modelbook._files import replace_file
 from modelbook.errors import ModelbookError
 from modelbook.runner import lock, processes, telemetry
 
@@ -54,7 +55,8 @@ def execute(key: str, argv: Sequence[str], root: Path) -> int:
         name = f"{LOGS}/{run}/{stage}.json"
         known = lock.committed(root, name) if _in_lock(key, argv, root) else None
         measured = {"seconds": round(seconds, 3), "peak_memory": peak, "command": list(argv)}
-        _write(root / name, known or _text({"run": run, "stage": stage, **facts.result(), **measured}))
+        said = known or _text({"run": run, "stage": stage, **facts.result(), **measured})
+        replace_file(root / name, said.encode())
     return status
 
 
@@ -84,14 +86,3 @@ def _in_lock(key: str, argv: Sequence[str], root: Path) -> bool:
 
 def _text(data: dict[str, Any]) -> str:
     return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def _write(file: Path, text: str) -> None:
-    """Write a log in one step, so that no half of one is ever left."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(file)
-    finally:
-        beside.unlink(missing_ok=True)

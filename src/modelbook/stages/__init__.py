@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from modelbook._files import replace_file
 from modelbook.errors import CheckFailed, Issue, SpecError
 from modelbook.spec import PARAMS_FOLDER, Run, Workspace, packaging, params_path
 from modelbook.spec.models import PACKAGE
@@ -60,7 +60,7 @@ def sync(workspace: Workspace) -> bool:
     """
     old, new = _texts(workspace)
     if new != old:
-        _write(_file(workspace.root), new)
+        replace_file(_file(workspace.root), new.encode())
     return new != old
 
 
@@ -91,8 +91,8 @@ def plan(workspace: Workspace) -> None:
         if f"{PARAMS_FOLDER}/{there.name}" not in (*wanted, generate.NOTE) and there.is_file():
             there.unlink()
     for path, text in wanted.items():
-        _write(workspace.root / path, text)
-    _write(workspace.root / generate.NOTE, _NOTE)
+        replace_file(workspace.root / path, text.encode())
+    replace_file(workspace.root / generate.NOTE, _NOTE.encode())
 
 
 def resolved_params(workspace: Workspace) -> dict[str, Mapping[str, Any]]:
@@ -169,13 +169,3 @@ def _file(root: Path) -> Path:
     if not file.is_relative_to(root.resolve()):
         raise SpecError([Issue(FILE, 0, 0, "is a link out of the repository", "put the file itself there")])
     return file
-
-
-def _write(file: Path, text: str) -> None:
-    """Replace a file in one step, so that nobody ever reads half of it."""
-    beside = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        beside.write_bytes(text.encode())
-        beside.replace(file)
-    finally:
-        beside.unlink(missing_ok=True)
