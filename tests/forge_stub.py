@@ -28,7 +28,7 @@ class Stub:
     Attributes:
         comments: newest last, as GitHub has them. faults: (method, path pattern, status, headers, body), each
             used once; a status of 0 does what was asked and then breaks the connection.
-        moved: requests to the host that artifacts lie on, with their headers.
+        moved: requests to the host that artifacts lie on, with their headers. issues: oldest first.
     """
 
     url: str = ""
@@ -40,6 +40,7 @@ class Stub:
     pulls: dict[int, dict[str, Any]] = field(default_factory=dict)
     artifacts: dict[str, bytes] = field(default_factory=dict)
     moved: list[dict[str, str]] = field(default_factory=list)
+    issues: list[dict[str, Any]] = field(default_factory=list)
 
     def count(self, method: str, pattern: str = "") -> int:
         """How often something was asked for."""
@@ -105,6 +106,20 @@ class Stub:
                 if name in known
             ]
             return 200, {"total_count": len(items), "artifacts": items}
+        return self.issue(method, path, part, body)
+
+    def issue(self, method: str, path: str, part: slice, body: Any) -> tuple[int, Any]:
+        """The same of a request about issues."""
+        if path == f"/repos/{REPOSITORY}/issues":
+            if method == "GET":
+                return 200, [item for item in self.issues if item["state"] == "open"][part]
+            number = len(self.issues) + 1
+            self.issues.append({"number": number, "user": {"login": self.viewer}, "state": "open", **body})
+            return 201, self.issues[-1]
+        if found := re.fullmatch(rf"/repos/{REPOSITORY}/issues/(\d+)", path):
+            item = next(item for item in self.issues if item["number"] == int(found[1]))
+            item.update(body)
+            return 200, item
         return 404, {"message": "Not Found"}
 
     def opened(self, head: str) -> list[dict[str, Any]]:

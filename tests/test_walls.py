@@ -19,16 +19,17 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("_process", "_files"),
     ("spec", "records"),  # wishes: what people write; facts: what history says
     ("history", "stages", "runner", "registry", "pull", "forge", "seeds", "judge", "package", "monitor"),
-    ("catalog", "lineage", "diff", "cards", "charts", "gates", "query", "subproject", "reproduce"),
+    ("catalog", "lineage", "diff", "cards", "charts", "gates", "query", "subproject", "reproduce", "alerts"),
     ("verdict", "admission", "export"),
     ("pages",),
     ("site", "scaffold", "comment", "serve"),
-    ("deploy",),
+    ("deploy", "notify"),
     ("cli",),
 )
 FLOORS = {room: floor for floor, rooms in enumerate(STOREYS) for room in rooms}
 
 PURE = {
+    "alerts",
     "errors",
     "_paths",
     "records",

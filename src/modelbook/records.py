@@ -809,6 +809,47 @@ class Watch(Record, frozen=True, kw_only=True):
     same_as: str = ""
 
 
+class Event(Record, frozen=True, kw_only=True):
+    """One thing that began, got worse or better, or ended, from one batch of a monitor to the next.
+
+    Attributes:
+        kind, column, measure: as of a `Finding`; kind `batch` for a batch that cannot be judged.
+        before, status: what it was and is: `ok`, `warning`, `breach`, or why a batch cannot be judged.
+        says: in a sentence.
+    """
+
+    batch: str
+    kind: str
+    column: str = ""
+    measure: str = ""
+    before: str = "ok"
+    status: str
+    says: str = ""
+
+
+class Notice(Record, frozen=True, kw_only=True):
+    """One time somebody was told of a monitor, as a line of `runs/alerts/MONITOR.jsonl` says.
+
+    Attributes:
+        date: when. channel: who, by the name of an alert; never an address.
+        id: the same for the same news, however often it is sent.
+        status, batch, since: of the monitor then, and the first batch of those in a row that are like it.
+        events: what was told; none for the first line of a channel, which only says what was there before.
+        known: batch -> what is bad about it -> how bad, of the batches that this line adds or changes.
+    """
+
+    version: int = 1
+    date: str = ""
+    monitor: str
+    channel: str
+    id: str = ""
+    status: str = "ok"
+    batch: str = ""
+    since: str = ""
+    events: tuple[Event, ...] = ()
+    known: dict[str, dict[str, str]] = {}
+
+
 class Deployment(Record, frozen=True, kw_only=True):
     """One time a version was brought to where it is used, as a line of `runs/deployments/NAME.jsonl` says.
 
@@ -840,6 +881,7 @@ class Catalog(Record, frozen=True, kw_only=True):
         snapshots: newest first; the workspace, if it differs from HEAD, is the first.
         runs: newest first. metrics: how to read every metric name that occurs in any run.
         datasets: of the newest snapshot, with what older ones add.
+        watches: by monitor and batch. notices: by monitor, each from the oldest to the newest.
         deployments: by name, each from the oldest to the newest.
     """
 
@@ -855,6 +897,7 @@ class Catalog(Record, frozen=True, kw_only=True):
     reports: tuple[Report, ...] = ()
     reproductions: tuple[Reproduction, ...] = ()
     watches: tuple[Watch, ...] = ()
+    notices: tuple[Notice, ...] = ()
     deployments: tuple[Deployment, ...] = ()
 
 

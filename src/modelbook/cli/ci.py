@@ -205,6 +205,16 @@ def _need(name: str, what: str) -> str:
 # -- where it is posted
 
 
+def github() -> tuple[Any, str, str]:
+    """(client, repository, address of the GraphQL API) of the workflow that runs.
+
+    Raises:
+        Unset: a variable that GitHub or the workflow must set is not there.
+    """
+    client, repository = _github()
+    return client, repository, _graphql(client)
+
+
 def _github() -> tuple[Any, str]:
     """(client, repository) of the workflow that runs."""
     from modelbook import forge
@@ -221,8 +231,11 @@ def _github() -> tuple[Any, str]:
 def _pull_request(client: Any, repository: str, number: int) -> forge.Thread:
     from modelbook import forge
 
-    graphql = os.environ.get("GITHUB_GRAPHQL_URL") or f"{client.base}/graphql"
-    return forge.PullRequest(client, repository, number, graphql)
+    return forge.PullRequest(client, repository, number, _graphql(client))
+
+
+def _graphql(client: Any) -> str:
+    return os.environ.get("GITHUB_GRAPHQL_URL") or f"{client.base}/graphql"
 
 
 def _thread() -> forge.Thread:

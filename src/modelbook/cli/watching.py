@@ -12,8 +12,9 @@ from modelbook._files import replace_file
 from modelbook.cli import repo_option
 
 if TYPE_CHECKING:
-    from modelbook.records import Finding, Watch
-    from modelbook.spec import Workspace
+    from modelbook import forge, notify
+    from modelbook.records import Watch
+    from modelbook.spec import Channel, Workspace
 
 MARKS = {"ok": "ok", "warning": "WARNING", "breach": "BREACH"}
 
@@ -90,6 +91,89 @@ def status(names: tuple[str, ...], repo: Path, as_json: bool) -> None:
         raise SystemExit(1)
 
 
+@monitor.command()
+@click.argument("names", nargs=-1)
+@repo_option
+@click.option("--site", default="", metavar="URL", help="Where the site is published, for links to it.")
+@click.option("--dry-run", is_flag=True, help="Say what would be told, and tell nobody.")
+def alert(names: tuple[str, ...], repo: Path, site: str, dry_run: bool) -> None:
+    """Tell what is new about each monitor, once, as alerts in mlproject.yaml say.
+
+    Exits with 1 when something got to be in breach, and with 2 when somebody could not be told, which is
+    tried again the next time. What was told is in runs/alerts, which belongs into Git.
+    """
+    from modelbook import notify
+
+    workspace = _workspace(repo, *names)
+    found: list[notify.Told] = []
+    for name in names or tuple(workspace.watched):
+        watches, channels = _results(workspace, name), _channels(workspace, name)
+        if dry_run:
+            found += notify.due(workspace.root, name, watches, channels)
+        else:
+            about = _about(workspace, name, site)
+            found += notify.tell(workspace.root, name, watches, channels, about, _issues)
+    _told(found, dry_run=dry_run)
+
+
+def _results(workspace: Workspace, name: str) -> list[Watch]:
+    """All results of a monitor, oldest first, without those that cannot be read."""
+    from modelbook.history.files import Unreadable
+    from modelbook.history.watches import FOLDER, parsed
+
+    found = []
+    for file in sorted((workspace.root / FOLDER / name).glob("*.json")):
+        try:
+            found.append(parsed(file.read_bytes(), name, file.stem))
+        except Unreadable as error:
+            click.echo(f"{FOLDER}/{name}/{file.name}: {error}", err=True)
+    return found
+
+
+def _channels(workspace: Workspace, name: str) -> dict[str, Channel]:
+    wanted = workspace.project.monitors[name].alerts
+    every = workspace.project.alerts
+    return every if wanted is None else {key: every[key] for key in wanted}
+
+
+def _about(workspace: Workspace, name: str, site: str) -> dict[str, str]:
+    from modelbook.pages.monitoring import monitor_href
+
+    watched = workspace.project.monitors[name]
+    url = f"{site.rstrip('/')}/{monitor_href(name)}" if site else ""
+    return {"project": workspace.project.name, "model": watched.model, "url": url}
+
+
+def _issues(title: str) -> forge.Issue:
+    from modelbook import forge
+    from modelbook.cli.ci import github
+
+    client, repository, graphql = github()
+    return forge.Issue(client, repository, graphql, title)
+
+
+def _told(found: list[notify.Told], *, dry_run: bool) -> None:
+    """Print what was told, and end with what it means."""
+    from modelbook import alerts
+    from modelbook.spec.check import HERE
+
+    for item, fault in found:
+        if item.channel == HERE:
+            click.echo(alerts.headline(item))
+            for line in alerts.lines(item):
+                click.echo(f"  {line}")
+        elif fault:
+            click.echo(f"{item.monitor}: could not tell {item.channel}: {fault} ({fault.hint})", err=True)
+        else:
+            click.echo(f"{item.monitor}: {'would tell' if dry_run else 'told'} {item.channel}")
+    if not found:
+        click.echo("There is nothing new.")
+    if any(fault for _, fault in found):
+        raise SystemExit(2)
+    if any(alerts.worse(item) for item, _ in found if item.channel == HERE):
+        raise SystemExit(1)
+
+
 def _workspace(repo: Path, *names: str) -> Workspace:
     from modelbook import spec
 
@@ -116,18 +200,11 @@ def _newest(workspace: Workspace, name: str) -> Watch | None:
 
 
 def _print(found: Watch) -> None:
+    from modelbook.alerts import sentence
+
     shown = MARKS.get(found.status, found.status)
     rest = found.reason or f"{found.rows:,} rows"
     click.echo(f"{found.monitor} {found.batch}: {shown} ({rest})")
     for item in found.findings:
         if item.status != "ok":
-            click.echo(f"  {_sentence(item)}")
-
-
-def _sentence(item: Finding) -> str:
-    limit = item.breach if item.status == "breach" else item.warning
-    value = "cannot be measured" if item.value is None else f"{item.value:.4g}"
-    note = f" ({item.note})" if item.note else ""
-    return (
-        f"{item.status} {item.kind} {item.column or 'all rows'}: {item.measure} {value}, limit {limit}{note}"
-    )
+            click.echo(f"  {item.status} {item.kind} {item.column or 'all rows'}: {sentence(item)}")

@@ -42,7 +42,7 @@ class PullRequest:
     """
 
     def __init__(self, client: Client, repository: str, number: int, graphql: str) -> None:
-        self._client = client
+        self._client, self._repository = client, repository
         self._issues = f"/repos/{repository}/issues"
         self._comments = f"{self._issues}/{number}/comments"
         self._graphql = graphql

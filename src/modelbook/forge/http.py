@@ -63,7 +63,7 @@ class Answer:
     body: Any
 
 
-class _Stay(urllib.request.HTTPRedirectHandler):
+class Stay(urllib.request.HTTPRedirectHandler):
     """Follows nothing: a redirect would carry the token to wherever it leads."""
 
     def redirect_request(self, *_args: Any, **_kwargs: Any) -> None:
@@ -100,7 +100,7 @@ class Client:
             raise ForgeError(
                 "token", "it has characters that no token has", "look for a line break in the secret"
             )
-        self._opener = urllib.request.build_opener(_Stay)
+        self._opener = urllib.request.build_opener(Stay)
 
     def get(self, path: str, what: str) -> Answer:
         """Read something. `what` names it in errors."""

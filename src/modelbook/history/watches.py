@@ -26,14 +26,18 @@ def read(
         if len(place) != 2 or not place[1].endswith(".json") or len(watches) >= _MOST:
             continue
         try:
-            watches.append(_watch(repo, blob, place[0], place[1].removesuffix(".json")))
+            watches.append(parsed(repo.blob(blob), place[0], place[1].removesuffix(".json")))
         except Unreadable as error:
             problems.append(Problem(path=path, reason=str(error)))
     return tuple(sorted(watches, key=lambda item: (item.monitor, item.batch))), tuple(problems)
 
 
-def _watch(repo: Repository, blob: str, monitor: str, batch: str) -> Watch:
-    content = repo.blob(blob)
+def parsed(content: bytes, monitor: str, batch: str) -> Watch:
+    """A result from the content of its file.
+
+    Raises:
+        Unreadable: it is none, or of another monitor or batch.
+    """
     if len(content) > _MOST_BYTES:
         raise Unreadable(f"a result of {len(content):,} bytes: at most {_MOST_BYTES:,} are read")
     try:

@@ -7,7 +7,7 @@ it raises one `SpecError` with all faults of all files at their line and column.
 from __future__ import annotations
 
 from modelbook.spec.expand import Run
-from modelbook.spec.models import Experiment, Limits, Monitor, Project
+from modelbook.spec.models import Channel, Experiment, Limits, Monitor, Project
 from modelbook.spec.placeholders import PARAMS_FOLDER, params_path
 from modelbook.spec.schema import schemas
 from modelbook.spec.workspace import (
@@ -24,6 +24,7 @@ from modelbook.spec.workspace import (
 __all__ = [
     "PARAMS_FOLDER",
     "PROJECT_FILE",
+    "Channel",
     "Experiment",
     "Limits",
     "Monitor",

@@ -23,6 +23,8 @@ from modelbook.spec.source import Loc, Source, suggestion
 
 GUARD = "modelbook-plan"
 """Name of the guard stage in `dvc.yaml`."""
+HERE = "here"
+"""What the log of alerts calls the command itself, whose exit status is an alert too."""
 MOST_POINTS = 10_000
 _SHELL_SIGNS = frozenset("|&;<>()'\"\n$`\\*?[]#~!{}")
 _SHARED = ("pipeline", "params", "datasets.*")
@@ -37,11 +39,23 @@ def project(spec: Project, source: Source) -> list[Issue]:
     issues += _stage_names(spec, source)
     for name, model in spec.models.items():
         issues += _model(spec, source, name, model)
-    for name, monitor in spec.monitors.items():
-        if monitor.model and monitor.model not in spec.models:
-            issues.append(_unknown(source, ("monitors", name, "model"), "model", monitor.model, spec.models))
+    issues += _monitors(spec, source)
     issues += _deployments(spec, source)
     return issues
+
+
+def _monitors(spec: Project, source: Source) -> Iterator[Issue]:
+    """Monitors of models, and for people, that nobody declared."""
+    for name, monitor in spec.monitors.items():
+        at: Loc = ("monitors", name)
+        if monitor.model and monitor.model not in spec.models:
+            yield _unknown(source, (*at, "model"), "model", monitor.model, spec.models)
+        for index, channel in enumerate(monitor.alerts or ()):
+            if channel not in spec.alerts:
+                yield _unknown(source, (*at, "alerts", index), "alert", channel, spec.alerts)
+    if HERE in spec.alerts:
+        message = f"{HERE} is what the log calls the command itself"
+        yield source.issue(("alerts", HERE), message, "give it another name", key=True)
 
 
 def _deployments(spec: Project, source: Source) -> Iterator[Issue]:

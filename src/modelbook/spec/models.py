@@ -31,6 +31,7 @@ from modelbook.spec.placeholders import names_in
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 VERSION = re.compile(r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?")
+VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 RUN_ID = re.compile(r"[0-9a-f]{12}")
 PACKAGE = "package"
 """Name of the stage that `package:` adds to a pipeline."""
@@ -149,6 +150,13 @@ def _web_address(value: str) -> str:
     return _told(value)
 
 
+def _variable(value: str) -> str:
+    if not VARIABLE.fullmatch(value):  # which is not repeated: it may be the secret itself
+        hint = "the address itself is a secret, and does not belong into a file"
+        raise fault("expected the name of an environment variable, such as SLACK_WEBHOOK_URL", hint)
+    return value
+
+
 def _source(value: str) -> str:
     return value if re.match(r"[a-z0-9]+://", value) else _inside(value)
 
@@ -253,6 +261,11 @@ NumberFormat = Annotated[str, AfterValidator(_format), WithJsonSchema({"type": "
 Command = Annotated[str, AfterValidator(_argv), WithJsonSchema({"type": "string", "minLength": 1})]
 WebAddress = Annotated[
     str, AfterValidator(_web_address), WithJsonSchema({"type": "string", "pattern": "^https?://"})
+]
+Variable = Annotated[
+    str,
+    AfterValidator(_variable),
+    WithJsonSchema({"type": "string", "pattern": f"^{VARIABLE.pattern}$"}),
 ]
 ServerFolder = Annotated[
     str, AfterValidator(_server_folder), WithJsonSchema({"type": "string", "minLength": 1})
@@ -531,6 +544,31 @@ class Monitor(Wish):
         Literal["roc_auc", "accuracy", "log_loss", "brier", "ece", "mae", "rmse", "bias"], Limits
     ] = {}
     """Limits of metrics of the prediction."""
+    alerts: list[Name] | None = None
+    """Who is told, by the names of alerts; everybody by default."""
+
+
+class Channel(Wish):
+    """Who is told of what monitors find, once each time something begins, gets worse or ends."""
+
+    to: Literal["webhook", "slack", "github-issue"]
+    """webhook (JSON), slack (what a Slack-compatible incoming webhook takes) or github-issue (one for each
+    monitor, closed when all is well again)."""
+    url_from: Variable | None = None
+    """Of webhook and slack: the environment variable that holds the address, which is a secret."""
+    level: Literal["warning", "breach"] = "warning"
+    """How bad it must be: warning for all, breach for breaches alone."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Channel:
+        if self.to == "github-issue" and self.url_from is not None:
+            raise fault(
+                "an issue has no url_from", "the workflow's token is used", below=("url_from",), key=True
+            )
+        if self.to != "github-issue" and self.url_from is None:
+            hint = "name the environment variable that holds the address, such as url_from: SLACK_WEBHOOK_URL"
+            raise fault(f"{self.to} needs a url_from", hint)
+        return self
 
 
 class Health(Wish):
@@ -606,6 +644,8 @@ class Project(Wish):
     """The environments by name, and what each requires. When there are any, models may only use these."""
     monitors: dict[Name, Monitor] = {}
     """What is watched after a model is in use, by name."""
+    alerts: dict[Name, Channel] = {}
+    """Who is told of what monitors find, by name."""
     deployments: dict[Name, Deployment] = {}
     """Where models go that are in force, by name."""
     experiments: InnerPath = "experiments"

@@ -9,6 +9,9 @@ from modelbook.spec import Workspace, params_path
 OF_REFERENCE = ("columns", "ignore", "key", "prediction", "reference", "target")
 """What the reference is counted by: other changes of a monitor leave it as it is."""
 
+OF_NO_RESULT = ("alerts", "description")
+"""What changes no result."""
+
 
 def params_name(monitor: str) -> str:
     """The name of the params file of a monitor."""
@@ -16,9 +19,9 @@ def params_name(monitor: str) -> str:
 
 
 def params(workspace: Workspace) -> dict[str, dict[str, Any]]:
-    """Path -> what a monitor is declared to be, defaults included."""
+    """Path -> what a monitor is declared to judge by, defaults included."""
     return {
-        params_name(name): monitor.model_dump(mode="json", exclude={"description"})
+        params_name(name): monitor.model_dump(mode="json", exclude=set(OF_NO_RESULT))
         for name, monitor in workspace.project.monitors.items()
     }
 
