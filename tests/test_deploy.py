@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
 import sys
+import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import jsonschema
+import oras.layout
+import oras.schemas
 import pytest
 from click.testing import CliRunner
 
+import modelbook
 from modelbook import deploy, package, spec
 from modelbook.cli import main
-from modelbook.deploy import Order
+from modelbook.deploy import Order, docker, forms
 from modelbook.deploy.directory import Directory
 from modelbook.deploy.log import Log, held
 from modelbook.deploy.order import words
@@ -150,11 +156,10 @@ def test_old_releases_go_but_not_the_one_before(root: Path) -> None:
 
 def test_a_release_that_is_not_well_is_taken_back(root: Path) -> None:
     go(root, ONE, "v1.0.0")
-    code = 'import sys; sys.exit(b"222" in open(sys.argv[1] + "/model.onnx", "rb").read())'
-    health = Health(command=python(code, "${package}"), timeout=0.2)
+    health = Health(command="sh -c '! grep -q 222 $1/model.onnx' sh ${package}", timeout=1)
     made = go(root, TWO, "v2.0.0", health=health)
     assert (made.outcome, made.before) == ("rolled back", "v1.0.0")
-    assert made.reason == "not well after 0.2 s: the command ended with status 1"
+    assert made.reason == "not well after 1 s: the command ended with status 1"
     srv = root.parent / "srv"
     assert str((srv / "current").readlink()) == "releases/v1.0.0-111111111111"
     assert [item.name for item in (srv / "releases").iterdir()] == ["v1.0.0-111111111111"]
@@ -296,14 +301,11 @@ def test_a_command_is_run_with_the_package(root: Path) -> None:
 
 def test_a_command_is_run_again_with_what_was_there_before(root: Path) -> None:
     by_tool(root, ONE, "v1.0.0")
-    sick = Health(
-        command=python("import sys, os; sys.exit(not os.path.isdir(sys.argv[1]) or 3)", "${package}"),
-        timeout=0.05,
-    )
+    sick = Health(command="sh -c 'test -d $1 && exit 3' sh ${package}", timeout=1)
     made = by_tool(root, TWO, "v2.0.0", health=sick)
     assert (made.outcome, made.reason) == (
         "rolled back",
-        "not well after 0.05 s: the command ended with status 3",
+        "not well after 1 s: the command ended with status 3",
     )
     assert [line.split()[1] for line in (root / "calls").read_text().splitlines()] == [
         "v1.0.0",
@@ -346,7 +348,7 @@ def test_a_version_that_is_no_name_of_a_folder_is_refused(root: Path, version: s
 
 def test_two_at_once_do_not_mix(root: Path) -> None:
     go(root, ONE, "v1.0.0")
-    for lock in (Log(root, "web").lock(), Directory(root.parent / "srv", 3).lock()):
+    for lock in (Log(root, "web").lock(), Directory(root.parent / "srv", 3, forms.sealed).lock()):
         with held(lock, "web"), pytest.raises(deploy.Busy):
             go(root, TWO, "v2.0.0")
     assert len(lines(root)) == 1
@@ -404,7 +406,14 @@ def faults_of(tmp_path: Path, text: str) -> list[str]:
         ("model: late, target: command", "target command needs a command"),
         ("model: late, target: command, command: x, path: srv", "target command has no path"),
         ("model: late, target: command, command: x, keep: 2", "target command has no keep"),
-        ("model: late, target: oci, path: srv", "expected directory or command, found 'oci'"),
+        (
+            "model: late, target: kserve, path: srv",
+            "expected directory or docker or oci or command, found 'kserve'",
+        ),
+        ("model: late, target: docker", "target docker needs a path"),
+        ("model: late, target: oci, path: srv, command: x", "target oci has no command"),
+        ("model: late, target: oci, path: srv, base: python", "target oci has no base"),
+        ("model: late, target: docker, path: srv, base: 'x y'", "expected an image such as python:3.12-slim"),
         ("model: late, target: directory, path: ../srv", "expected a path inside the repository"),
         ("model: late, target: directory, path: /srv/../etc", "expected a folder, absolute or inside"),
         ("model: late, target: directory, path: /", "expected a folder, absolute or inside"),
@@ -450,6 +459,143 @@ def test_two_deployments_do_not_share_a_folder(tmp_path: Path) -> None:
     assert len(found) == 1
     assert "14:" in found[0]
     assert "deployment a has the same folder" in found[0]
+
+
+# -- what is written for use elsewhere
+
+
+def image(root: Path, target: str, run: Run = ONE, version: str = "v1.0.0", **more: Any) -> Any:
+    return go(root, run, version, target=target, **more)
+
+
+def test_a_folder_for_docker_has_the_package_and_no_secret(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2hunter2")
+    made = image(root, "docker")
+    current = root.parent / "srv/current"
+    assert sorted(path.name for path in current.iterdir()) == [
+        ".dockerignore",
+        "Dockerfile",
+        package.SUMS,
+        "package",
+    ]
+    assert package.verify(current / "package")
+    assert made.checksum == forms.sealed(current / "package")
+    assert made.digest == forms.sealed(current) != made.checksum
+    text = (current / "Dockerfile").read_text()
+    told = {line.split()[0]: line for line in text.splitlines() if line[:1].isupper()}
+    assert told["FROM"] == "FROM python:3.12-slim"
+    assert told["USER"] == "USER 10001:10001"
+    assert told["ARG"] == f'ARG MODELBOOK="modelbook[serve]=={modelbook.__version__}"'
+    assert "-c /tmp/package-requirements.txt" in told["RUN"]
+    assert text.index("\nUSER") > text.index("\nRUN")
+    assert (current / ".dockerignore").read_text() == "*\n!package\n"
+    assert b"hunter2" not in b"".join(path.read_bytes() for path in current.rglob("*") if path.is_file())
+    assert str(root.parent) not in text
+
+
+def test_the_python_is_the_models_own_where_there_is_an_image_that_can_serve(tmp_path: Path) -> None:
+    order = Order("web", Deployment(model="m", environment="e", target="docker", path="x"), "v1.0.0", ONE)
+    for python, minor in (("3.13.1", 13), ("3.9.2", 12), ("nonsense", 12)):
+        (tmp_path / "python_env.yaml").write_text(f'python: "{python}"\n')
+        assert f"FROM python:3.{minor}-slim\n".encode() in docker.files(order, tmp_path)["Dockerfile"]
+
+
+def test_a_folder_for_docker_is_written_again_when_it_would_be_another(root: Path) -> None:
+    first = image(root, "docker")
+    assert image(root, "docker") is None
+    second = image(root, "docker", base="python:3.13-slim")
+    current = root.parent / "srv/current"
+    assert "FROM python:3.13-slim" in (current / "Dockerfile").read_text()
+    assert first.checksum == second.checksum
+    assert first.digest != second.digest
+    (current / "Dockerfile").write_text("FROM evil")
+    assert image(root, "docker", base="python:3.13-slim").digest == second.digest
+    assert package.verify(root.parent / "srv/current")
+
+
+def test_an_image_has_digests_sizes_and_types_that_hold(root: Path) -> None:
+    made = image(root, "oci")
+    current = root.parent / "srv/current"
+    layout = oras.layout.Layout(str(current))  # another's reading of the specification: raises on faults
+    (named,) = json.loads((current / "index.json").read_bytes())["manifests"]
+    assert named["annotations"] == {"org.opencontainers.image.ref.name": "v1.0.0"}
+    assert named["digest"] == made.digest
+    blobs = layout.get_ordered_blobs("v1.0.0")
+    assert len(blobs) == len(set(blobs)) == 6  # an index, two manifests, two configurations, a layer
+    index = json.loads(blob(current, named))
+    assert [item["platform"]["architecture"] for item in index["manifests"]] == ["amd64", "arm64"]
+    for item in index["manifests"]:
+        manifest = json.loads(blob(current, item))
+        jsonschema.validate(manifest, oras.schemas.manifest)
+        assert manifest["annotations"]["org.opencontainers.image.version"] == "v1.0.0"
+        assert manifest["annotations"]["org.opencontainers.image.revision"] == ONE.commit
+        (layer,) = manifest["layers"]
+        assert layer["mediaType"] == "application/vnd.oci.image.layer.v1.tar"
+        config = json.loads(blob(current, manifest["config"]))
+        assert config["rootfs"] == {"type": "layers", "diff_ids": [layer["digest"]]}
+        assert (config["os"], config["architecture"]) == ("linux", item["platform"]["architecture"])
+        with tarfile.open(fileobj=io.BytesIO(blob(current, layer))) as tar:
+            assert [(each.name, each.mtime, each.uid) for each in tar] == [
+                ("models", 0, 0),
+                (f"models/{package.SUMS}", 0, 0),
+                ("models/model.onnx", 0, 0),
+            ]
+            tar.extractall(root.parent / item["platform"]["architecture"], filter="data")
+        assert forms.sealed(root.parent / item["platform"]["architecture"] / "models") == made.checksum
+
+
+def blob(folder: Path, told: dict[str, Any]) -> bytes:
+    """The content of a descriptor, which must be what it says."""
+    content: bytes = (folder / "blobs" / told["digest"].replace(":", "/")).read_bytes()
+    assert told["digest"] == f"sha256:{hashlib.sha256(content).hexdigest()}"
+    assert told["size"] == len(content)
+    assert told["mediaType"].startswith("application/vnd.oci.image.")
+    return content
+
+
+@pytest.mark.parametrize("target", ["docker", "oci"])
+def test_what_is_written_elsewhere_has_the_same_bytes(root: Path, target: str) -> None:
+    first = image(root, target)
+    again = image(root, target, path=str(root.parent / "other"))
+    assert (first.checksum, first.digest) == (again.checksum, again.digest)
+    files = [
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        for folder in (root.parent / "srv/current", root.parent / "other/current")
+    ]
+    assert files[0] == files[1]
+
+
+def test_an_image_that_was_touched_is_laid_out_again(root: Path) -> None:
+    made = image(root, "oci")
+    assert image(root, "oci") is None
+    blobs = root.parent / "srv/current/blobs/sha256"
+    for harm in (
+        lambda: max(blobs.iterdir(), key=lambda path: path.stat().st_size).write_bytes(b"evil"),
+        lambda: (root.parent / "srv/current/blobs/sha256" / ("0" * 64)).write_bytes(b"too much"),
+        lambda: (root.parent / "srv/current/oci-layout").unlink(),
+        lambda: (root.parent / "srv/current/index.json").write_text("[]"),
+    ):
+        harm()
+        assert image(root, "oci").digest == made.digest
+        assert image(root, "oci") is None
+
+
+def test_an_image_that_is_not_well_is_taken_back(root: Path) -> None:
+    old = image(root, "oci")
+    well = Health(command="test -d ${package}/blobs", timeout=1)
+    assert image(root, "oci", TWO, "v2.0.0", health=well).outcome == "deployed"
+    made = image(root, "oci", ONE, "v1.0.0", health=Health(command="false", timeout=0.05))
+    assert (made.outcome, made.before, made.digest) == ("rolled back", "v2.0.0", old.digest)
+    assert str((root.parent / "srv/current").readlink()) == "releases/v2.0.0-222222222222"
+
+
+def test_a_plan_says_what_would_be_written(root: Path) -> None:
+    for target, says in (("docker", "a folder for `docker build`"), ("oci", "an image in OCI's layout")):
+        steps = deploy.plan(root, Order("web", wish(root, target=target), "v1.0.0", ONE))
+        assert steps[1].endswith(f"releases/v1.0.0-111111111111, {says}")
+    assert not (root.parent / "srv").exists()
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -26,11 +27,13 @@ import pytest
 
 from modelbook import package, serve
 from modelbook._process import own_bin_first
+from modelbook.deploy import Order, docker
 from modelbook.records import Artifact, Run
 from modelbook.serve import protocol
 from modelbook.serve.log import Entry, PredictionLog
 from modelbook.serve.model import Served, Tensor
 from modelbook.serve.protocol import BadRequest
+from modelbook.spec.models import Deployment
 from test_package import frame, home, mixed, order
 
 MANY = 3000
@@ -571,6 +574,27 @@ def test_a_version_of_a_model_is_served_from_the_repository(packaged: Path, stor
         )
         assert done.returncode == 2
         assert words in done.stderr
+
+
+@pytest.mark.slow
+def test_what_a_dockerfile_starts_answers_and_is_found_well(packaged: Path, tmp_path: Path) -> None:
+    """Its last two instructions, with the package where it lies here, by a user's own hands."""
+    wish = Deployment(model="late", environment="prod", target="docker", path="x")
+    made = docker.files(Order("web", wish, "v1.0.0", run_of("0" * 32)), packaged)["Dockerfile"].decode()
+    program, health = (
+        json.loads(line) for line in re.findall(r"^(?:CMD|HEALTHCHECK .*CMD) (.*)$", made, re.M)[::-1]
+    )
+    assert program[:3] == ["modelbook", "serve", "/models"]
+    words = [
+        str(packaged) if word == "/models" else word.replace("0.0.0.0", "127.0.0.1") for word in program[2:]
+    ]
+    with running(*words, cwd=tmp_path) as server:
+        assert server.ask("/v2/models/late")[1]["versions"] == ["v1.0.0"]
+        assert server.ask("/v2/models/late/versions/v1.0.0/infer", question())[0] == 200
+        look = [word.replace("8080", str(server.port)) for word in health]
+        assert subprocess.run(look, env=own_bin_first(), check=False).returncode == 0
+        assert server.stop() == 0
+        assert subprocess.run(look, env=own_bin_first(), capture_output=True, check=False).returncode == 1
 
 
 @pytest.mark.slow

@@ -856,6 +856,7 @@ class Deployment(Record, frozen=True, kw_only=True):
     Attributes:
         date: when it ended. deployment: the name. version, run: of what was brought there.
         before: the version that was there, or empty. checksum: SHA-256 of the package's list of checksums.
+        digest: of what was made of the package, an image or what it is built from; empty when nothing was.
         outcome: `deployed`, `rolled back` to what was there before, or `failed`. reason: why, if it was not.
         by: who did it.
     """
@@ -868,6 +869,7 @@ class Deployment(Record, frozen=True, kw_only=True):
     run: str
     before: str = ""
     checksum: str = ""
+    digest: str = ""
     outcome: str
     reason: str = ""
     by: str = ""

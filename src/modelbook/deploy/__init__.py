@@ -5,16 +5,15 @@ Nothing is done twice: what stands there already, whole and found well, is left 
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from modelbook import package
 from modelbook.deploy import health
 from modelbook.deploy.directory import Directory
 from modelbook.deploy.faults import Busy, NotDeployed, Unfit
+from modelbook.deploy.forms import FORMS, checksum
 from modelbook.deploy.log import Log, held
 from modelbook.deploy.order import Order
 from modelbook.errors import ModelbookError
@@ -38,10 +37,11 @@ def plan(root: Path, order: Order) -> tuple[str, ...]:
         return ()
     values = order.values("PACKAGE")
     lines = [f"bring the package of {order} out of DVC's cache, and check it"]
-    if order.wish.path is not None:
-        there = Directory(root / order.wish.path, order.wish.keep)
-        before = there.version or "nothing"
-        lines.append(f"write {order.wish.path}/releases/{order.release}")
+    home, form = _home(root, order), FORMS.get(order.wish.target)
+    if home and form:
+        before = home.version or "nothing"
+        what = f", {form.says}" if form.says else ""
+        lines.append(f"write {order.wish.path}/releases/{order.release}{what}")
         lines.append(f"switch {order.wish.path}/current from {before} to {order.version}")
     else:
         lines.append(f"run {order.command(values)}")
@@ -63,8 +63,7 @@ def carry_out(root: Path, order: Order, runs: Mapping[str, Run], tell: Tell) -> 
         NotPackaged, NotInCache, Damaged: there is no whole package to bring; nothing was changed.
         Unfit: something that is not ours lies where the link should be.
     """
-    log, path = Log(root, order.name), order.wish.path
-    home = Directory(root / path, order.wish.keep) if path is not None else None
+    log, home = Log(root, order.name), _home(root, order)
     try:
         with ExitStack() as stack:
             stack.enter_context(held(log.lock(), order.name))
@@ -79,6 +78,12 @@ def carry_out(root: Path, order: Order, runs: Mapping[str, Run], tell: Tell) -> 
         raise Unfit(f"{order.name}: {error}") from None
 
 
+def _home(root: Path, order: Order) -> Directory | None:
+    """The folder of its releases; None for a command."""
+    form, path = FORMS.get(order.wish.target), order.wish.path
+    return Directory(root / path, order.wish.keep, form.seal) if form and path is not None else None
+
+
 def _stands(root: Path, order: Order, last: Deployment | None) -> bool:
     """Whether the last thing that was done is what is wanted, and it is still whole."""
     if (
@@ -89,26 +94,25 @@ def _stands(root: Path, order: Order, last: Deployment | None) -> bool:
         return False
     if (last.model, last.environment) != (order.wish.model, order.wish.environment):
         return False
-    if order.wish.path is None:
+    home = _home(root, order)
+    if home is None:
         return True
-    return Directory(root / order.wish.path, order.wish.keep).holds(last.checksum)
-
-
-def _checksum(folder: Path) -> str:
-    return hashlib.sha256((folder / package.SUMS).read_bytes()).hexdigest()
+    whole = home.holds(last.digest or last.checksum)
+    return whole and FORMS[order.wish.target].fits(order, home.current)
 
 
 def _into(home: Directory, root: Path, order: Order, tell: Tell) -> Deployment:
     """A release of its own, a switch of the link, and back when it is not well."""
-    staged = home.staging(order.release)
+    form, staged = FORMS[order.wish.target], home.staging(order.release)
     try:
-        fetch(root, order.run, staged)
-        checksum = _checksum(staged)
+        found = form.write(lambda folder: fetch(root, order.run, folder), order, staged)
+        seal = form.seal(staged)
         before, old = home.version, home.link()
         release = home.keep_release(staged, order.release)
         fresh = not staged.exists()
     finally:
         home.forget(staged)
+    digest = seal if seal != found else ""
     new = home.switch(release)
     tell(f"{order.name}: {home.shown}/current leads to {new}")
     try:
@@ -118,14 +122,14 @@ def _into(home: Directory, root: Path, order: Order, tell: Tell) -> Deployment:
         raise
     if not fault:
         home.prune(old)
-        return order.record("deployed", before, checksum)
+        return order.record("deployed", before, found, digest=digest)
     if old == new:
-        return order.record("failed", before, checksum, fault)
+        return order.record("failed", before, found, fault, digest)
     home.put_back(old)
     if fresh:
         home.drop(release)
     tell(f"{order.name}: {fault}; {home.shown}/current is back at {old or 'nothing'}")
-    return order.record("rolled back", before, checksum, fault)
+    return order.record("rolled back", before, found, fault, digest)
 
 
 def _by_command(
@@ -134,18 +138,18 @@ def _by_command(
     """A program that brings it, and the same program with what was there before when it is not well."""
     before = good.version if good else ""
     with _brought(root, order, tell) as folder:
-        checksum = _checksum(folder)
+        found = checksum(folder)
         fault = health.ran(order.wish.command or "", order.values(str(folder)), root)
         if fault:
-            return order.record("failed", before, checksum, fault)
+            return order.record("failed", before, found, fault)
         fault = health.wait(order.wish.health, order.values(str(folder)), root)
     if not fault:
-        return order.record("deployed", before, checksum)
+        return order.record("deployed", before, found)
     again = _back(root, order, good, runs, tell)
     tell(f"{order.name}: {fault}; {again or f'{before} is back'}")
     if again:
-        return order.record("failed", before, checksum, f"{fault}; {again}")
-    return order.record("rolled back", before, checksum, fault)
+        return order.record("failed", before, found, f"{fault}; {again}")
+    return order.record("rolled back", before, found, fault)
 
 
 def _back(root: Path, order: Order, good: Deployment | None, runs: Mapping[str, Run], tell: Tell) -> str:

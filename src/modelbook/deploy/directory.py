@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
-from modelbook import package
 from modelbook.deploy.faults import Unfit
 
 _RELEASE = re.compile(r"(?P<version>.+)-[0-9a-f]{12}(\+\d+)?")
@@ -20,14 +19,16 @@ class Directory:
 
     Args:
         keep: how many releases to keep besides the one that is current.
+        seal: a digest of all that is in a release; empty when it is not as it was written.
     """
 
-    def __init__(self, path: Path, keep: int) -> None:
+    def __init__(self, path: Path, keep: int, seal: Callable[[Path], str]) -> None:
         self.shown = path.name
         self.current = path / "current"
         self._path = path
         self._releases = path / _RELEASES
         self._keep = keep
+        self._seal = seal
 
     def lock(self) -> Path:
         """The file that is locked while it is changed; the folder is there then."""
@@ -58,9 +59,9 @@ class Directory:
         found = _RELEASE.fullmatch(name) if folder == _RELEASES else None
         return found["version"] if found else ""
 
-    def holds(self, checksum: str) -> bool:
-        """Whether `current` is a whole package of that checksum."""
-        return bool(self.version) and _sum(self.current) == checksum
+    def holds(self, seal: str) -> bool:
+        """Whether `current` is a whole release with that digest."""
+        return bool(self.version and seal) and self._seal(self.current) == seal
 
     def staging(self, release: str) -> Path:
         """An empty folder beside the releases, for a new one."""
@@ -75,13 +76,13 @@ class Directory:
 
         One that was damaged stays as it is, for `current` may lead to it: the new one gets a number.
         """
-        wanted = _sum(staged)
+        wanted = self._seal(staged)
         for number in range(1, 10_000):
             folder = self._releases / (name if number == 1 else f"{name}+{number}")
             if not os.path.lexists(folder):
                 staged.rename(folder)
                 return folder
-            if not folder.is_symlink() and _sum(folder) == wanted:
+            if not folder.is_symlink() and self._seal(folder) == wanted:
                 return folder
         raise Unfit(f"{self._releases} has too many damaged releases {name}", hint="remove them")
 
@@ -125,12 +126,3 @@ class Directory:
     def forget(self, folder: Path) -> None:
         """Remove a folder that nothing leads to."""
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _sum(folder: Path) -> str:
-    """The checksum of a package's list of checksums; empty when the package is not whole."""
-    try:
-        package.verify(folder)
-        return hashlib.sha256((folder / package.SUMS).read_bytes()).hexdigest()
-    except (package.Damaged, OSError):
-        return ""

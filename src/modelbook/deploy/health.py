@@ -50,7 +50,8 @@ def shown(health: Health, values: Mapping[str, str]) -> str:
 def ran(command: str, values: Mapping[str, str], root: Path, timeout: float | None = None) -> str:
     """Run a command at a project's root, without a shell; what went wrong, or an empty text."""
     try:
-        status = _process.stream(words(command, values), cwd=root, timeout=timeout)
+        argv, env = words(command, values), _process.own_bin_first()
+        status = _process.stream(argv, cwd=root, env=env, timeout=timeout)
     except MissingProgram as error:
         return str(error)
     except OSError as error:

@@ -63,7 +63,9 @@ class Order:
         """The same deployment of another version."""
         return replace(self, version=version, run=run)
 
-    def record(self, outcome: str, before: str, checksum: str, reason: str = "") -> records.Deployment:
+    def record(
+        self, outcome: str, before: str, checksum: str, reason: str = "", digest: str = ""
+    ) -> records.Deployment:
         """How it ended; without when and by whom."""
         return records.Deployment(
             deployment=self.name,
@@ -73,6 +75,7 @@ class Order:
             run=self.run.id,
             before=before,
             checksum=checksum,
+            digest=digest,
             outcome=outcome,
             reason=reason,
         )

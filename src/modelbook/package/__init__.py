@@ -12,11 +12,11 @@ from pathlib import Path
 
 from modelbook.package import files, flavors, held, parity
 from modelbook.package.faults import Damaged, NotOrdered
-from modelbook.package.files import SUMS, verify
+from modelbook.package.files import SUMS, sums, verify
 from modelbook.package.order import Order, parse
 from modelbook.package.parity import session
 
-__all__ = ["SUMS", "Damaged", "NotOrdered", "Order", "read_order", "session", "verify", "write"]
+__all__ = ["SUMS", "Damaged", "NotOrdered", "Order", "read_order", "session", "sums", "verify", "write"]
 
 
 def read_order(root: Path, path: str, run: str) -> Order:

@@ -43,7 +43,7 @@ def contents(
         "python_env.yaml": _python_env(python).encode(),
         "README.md": _card(root, order, frame, parity).encode(),
     }
-    return dict(sorted({**made, SUMS: _sums(made).encode()}.items()))
+    return dict(sorted({**made, SUMS: sums(made).encode()}.items()))
 
 
 def _json(value: Any) -> bytes:
@@ -191,7 +191,8 @@ def _cell(text: str) -> str:
     return " ".join(str(text).split()).replace("|", "\\|")
 
 
-def _sums(made: Mapping[str, bytes]) -> str:
+def sums(made: Mapping[str, bytes]) -> str:
+    """The list of checksums of files by name, a line each, sorted."""
     return "".join(f"{hashlib.sha256(made[name]).hexdigest()}  {name}\n" for name in sorted(made))
 
 

@@ -157,6 +157,12 @@ def _variable(value: str) -> str:
     return value
 
 
+def _image_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]*", value):
+        raise fault(f"expected an image such as python:3.12-slim, found {value!r}")
+    return value
+
+
 def _source(value: str) -> str:
     return value if re.match(r"[a-z0-9]+://", value) else _inside(value)
 
@@ -267,6 +273,7 @@ Variable = Annotated[
     AfterValidator(_variable),
     WithJsonSchema({"type": "string", "pattern": f"^{VARIABLE.pattern}$"}),
 ]
+ImageName = Annotated[str, AfterValidator(_image_name), WithJsonSchema({"type": "string", "minLength": 1})]
 ServerFolder = Annotated[
     str, AfterValidator(_server_folder), WithJsonSchema({"type": "string", "minLength": 1})
 ]
@@ -590,7 +597,7 @@ class Health(Wish):
 
 
 class Deployment(Wish):
-    """Where a model goes that is in force in an environment: a folder of a server, or any program."""
+    """Where a model goes that is in force in an environment: a server's folder, an image, or any program."""
 
     description: str = ""
     """What uses it, in a sentence."""
@@ -598,28 +605,33 @@ class Deployment(Wish):
     """The model, by name."""
     environment: Name
     """The environment: what is in force there is deployed."""
-    target: Literal["directory", "command"]
-    """directory (files in a folder, and a link that is switched) or command (a program that is run)."""
+    target: Literal["directory", "docker", "oci", "command"]
+    """directory (the package in a folder, and a link that is switched), docker (a folder for `docker build`
+    instead of the package), oci (an image in OCI's layout instead) or command (a program that is run)."""
     path: ServerFolder | None = None
-    """Of a directory: the folder, absolute or relative to mlproject.yaml. Its link `current` leads to the
-    package."""
+    """Of all but a command: the folder, absolute or relative to mlproject.yaml. Its link `current` leads to
+    what was written."""
     command: Command | None = None
     """Of a command: what to run. Placeholders: ${package} (a folder), ${version}, ${model}, ${environment},
     ${run}. There is no shell unless you write sh -c."""
+    base: ImageName | None = None
+    """Of docker: the image to start from, such as python:3.12-slim@sha256:...; by default the official one of
+    the Python that the model was made with."""
     health: Health | None = None
     """How to see that it works. When it does not, what was there before is put back."""
     keep: Annotated[int, Field(ge=1, le=1_000)] = 3
-    """Of a directory: how many older releases to keep."""
+    """Of all but a command: how many older releases to keep."""
 
     @model_validator(mode="after")
     def _check(self) -> Deployment:
-        wanted, other = ("path", "command") if self.target == "directory" else ("command", "path")
+        wanted, other = ("command", "path") if self.target == "command" else ("path", "command")
         if getattr(self, wanted) is None:
             raise fault(f"target {self.target} needs a {wanted}", below=("target",))
-        if getattr(self, other) is not None:
-            raise fault(f"target {self.target} has no {other}", below=(other,), key=True)
-        if self.target == "command" and "keep" in self.model_fields_set:
-            raise fault("target command has no keep", below=("keep",), key=True)
+        none = [other, *(["keep"] if self.target == "command" else [])]
+        none += ["base"] if self.target != "docker" else []
+        for key in none:
+            if key in self.model_fields_set and getattr(self, key) is not None:
+                raise fault(f"target {self.target} has no {key}", below=(key,), key=True)
         return self
 
 
