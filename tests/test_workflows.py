@@ -31,6 +31,11 @@ CHECKOUT = """      - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273b
           ref: ${{ github.event.repository.default_branch }} # never what the pull request says
           persist-credentials: false
 """
+MAKE = """      - name: Make the packages, which no remote has
+        run: |
+          python -m pip install --quiet -c constraints.txt ".[demo,monitor,package]"
+          modelbook repro
+"""
 
 
 def text(name: str) -> str:
@@ -57,7 +62,10 @@ def jobs() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 @pytest.mark.parametrize(("path", "name"), sorted(GITHUB.items()))
 def test_this_repository_uses_what_init_writes(path: str, name: str) -> None:
-    """It installs itself, not the package; for that the trusted half checks out the default branch."""
+    """It installs itself, not the package; for that the trusted half checks out the default branch.
+
+    No remote has its packages, so they are made before they are deployed.
+    """
     expected = text(name).replace("package: modelbook\n", "package: .\n")
     expected = expected.replace("PACKAGE: modelbook\n", "PACKAGE: .\n")
     if name.endswith("comment.yml"):
@@ -66,6 +74,8 @@ def test_this_repository_uses_what_init_writes(path: str, name: str) -> None:
             "write # to comment\n      contents: read # to install this repository's own Modelbook\n"
             f"    steps:\n{CHECKOUT}",
         )
+    if name.endswith("deploy.yml"):
+        expected = expected.replace("      - name: Deploy\n", f"{MAKE}      - name: Deploy\n")
     assert (ROOT / path).read_text(encoding="utf-8") == expected
 
 
@@ -82,6 +92,8 @@ def test_no_job_may_do_more_than_it_must() -> None:
         ("deploy", "id-token"),
         ("attest", "id-token"),
         ("attest", "attestations"),
+        ("record", "contents"),
+        ("record", "pull-requests"),
     }
     for path in [*WORKFLOWS, *(TEMPLATES / "github").glob("*.yml")]:
         if path.name != "action.yml":

@@ -1,7 +1,7 @@
 """A package as an image in OCI's layout (image-spec 1.1): files that registries and container engines take.
 
-The image has one layer, a tar with the package in `models/`, and nothing that could run: it is mounted or copied
-from. The tar is not compressed: what compresses differs from machine to machine, and a digest must not.
+The image has one layer, a tar with the package in `models/`, and nothing that could run: it is mounted, or
+copied from. The tar is not compressed: what compresses differs between machines, and a digest must not.
 """
 
 from __future__ import annotations
