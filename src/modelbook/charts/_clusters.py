@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from modelbook.charts._layers import Arrow
 from modelbook.records import Graph, Node
@@ -13,8 +14,7 @@ ALIKE = 5
 """Fewest nodes that are folded into one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(msgspec.Struct, frozen=True, gc=False):
     """One box of a drawing: a node, or several that are alike."""
 
     members: tuple[Node, ...]

@@ -215,11 +215,17 @@ def document(
         linked: it holds links, which the role `img` would hide from assistive technology.
     """
     base = identifier(key)
-    return tag(
-        "svg",
-        tag("title", text(title), id=f"{base}-title"),
-        tag("desc", text(description), id=f"{base}-desc"),
-        *body,
+    return (
+        f"<svg{_frame(base, width, height, linked, class_)}>"
+        f'<title id="{base}-title">{text(title)}</title><desc id="{base}-desc">{text(description)}</desc>'
+        f"{''.join(body)}</svg>"
+    )
+
+
+@lru_cache(maxsize=256)
+def _frame(base: str, width: float, height: float, linked: bool, class_: str) -> str:
+    """Attributes of a drawing; remembered, since drawings are alike."""
+    return look(
         xmlns="http://www.w3.org/2000/svg",
         class_=class_,
         viewBox=f"0 0 {pixel(width)} {pixel(height)}",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from modelbook.charts import _svg, scales
 from modelbook.charts.base import WIDTH, Chart, Nothing, plain
@@ -20,8 +21,7 @@ _NAMED = 40
 """Most rows that have their names written beside them, where a script draws them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
+class Bar(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row.
 
     Attributes:
@@ -36,8 +36,7 @@ class Bar:
     href: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
+class _Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     name: str
     value: float
     error: float | None
@@ -45,8 +44,7 @@ class _Row:
     href: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BarChart:
+class BarChart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Rows in drawing order, from the top.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from modelbook.charts import _svg
 
@@ -29,8 +30,7 @@ class Chart(Protocol):
         """`{data, layout}` for Plotly: plain JSON values, without colours of a theme."""
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
+class Nothing(msgspec.Struct, frozen=True, gc=False):
     """A chart without data.
 
     Attributes:

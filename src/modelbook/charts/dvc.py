@@ -11,10 +11,11 @@ import io
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
+from msgspec.structs import replace
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -71,7 +72,10 @@ def _load(suffix: str, content: str) -> object:
 
 
 def _separated(content: str, delimiter: str, header: bool) -> dict[str, list[Any]]:
-    rows = [row for row in csv.reader(io.StringIO(content, newline=""), delimiter=delimiter) if row]
+    if '"' in content or "\r" in content:
+        rows = [row for row in csv.reader(io.StringIO(content, newline=""), delimiter=delimiter) if row]
+    else:
+        rows = [line.split(delimiter) for line in content.split("\n") if line]
     if not rows:
         return {}
     names = rows[0] if header else [str(at) for at in range(len(rows[0]))]
@@ -192,16 +196,23 @@ def _curves(plot: Plot, title: str, found: Sequence[Found]) -> Chart:
     diagonal, unit_square = _diagonal(plot, found)
     several_files = len({path for path, _, _ in found}) > 1
     several_fields = len({field for _, field, _ in found}) > 1
+    across = {id(table): _across(plot, table) for _, _, table in found}
     series = [
         one
         for tone, (path, field, table) in enumerate(found)
-        for one in _series(plot, field, table, _series_name(path, field, several_files, several_fields), tone)
+        for one in _series(
+            plot,
+            table[field],
+            across[id(table)][0],
+            _series_name(path, field, several_files, several_fields),
+            tone,
+        )
     ]
     if diagonal == _CALIBRATED:
         series = [replace(one, style="both") if one.style == "line" else one for one in series]
     x = Axis(
         label=_x_label(plot, found),
-        kind="index" if _whole(series) and not unit_square else "linear",
+        kind="index" if all(whole for _, whole in across.values()) and not unit_square else "linear",
         low=0 if unit_square else None,
         high=1 if unit_square else None,
     )
@@ -229,10 +240,10 @@ def _series_name(path: str, field: str, several_files: bool, several_fields: boo
     return field
 
 
-def _series(plot: Plot, field: str, table: Columns, name: str, tone: int) -> list[Series]:
-    ys = numbers(table[field])
-    given = table.get(plot.x) if plot.x else None
-    xs = _positions(given, len(ys))
+def _series(
+    plot: Plot, column: Sequence[Any], xs: Sequence[float | None], name: str, tone: int
+) -> list[Series]:
+    ys = numbers(column)
     if plot.template == "smooth":
         return [
             Series(name=name, x=xs, y=ys, tone=tone, style="faint"),
@@ -242,13 +253,34 @@ def _series(plot: Plot, field: str, table: Columns, name: str, tone: int) -> lis
     return [Series(name=name, x=xs, y=ys, style=style)]
 
 
-def _positions(given: Sequence[Any] | None, count: int) -> list[float | None]:
+Across = tuple[Sequence[float | None], bool]
+"""The places of points on the x axis, and whether all of them are whole numbers."""
+
+
+def _across(plot: Plot, table: Columns) -> Across:
     """The x column as numbers; dates as seconds would lose their axis, so anything else is the row number."""
-    if given is not None:
-        known = numbers(given)
-        if any(value is not None for value in known):
-            return known
-    return [float(at) for at in range(count)]
+    count = max(map(len, table.values()), default=0)
+    given = table.get(plot.x) if plot.x else None
+    if given is None:
+        return _rows_of(count)
+    known = _steps(tuple(given)) if set(map(type, given)) == {str} else _numbered(given)
+    return known if any(value is not None for value in known[0]) else _rows_of(count)
+
+
+@lru_cache(maxsize=64)
+def _rows_of(count: int) -> Across:
+    return [float(at) for at in range(count)], True
+
+
+@lru_cache(maxsize=64)
+def _steps(values: tuple[str, ...]) -> Across:
+    """Remembered, since runs have their steps in common."""
+    return _numbered(values)
+
+
+def _numbered(values: Sequence[Any]) -> Across:
+    found = numbers(values)
+    return found, all(value is None or value.is_integer() for value in found)
 
 
 def _smooth(values: Sequence[float | None], weight: float = 0.6) -> list[float | None]:
@@ -260,10 +292,6 @@ def _smooth(values: Sequence[float | None], weight: float = 0.6) -> list[float |
             mean = value if mean is None else weight * mean + (1 - weight) * value
         smoothed.append(None if value is None else mean)
     return smoothed
-
-
-def _whole(series: Sequence[Series]) -> bool:
-    return all(value is None or value.is_integer() for one in series for value in one.x)
 
 
 def _diagonal(plot: Plot, found: Sequence[Found]) -> tuple[str, bool]:

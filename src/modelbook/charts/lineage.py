@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
+
+import msgspec
 
 from modelbook.charts import _svg
 from modelbook.charts._clusters import Group, fold, lane_name
@@ -70,7 +71,8 @@ def lineage_svg(
     ids = {group.id for group in shown}
     kept = [(a, b) for a, b in folded if a in ids and b in ids]
     where = place([group.id for group in shown], kept, _HEIGHT, _GAP)
-    return _draw(_Picture(key, title, shown, kept, where, focus, hidden, href or _nowhere))
+    texts = {group.id: _texts(group) for group in shown}
+    return _draw(_Picture(key, title, shown, kept, where, focus, hidden, href or _nowhere, texts))
 
 
 def _nowhere(_: Node) -> None:
@@ -105,8 +107,7 @@ def _distances(arrows: Sequence[Arrow], focus: str | None) -> dict[str, int]:
     return distance
 
 
-@dataclass(frozen=True, slots=True)
-class _Picture:
+class _Picture(msgspec.Struct, frozen=True, gc=False):
     key: str
     title: str
     groups: Sequence[Group]
@@ -115,6 +116,7 @@ class _Picture:
     focus: str | None
     hidden: int
     href: Href
+    texts: dict[str, tuple[str, str]]
 
     def corner(self, name: str) -> tuple[float, float]:
         """Left end and middle of a box."""
@@ -198,31 +200,26 @@ def _curve(stops: tuple[tuple[float, float], ...], near: bool, arrowhead: str) -
 def _box(picture: _Picture, group: Group) -> str:
     node = group.members[0]
     x, y = picture.corner(group.id)
-    heading, under = _texts(group)
-    focused = group.id == picture.focus
-    name = f' data-node="{_svg.text(node.id)}"' if len(group.members) == 1 else ""
-    drawn = "".join(
-        [
-            f'<g class="{"mb-box mb-focus" if focused else "mb-box"}"{name}>',
-            f"<title>{_svg.text(_tooltip(group))}</title>",
-            _frame(node.kind, x, y, focused, len(group.members) > 1),
-            _svg.label(
-                x + 34,
-                y - 2,
-                _svg.shorten(heading, _WIDTH - (52 if focused else 42)),
-                font_weight=700 if focused else 500,
-            ),
-            _svg.label(x + 34, y + 13, _svg.shorten(under, _WIDTH - 42, 10.5), size=10.5, fill="muted"),
-            "</g>",
-        ]
+    heading, under = picture.texts[group.id]
+    focused, single = group.id == picture.focus, len(group.members) == 1
+    name = f' data-node="{_svg.text(node.id)}"' if single else ""
+    frame, above, below = _frame(node.kind, x, y, focused, not single)
+    drawn = (
+        f'<g class="{"mb-box mb-focus" if focused else "mb-box"}"{name}>'
+        f"<title>{_svg.text(_tooltip(group))}</title>{frame}"
+        f"{above}{_svg.text(_svg.shorten(heading, _WIDTH - (52 if focused else 42)))}</text>"
+        f"{below}{_svg.text(_svg.shorten(under, _WIDTH - 42, 10.5))}</text></g>"
     )
-    href = _svg.safe_link(picture.href(node)) if len(group.members) == 1 else None
+    href = _svg.safe_link(picture.href(node)) if single else None
     return f'<a href="{_svg.text(href)}">{drawn}</a>' if href else drawn
 
 
 @lru_cache(maxsize=1 << 10)
-def _frame(kind: str, x: float, y: float, focused: bool, several: bool) -> str:
-    """A box and its icon, without its texts; remembered, since runs of one pipeline are drawn alike."""
+def _frame(kind: str, x: float, y: float, focused: bool, several: bool) -> tuple[str, str, str]:
+    """A box with its icon, and the beginnings of its two texts.
+
+    Remembered, since runs of one pipeline are drawn alike.
+    """
     top, tone = y - _HEIGHT / 2, _TONES.get(kind, 6)
     look = _svg.look(
         width=_WIDTH, height=_HEIGHT, rx=_ROUND.get(kind, 6), fill=_svg.PAPER,
@@ -235,7 +232,10 @@ def _frame(kind: str, x: float, y: float, focused: bool, several: bool) -> str:
         f' transform="translate({_svg.pixel(x + 8)} {_svg.pixel(y - 10)})"'
         f"{_svg.look(stroke=_svg.colour(tone), class_=_svg.series_class(tone))}/>"
     )
-    return behind + _rectangle(x, top, look) + icon
+    above = _svg.label(x + 34, y - 2, "", font_weight=700 if focused else 500)
+    below = _svg.label(x + 34, y + 13, "", size=10.5, fill="muted")
+    drawn = behind + _rectangle(x, top, look) + icon
+    return drawn, above.removesuffix("</text>"), below.removesuffix("</text>")
 
 
 def _rectangle(x: float, y: float, look: str) -> str:
@@ -268,7 +268,7 @@ def _words(picture: _Picture) -> str:
     kinds = Counter(member.kind for group in picture.groups for member in group.members)
     counted = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     left_out = f" {picture.hidden} more nodes are left out." if picture.hidden else ""
-    names = {group.id: _texts(group)[0] for group in picture.groups}
-    flow = "; ".join(f"{names[a]} to {names[b]}" for a, b in picture.arrows[:20])
+    names = picture.texts
+    flow = "; ".join([f"{names[a][0]} to {names[b][0]}" for a, b in picture.arrows[:20]])
     more = f"; and {len(picture.arrows) - 20} more" if len(picture.arrows) > 20 else ""
     return f"How data flows, left to right. Nodes: {counted}.{left_out} Arrows: {flow or 'none'}{more}."

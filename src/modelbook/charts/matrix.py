@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any, cast
+
+import msgspec
 
 from modelbook.charts import _svg
 from modelbook.charts.base import WIDTH, Chart, Nothing, plain
@@ -20,8 +21,7 @@ _NUMBERED = 16
 """Most classes that have their names and numbers written in, where a script draws them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MatrixChart:
+class MatrixChart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Counts of (row class, column class).
 
     Attributes:

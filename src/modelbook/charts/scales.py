@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
-from typing import cast
+from typing import TypeVar, cast
+
+import msgspec
 
 from modelbook.charts import _svg
 
 LIMIT = 1e300
 """Values beyond this are treated as missing: their range would overflow a float."""
 
+T = TypeVar("T")
 Tick = tuple[float, str]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST, _LAST = -62_135_596_800.0, 253_402_300_799.0  # the years 1 and 9999, as datetime has them
 _SECONDS = (1, 5, 15, 30, 60, 300, 900, 1800, 3600, 10800, 21600, 43200, 86400, 172800, 604800)
 _NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # in any locale
+_LARGE, _SMALL = 1e7, 1e-5
+"""Axes that reach so far, and steps so small, have labels with exponents."""
+
 _MONTHS = (1, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 2400, 12000)
 
 
@@ -59,8 +65,7 @@ def moment(seconds: float) -> datetime:
     return _EPOCH + timedelta(seconds=min(max(seconds, _FIRST), _LAST))
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(msgspec.Struct, frozen=True, gc=False):
     """Maps [low, high] on [start, end] pixels, linearly or by logarithm."""
 
     low: float
@@ -81,10 +86,9 @@ class Scale:
         if self.log or not values:
             return [self(value) for value in values]
         low, start, span, length = self.low, self.start, self.high - self.low, self.end - self.start
-        shares = [(value - low) / span for value in values]
-        if min(shares) < -10.0 or max(shares) > 10.0:
+        if (min(values) - low) / span < -10.0 or (max(values) - low) / span > 10.0:
             return [self(value) for value in values]
-        return [start + share * length for share in shares]
+        return [start + (value - low) / span * length for value in values]
 
 
 def widen(low: float, high: float) -> tuple[float, float]:
@@ -96,12 +100,21 @@ def widen(low: float, high: float) -> tuple[float, float]:
     return low - pad, high + pad
 
 
-def linear_ticks(low: float, high: float, count: int = 6) -> list[Tick]:
+def linear_ticks(low: float, high: float, count: int = 6) -> Sequence[Tick]:
     """About `count` round values in [low, high], labelled with just the digits that tell them apart."""
     step = _round_step((high - low) / max(count, 1))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     values = [index * step for index in range(first, last + 1)]
-    return [(value, _tick_label(value, step, max(abs(low), abs(high)))) for value in values]
+    largest = max(abs(low), abs(high))
+    if largest < _LARGE and step >= _SMALL:  # no label depends on how far the others reach
+        return [(value, _plain_label(value, step)) for value in values]
+    return [(value, _tick_label(value, step, largest)) for value in values]
+
+
+@lru_cache(maxsize=1 << 10)
+def _plain_label(value: float, step: float) -> str:
+    """Remembered, since runs of one kind have numbers of one size."""
+    return _tick_label(value, step, 0.0)
 
 
 def _round_step(rough: float) -> float:
@@ -116,13 +129,13 @@ def _tick_label(value: float, step: float, largest: float) -> str:
         digits += 1
     if abs(value) < step / 2:
         return "0"
-    if largest >= 1e7 or step < 1e-5:
+    if largest >= _LARGE or step < _SMALL:
         needed = min(max(math.floor(math.log10(abs(value))) + digits, 0), 12)
         return _svg.true_minus(_svg.exponent(f"{value:.{needed}e}"))
     return _svg.true_minus(f"{value:.{max(digits, 0)}f}")
 
 
-def log_ticks(low: float, high: float) -> list[Tick]:
+def log_ticks(low: float, high: float) -> Sequence[Tick]:
     """Powers of ten; for short ranges 1, 2 and 5 as well, for long ones every second, third, ... power."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     stride = max(1, math.ceil((last - first) / 8))
@@ -141,13 +154,14 @@ def _log_label(value: float) -> str:
     return f"{value:g}" if 1e-4 <= value < 1e6 else _svg.exponent(f"{value:.0e}")
 
 
-def index_ticks(low: float, high: float, count: int = 6) -> list[Tick]:
-    """Whole numbers only."""
+@lru_cache(maxsize=64)
+def index_ticks(low: float, high: float, count: int = 6) -> Sequence[Tick]:
+    """Whole numbers only; remembered, since runs have their steps in common."""
     step = max(1.0, _round_step((high - low) / max(count, 1)))
     step = 5.0 if step == 2.5 else step
     values = [index * step for index in range(math.ceil(low / step), math.floor(high / step) + 1)]
     ticks = [(value, _tick_label(value, step, max(abs(low), abs(high)))) for value in values]
-    return ticks or [(float(round(low)), str(round(low)))]
+    return tuple(ticks) or ((float(round(low)), str(round(low))),)
 
 
 def date_ticks(low: float, high: float, count: int = 5) -> list[Tick]:
@@ -186,14 +200,29 @@ def _month_label(at: datetime, step: int) -> str:
     return f"{at.year:04d}" if step >= 12 else f"{_NAMES[at.month - 1]} {at.year:04d}"
 
 
-def thin(values: Sequence[float | None], limit: int) -> list[int]:
+def bounds(columns: Iterable[Sequence[float | None]]) -> list[float]:
+    """The least and the greatest value of each column that has one."""
+    found: list[float] = []
+    for column in columns:
+        known = [value for value in column if value is not None] if None in column else column
+        if known:
+            found += cast("tuple[float, float]", (min(known), max(known)))  # type: ignore[type-var]
+    return found
+
+
+def chosen(values: Sequence[T], kept: Sequence[int]) -> Sequence[T]:
+    """The values at some of the indices that `thin` gives; themselves, when it leaves none out."""
+    return values if len(kept) == len(values) else [values[at] for at in kept]
+
+
+def thin(values: Sequence[float | None], limit: int) -> Sequence[int]:
     """Indices of at most about `limit` values that keep the look of the series.
 
     Each of `limit / 5` equal stretches keeps its first, last, lowest and highest value and one gap, so
     extremes and gaps survive.
     """
     if len(values) <= limit:
-        return list(range(len(values)))
+        return range(len(values))
     buckets = max(1, limit // 5)
     edges = [len(values) * bucket // buckets for bucket in range(buckets + 1)]
     return sorted({kept for low, high in pairwise(edges) for kept in _keep(values, low, high)})

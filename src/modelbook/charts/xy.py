@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, cast
+
+import msgspec
 
 from modelbook.charts import _svg, scales
 from modelbook.charts.base import WIDTH, Chart, Nothing, plain
@@ -17,13 +18,15 @@ Style = Literal["line", "step", "points", "both", "faint", "pale"]
 POINTS = 1000
 """Most points of one series in a drawing; longer series are thinned and the description says so."""
 PLOTLY_POINTS = 2000
+_SHORT = 10
+"""Characters of a number, with the comma, beyond which it is rounded for Plotly."""
+
 SERIES = 24
 """Most series in one drawing."""
 _PLOT_HEIGHT = 230.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Axis:
+class Axis(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What an axis shows.
 
     Attributes:
@@ -45,8 +48,7 @@ class Axis:
         return f"{self.label} ({self.unit})" if self.unit else self.label
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
+class Series(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Points in drawing order; None, NaN and infinities are gaps.
 
     Attributes:
@@ -68,8 +70,7 @@ class Series:
     style: Style = "line"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class XYChart:
+class XYChart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Series over two axes.
 
     Attributes:
@@ -108,17 +109,25 @@ def xy_chart(
 ) -> Chart:
     """A chart of `series`, or `Nothing` with the reason when none of them has a point that can be drawn."""
     x, y = x or Axis(), y or Axis()
-    usable = tuple(clean for one in series if (clean := _clean(one, x, y)) is not None)
+    shared: dict[int, list[float | None]] = {}
+    usable = tuple(clean for one in series if (clean := _clean(one, x, y, shared)) is not None)
     if not usable:
         log = " above zero (the axis is logarithmic)" if "log" in (x.kind, y.kind) else ""
         return Nothing(title, f"there is no number{log} in the data")
     return XYChart(title=title, series=usable, x=x, y=y, diagonal=diagonal, note=note, kind=kind)
 
 
-def _clean(series: Series, x: Axis, y: Axis) -> Series | None:
-    """The series with everything that cannot be drawn replaced by gaps; None if nothing is left."""
+def _clean(series: Series, x: Axis, y: Axis, shared: dict[int, list[float | None]]) -> Series | None:
+    """The series with everything that cannot be drawn replaced by gaps; None if nothing is left.
+
+    Args:
+        shared: what became of sequences that several series may have as their `x`, by their identity.
+    """
     count = min(len(series.x), len(series.y))
-    xs, ys = _drawables(series.x[:count], x), _drawables(series.y[:count], y)
+    if id(series.x) not in shared:
+        shared[id(series.x)] = _drawables(series.x, x)
+    every = shared[id(series.x)]
+    xs, ys = every if len(every) == count else every[:count], _drawables(series.y[:count], y)
     if None in xs:
         ys = [b if a is not None else None for a, b in zip(xs, ys, strict=True)]
     if all(value is None for value in ys):
@@ -144,8 +153,8 @@ def _at(values: Sequence[Any], index: int) -> Any:
     return values[index] if index < len(values) else None
 
 
-def _extent(values: Iterable[float | None], axis: Axis) -> tuple[float, float]:
-    known = [value for value in values if value is not None]
+def _extent(columns: Iterable[Sequence[float | None]], axis: Axis) -> tuple[float, float]:
+    known = scales.bounds(columns)
     wanted = [
         value for value in (axis.low, axis.high) if value is not None and _drawable(value, axis) is not None
     ]
@@ -163,7 +172,7 @@ def _pad(low: float, high: float, axis: Axis) -> tuple[float, float]:
     return low if low == axis.low else low - air, high if high == axis.high else high + air
 
 
-def _ticks(low: float, high: float, axis: Axis, count: int) -> list[Tick]:
+def _ticks(low: float, high: float, axis: Axis, count: int) -> Sequence[Tick]:
     if axis.kind == "date":
         return scales.date_ticks(low, high, count)
     if axis.kind == "log":
@@ -182,7 +191,8 @@ class _Drawing:
         self.chart = chart
         self.key = key
         self.shown = chart.series[:SERIES]
-        xs = _pad(*_extent((v for one in self.shown for v in one.x), chart.x), chart.x)
+        across = {id(one.x): one.x for one in self.shown}  # once, where series have it in common
+        xs = _pad(*_extent(across.values(), chart.x), chart.x)
         ys = _pad(*_extent(self._reach(), chart.y), chart.y)
         self.y_ticks = _ticks(*ys, chart.y, 5)
         widest = max((_svg.text_width(name, 11) for _, name in self.y_ticks), default=20)
@@ -207,12 +217,12 @@ class _Drawing:
         self.left += max([0.0, *(half - at + 4 for at, half in spans)])
         self.right -= max([0.0, *(at + half - WIDTH + 4 for at, half in spans)])
 
-    def _reach(self) -> Iterable[float | None]:
+    def _reach(self) -> Iterable[Sequence[float | None]]:
         for series in self.shown:
-            yield from series.y
+            yield series.y
             for value, error in zip(series.y, series.error, strict=False):
                 if value is not None and error is not None:
-                    yield from (scales.finite(value - error), scales.finite(value + error))
+                    yield scales.finite(value - error), scales.finite(value + error)
 
     def _entries(self) -> tuple[tuple[str, str], ...]:
         named = [(index, one) for index, one in self._toned() if one.name and one.style != "faint"]
@@ -246,21 +256,8 @@ class _Drawing:
         return [_svg.label(14, 22, shown, size=14, font_weight=600)]
 
     def _grid(self) -> Iterable[str]:
-        left, right = _svg.pixel(self.left), _svg.pixel(self.right)
-        grid = _svg.look(class_="mb-grid", stroke=_svg.GRID)
-        for value, name in self.y_ticks:
-            at = self.y(value)
-            level = _svg.pixel(at)
-            yield f'<line x1="{left}" y1="{level}" x2="{right}" y2="{level}"{grid}/>'
-            yield _svg.label(self.left - 6, at + 4, name, size=11, anchor="end", fill="muted")
-        low, under = _svg.pixel(self.bottom), _svg.pixel(self.bottom + 4)
-        axis = _svg.look(class_="mb-axis", stroke=_svg.MUTED)
-        for value, name in self.x_ticks:
-            at = self.x(value)
-            place = _svg.pixel(at)
-            yield f'<line x1="{place}" y1="{low}" x2="{place}" y2="{under}"{axis}/>'
-            yield _svg.label(at, self.bottom + 17, name, size=11, anchor="middle", fill="muted")
-        yield _line(self.left, self.bottom, self.right, self.bottom, class_="mb-axis", stroke=_svg.MUTED)
+        yield _levels(self.y_ticks, self.y, self.left, self.right)
+        yield _foot(tuple(self.x_ticks), self.x, self.bottom)
 
     def _axes_labels(self) -> Iterable[str]:
         if heading := self.chart.x.heading:
@@ -275,7 +272,7 @@ class _Drawing:
 
     def _series(self, index: int, series: Series) -> str:
         kept = scales.thin(series.y, POINTS)
-        parts = []
+        parts: list[str] = []
         if series.style not in ("points", "pale"):
             parts.append(self._path(index, series, kept))
         parts += [
@@ -292,7 +289,7 @@ class _Drawing:
         return _svg.tag("g", *parts, opacity=0.4 if series.style == "pale" else None)
 
     def _path(self, index: int, series: Series, kept: Sequence[int]) -> str:
-        xs, ys = [series.x[at] for at in kept], [series.y[at] for at in kept]
+        xs, ys = scales.chosen(series.x, kept), scales.chosen(series.y, kept)
         form = _across(tuple(xs), _gaps(ys), self.x, series.style == "step")
         known = [y for x, y in zip(xs, ys, strict=True) if x is not None and y is not None]
         path = _svg.pixels(form, self.y.many(known)) if known else "M0 0"
@@ -358,6 +355,39 @@ class _Drawing:
         return " ".join([*lines, chart.note]).strip()
 
 
+def _levels(ticks: Sequence[Tick], scale: Scale, left: float, right: float) -> str:
+    """The lines of the grid across a drawing, and what stands beside them."""
+    heights = scale.many([value for value, _ in ticks])
+    end = _svg.pixel(right)
+    path = _svg.pixels(f"M{_svg.pixel(left)} %.1fH{end}" * len(ticks), heights)
+    beside = _svg.pixel(left - 6)
+    names = "".join(
+        [
+            f'<text x="{beside}" y="{_svg.pixel(at + 4)}">{_svg.text(name)}</text>'
+            for at, (_, name) in zip(heights, ticks, strict=True)
+        ]
+    )
+    line = _svg.look(class_="mb-grid", fill="none", stroke=_svg.GRID)
+    return f'<path d="{path}"{line}/><g{_ticks_look("end")}>{names}</g>' if ticks else ""
+
+
+@lru_cache(maxsize=256)
+def _foot(ticks: tuple[Tick, ...], scale: Scale, bottom: float) -> str:
+    """The x axis with its ticks and what stands under them; remembered, since runs have it in common."""
+    marks, names = [f"M{_svg.pixel(scale.start)} {_svg.pixel(bottom)}H{_svg.pixel(scale.end)}"], []
+    low, under, below = _svg.pixel(bottom), _svg.pixel(bottom + 4), _svg.pixel(bottom + 17)
+    for value, name in ticks:
+        place = _svg.pixel(scale(value))
+        marks.append(f"M{place} {low}V{under}")
+        names.append(f'<text x="{place}" y="{below}">{_svg.text(name)}</text>')
+    line = _svg.look(class_="mb-axis", fill="none", stroke=_svg.MUTED)
+    return f'<path d="{"".join(marks)}"{line}/><g{_ticks_look("middle")}>{"".join(names)}</g>'
+
+
+def _ticks_look(anchor: str) -> str:
+    return _svg.look(class_="mb-muted", fill=_svg.MUTED, font_size=11, text_anchor=anchor)
+
+
 def _gaps(ys: Sequence[float | None]) -> tuple[int, ...]:
     """Where there is no value."""
     return tuple(at for at, value in enumerate(ys) if value is None) if None in ys else ()
@@ -385,7 +415,8 @@ def _value(value: float, axis: Axis) -> str:
 
 def _summary(series: Series, axis: Axis) -> str:
     known = [value for value in series.y if value is not None]
-    ends = f"from {_value(min(known), axis)} to {_value(max(known), axis)}, last {_value(known[-1], axis)}"
+    low, high, last = (_value(value, axis) for value in (min(known), max(known), known[-1]))
+    ends = f"from {low} to {high}, last {last}"
     gaps = len(series.y) - len(known)
     return f"{series.name or 'Values'}: {len(known)} points, {ends}" + (f", {gaps} missing." if gaps else ".")
 
@@ -402,7 +433,7 @@ def _islands(series: Series, kept: Sequence[int]) -> Iterable[int]:
             yield at
 
 
-def _fitting(ticks: list[Tick], width: float) -> list[Tick]:
+def _fitting(ticks: Sequence[Tick], width: float) -> Sequence[Tick]:
     """Every n-th tick, so that labels keep clear of each other."""
     if not ticks:
         return ticks
@@ -467,8 +498,8 @@ def _trace(series: Series, chart: XYChart) -> dict[str, Any]:
         "type": "scatter",
         "mode": _mode(series),
         "name": plain(series.name or chart.y.label or "value"),
-        "x": _plotly_x([series.x[at] for at in kept], chart.x),
-        "y": _plotly_values([series.y[at] for at in kept], chart.y),
+        "x": _plotly_x(scales.chosen(series.x, kept), chart.x),
+        "y": _plotly_values(scales.chosen(series.y, kept), chart.y),
         "connectgaps": False,
     }
     if series.style == "step":
@@ -496,20 +527,22 @@ def _mode(series: Series) -> str:
     return "lines+markers" if alone else mode
 
 
-def _plotly_values(values: list[float | None], axis: Axis) -> Sequence[float | str | None]:
+def _plotly_values(values: Sequence[float | None], axis: Axis) -> Sequence[float | str | None]:
     if axis.kind == "date" or None in values:
         return [_plotly_value(value, axis) for value in values]
+    if len(msgspec.json.encode(values)) <= _SHORT * len(values):  # as data files have them: rounded already
+        return cast("Sequence[float]", values)
     return list(map(float, ("%.7g " * len(values) % tuple(values)).split()))  # all at once, as it is quicker
 
 
-def _plotly_x(values: list[float | None], axis: Axis) -> Sequence[float | str | None]:
+def _plotly_x(values: Sequence[float | None], axis: Axis) -> Sequence[float | str | None]:
     """Like `_plotly_values`; remembered, since runs have their steps in common. No zero is a minus zero."""
     return _plotly_steps(tuple([value if value is None else value + 0.0 for value in values]), axis)
 
 
 @lru_cache(maxsize=64)
 def _plotly_steps(values: tuple[float | None, ...], axis: Axis) -> Sequence[float | str | None]:
-    return _plotly_values(list(values), axis)
+    return _plotly_values(values, axis)
 
 
 def _plotly_value(value: float | None, axis: Axis) -> float | str | None:
@@ -523,8 +556,7 @@ def _plotly_axis(axis: Axis) -> dict[str, Any]:
     return {"title": {"text": plain(axis.heading)}, "type": kind}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
+class Point(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A metric at one commit or run.
 
     Attributes:
