@@ -39,7 +39,7 @@ def test_a_runs_facts_stand_beside_its_page(made: dict[str, Any]) -> None:
     run = run_of("gbm")
     (data,) = made[run.id].data
     assert data.path == f"runs/{run.id}/data.js"
-    assert data.name == f"run:{run.id}" == made[run.id].context.data_name
+    assert data.name == f"run:{run.id}" == made[run.id].context.data.text
     facts = data.value
     assert (facts["id"], facts["name"], facts["commit"]) == (run.id, "gbm", run.commit)
     assert ["model.learning_rate", 0.1] in facts["params"]

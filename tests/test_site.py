@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -21,8 +22,9 @@ from modelbook import pages, site
 from modelbook.cli import main
 from modelbook.pages import Page
 from modelbook.pages.index import Link
-from modelbook.site import engine, escape, manifest, output, parts
+from modelbook.site import engine, escape, manifest, output
 from modelbook.site.manifest import Manifest
+from modelbook.site.parts import Parts
 from modelbook.site.themes import TemplateFault, Theme, assets
 
 HOSTILE = st.one_of(
@@ -55,9 +57,10 @@ def squeezed(raw: str) -> str:
     return "".join(raw.split())
 
 
-@given(HOSTILE)
-def test_text_stays_text_in_html(raw: str) -> None:
-    parsed = Parsed(f'<p title="{escape.text(raw)}">{escape.text(raw)}</p>')
+@pytest.mark.parametrize("escaped", [escape.text, escape.html])
+@given(raw=HOSTILE)
+def test_text_stays_text_in_html(escaped: Callable[[object], Markup], raw: str) -> None:
+    parsed = Parsed(f'<p title="{escaped(raw)}">{escaped(raw)}</p>')
     assert [tag for tag, _ in parsed.tags] == ["p"]
     safe = escape._NOT_TEXT.sub("\ufffd", raw)
     assert "".join(parsed.words) == safe
@@ -79,6 +82,7 @@ def test_text_stays_text_in_markdown(raw: str) -> None:
 
 def test_markup_passes_as_it_is() -> None:
     assert escape.text(Markup("<b>")) == "<b>"
+    assert escape.html(Markup("<b>")) == "<b>"
 
 
 @given(HOSTILE)
@@ -367,6 +371,8 @@ def test_a_data_file_gives_back_what_was_put_in(value: object) -> None:
 
 def test_markup_is_never_taken_for_the_text_it_equals() -> None:
     raw = "<i>fast</i>"
+    parts = Parts(escape.html_plain)
     assert parts.link(Link(Markup(raw)), str) == f"<span>{raw}</span>"
-    assert parts.link(Link(raw), str) == "<span>&#60;i&#62;fast&#60;/i&#62;</span>"
+    assert parts.link(Link(raw), str) == "<span>&lt;i&gt;fast&lt;/i&gt;</span>"
     assert parts.link(Link(Markup(raw)), str) == f"<span>{raw}</span>"
+    assert Parts(escape.plain).link(Link(raw), str) == "<span>&#60;i&#62;fast&#60;/i&#62;</span>"

@@ -13,7 +13,8 @@
    Modelbook.copy(text, done)         to the clipboard; done(ok)
    Modelbook.safeHref(href)           href, or "" when it is not a relative, http or https address
 
-   Any <button data-copy="text"> or <button data-copy-from="#id"> copies when clicked. */
+   Any <button data-copy="text"> or <button data-copy-from="#id"> copies when clicked; an empty one in a .mb-command
+   the code beside it. */
 (function () {
   "use strict";
 
@@ -104,7 +105,8 @@
     var button = event.target.closest && event.target.closest("[data-copy], [data-copy-from]");
     if (!button) return;
     var source = button.dataset.copyFrom && document.querySelector(button.dataset.copyFrom);
-    Modelbook.copy(source ? source.textContent : button.dataset.copy || "", function (ok) {
+    var code = !button.dataset.copy && button.closest(".mb-command") && button.parentElement.querySelector("code");
+    Modelbook.copy(source || code ? (source || code).textContent : button.dataset.copy || "", function (ok) {
       var label = button.dataset.label || (button.dataset.label = button.textContent);
       button.textContent = ok ? "Copied" : "Press Ctrl+C";
       setTimeout(function () { button.textContent = label; }, 1500);

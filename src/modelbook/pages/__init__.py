@@ -8,12 +8,11 @@ repository has them, on one line where a page needs one, and must be escaped by 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from modelbook.errors import Issue
@@ -47,8 +46,7 @@ Read = Callable[[str], bytes | None]
 """Git blob id -> its content, or None when it cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(msgspec.Struct, frozen=True, gc=False):
     """Plain data that a script of a page loads.
 
     Attributes:
@@ -61,15 +59,14 @@ class Data:
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True, gc=False):
     """One page.
 
     Attributes:
         path: of its HTML file, from the site's root, always `.../index.html`.
         title: plain text that is safe in a theme's title and navigation.
         template: without the ending; the site knows which engine and suffix.
-        context: a frozen dataclass; the template sees it as `page`.
+        context: a frozen struct; the template sees it as `page`.
         bulk: kind of a page there may be thousands of (`experiment`, `run`, `commit`), else empty.
         nav: label in the navigation, empty for pages that are reached by links.
         search: what the search finds it by, besides the title; None for pages it does not list.
@@ -90,8 +87,7 @@ class Page:
     data: tuple[Data, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True, gc=False):
     """A bulk page that is only made when somebody asks for it.
 
     Attributes:
@@ -266,7 +262,7 @@ def _experiments(index: Index, known: keys.Keys) -> Iterator[Draft]:
 
 
 def _experiment(index: Index, item: Experiment, page: Page) -> Page:
-    return dataclasses.replace(page, context=experiments.page(index, item))
+    return replace(page, context=experiments.page(index, item))
 
 
 def _models(index: Index) -> Iterator[Page]:
@@ -321,7 +317,7 @@ def _run(index: Index, run: Run, read: Read, album: Album) -> Page:
     context = runs.page(index, run, read, album)
     title = f"Run {text.plain(run.name) or run.id}"
     files = tuple(drawing.image for drawing in context.plots if drawing.image)
-    data = Data(context.data_name, context.data, runfacts.facts(run, context.plots))
+    data = Data(context.data.text, runfacts.href(run.id), runfacts.facts(run, context.plots))
     return Page(run_href(run.id), title, "run", context, bulk="run", files=files, data=(data,))
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from modelbook import charts
 from modelbook.catalog import best as ranked
@@ -19,8 +20,7 @@ PRODUCTION = ("prod", "production")
 _LONGEST = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Badge:
+class Badge(msgspec.Struct, frozen=True, gc=False):
     """What a badge says. `color` is a hexadecimal colour with its `#`."""
 
     label: str

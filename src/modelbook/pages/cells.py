@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from modelbook import charts
 from modelbook._paths import inside
@@ -18,8 +20,7 @@ ARROWS = {"maximize": "↑", "minimize": "↓"}
 _SAYS = {State.NOT_PULLED: "not pulled", State.UNREADABLE: "unreadable", State.NEVER: "never run"}
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(msgspec.Struct, frozen=True, gc=False):
     """One cell of a table.
 
     Attributes:
@@ -41,8 +42,7 @@ class Cell:
     badge: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(msgspec.Struct, frozen=True, gc=False):
     """A column's heading; `number` sets it flush right."""
 
     text: str
@@ -50,8 +50,7 @@ class Column:
     number: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True, gc=False):
     """A plain table; the first column names its row and stays in sight when the rest is scrolled."""
 
     columns: tuple[Column, ...]
@@ -66,8 +65,7 @@ MOST_ROWS = 100
 """Rows of a part; it says how many more there are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True, gc=False):
     """A table and how many rows it leaves out."""
 
     table: Table
@@ -81,8 +79,7 @@ def part(columns: Sequence[Column], rows: Sequence[tuple[Cell, ...]], caption: s
     return Part(Table(tuple(columns), tuple(rows[:MOST_ROWS]), caption), max(0, len(rows) - MOST_ROWS))
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True, gc=False):
     """Where numbers come from: (what, text or link) rows, and the command that makes them again.
 
     What many values of a run share, such as their file, stands on its page once; `id` is its anchor.
@@ -93,8 +90,7 @@ class Receipt:
     command: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(msgspec.Struct, frozen=True, gc=False):
     """A named value, its key inside its file, and its receipt.
 
     Attributes:
@@ -257,27 +253,24 @@ def facts(
     made: list[Fact] = []
     taken: set[str] = set()
     for found in values:
-        anchor = f"{prefix}-{text.slug(found.name or found.path)}"
+        anchor, name, key = _named(prefix, found.name or found.path, found.key)
         anchor = anchor if anchor not in taken else f"{anchor}-{text.slug(found.path + '#' + found.name)}"
         taken.add(anchor)
         info = index.infos.get(found.name) if prefix == "m" else None
-        shown, before, drawn = cell(found, info), None, ""
-        if info:
-            shown, before = _moved(index, run, found, info, shown)
-            drawn = _spark(index, run, info, anchor) if len(made) < sparks else ""
-        made.append(
-            Fact(
-                anchor,
-                text.line(found.name) or text.line(found.path),
-                shown,
-                " › ".join(found.key) or "the whole file",
-                receipts.of(found),
-                direction(info) if info else "",
-                before,
-                drawn,
-            )
-        )
+        shown, receipt = cell(found, info), receipts.of(found)
+        if not info:
+            made.append(Fact(anchor, name, shown, key, receipt))
+            continue
+        shown, before = _moved(index, run, found, info, shown)
+        drawn = _spark(index, run, info, anchor) if len(made) < sparks else ""
+        made.append(Fact(anchor, name, shown, key, receipt, direction(info), before, drawn))
     return tuple(made)
+
+
+@lru_cache(maxsize=1 << 12)
+def _named(prefix: str, name: str, key: tuple[str, ...]) -> tuple[str, str, str]:
+    """Anchor, name and key of a value on a page; remembered, since runs have their names in common."""
+    return f"{prefix}-{text.slug(name)}", text.line(name), " › ".join(key) or "the whole file"
 
 
 def _moved(index: Index, run: Run, found: Value, info: MetricInfo, shown: Cell) -> tuple[Cell, Link | None]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from modelbook import diff, verdict
 from modelbook.judge import better
@@ -22,8 +24,7 @@ MOST_PHRASES = 6
 """Changes to models that a commit's line names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Headline:
+class Headline(msgspec.Struct, frozen=True, gc=False):
     """The best run of a pipeline that a commit made or changed.
 
     Attributes:
@@ -38,8 +39,7 @@ class Headline:
     value: Cell
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, gc=False):
     """A commit in the list.
 
     Attributes:
@@ -61,8 +61,7 @@ class Row:
     worse: int
 
 
-@dataclass(frozen=True, slots=True)
-class ChangesPage:
+class ChangesPage(msgspec.Struct, frozen=True, gc=False):
     """A page of `changes/`, newest first.
 
     Attributes:

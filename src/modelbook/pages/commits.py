@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from modelbook import diff
 from modelbook.pages import effects, text
@@ -45,8 +47,7 @@ Pair = tuple[Run | None, Run]
 """A run as it was, or None for a new one, and as it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Others:
+class Others(msgspec.Struct, frozen=True, gc=False):
     """The metrics of a changed run that have no column of their own."""
 
     run: Link
@@ -54,8 +55,7 @@ class Others:
     part: Part
 
 
-@dataclass(frozen=True, slots=True)
-class Results:
+class Results(msgspec.Struct, frozen=True, gc=False):
     """The changed and new runs of a pipeline, a row each, the headline metric first.
 
     Attributes:
@@ -69,8 +69,7 @@ class Results:
     more_folded: int
 
 
-@dataclass(frozen=True, slots=True)
-class CommitPage:
+class CommitPage(msgspec.Struct, frozen=True, gc=False):
     """`commits/SHA/`: against its first parent.
 
     Attributes:

@@ -6,7 +6,8 @@ What is here is all that they say without JavaScript, and what they offer before
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from modelbook.catalog import rank
 from modelbook.pages import text
@@ -19,16 +20,14 @@ BEST_RUNS = 5
 MOST_OFFERS = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True, gc=False):
     """Something worth comparing."""
 
     link: Link
     note: str
 
 
-@dataclass(frozen=True, slots=True)
-class ComparePage:
+class ComparePage(msgspec.Struct, frozen=True, gc=False):
     """`compare/` and `changes/compare/`.
 
     Attributes:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from modelbook.pages import text
 from modelbook.pages.cells import ABSENT, DASH, Cell, Column, Table, link_cell
@@ -16,8 +18,7 @@ MOST_PROBLEMS = 500
 MOST_OPEN = 12
 
 
-@dataclass(frozen=True, slots=True)
-class DatasetView:
+class DatasetView(msgspec.Struct, frozen=True, gc=False):
     """One dataset.
 
     Attributes:
@@ -35,16 +36,14 @@ class DatasetView:
     spark: str
 
 
-@dataclass(frozen=True, slots=True)
-class DatasetsPage:
+class DatasetsPage(msgspec.Struct, frozen=True, gc=False):
     """`datasets/`; `folded` when they are too many to lie open."""
 
     datasets: tuple[DatasetView, ...]
     folded: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ProblemFile:
+class ProblemFile(msgspec.Struct, frozen=True, gc=False):
     """A file and what is wrong with it.
 
     Attributes:
@@ -58,8 +57,7 @@ class ProblemFile:
     gone: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ProblemsPage:
+class ProblemsPage(msgspec.Struct, frozen=True, gc=False):
     """`problems/`: everything that could not be read, by file; those of HEAD first."""
 
     files: tuple[ProblemFile, ...]

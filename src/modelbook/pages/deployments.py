@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from itertools import groupby
+
+import msgspec
+from msgspec.structs import replace
 
 from modelbook.pages import models, text
 from modelbook.pages.cells import DASH, Cell, Column, Table, cell, link_cell
@@ -17,8 +19,7 @@ MOST_TRIES = 200
 """Deployments in the list of what was tried."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True, gc=False):
     """One promotion.
 
     Attributes:
@@ -37,8 +38,7 @@ class Moment:
     by: Link
 
 
-@dataclass(frozen=True, slots=True)
-class DeploymentsPage:
+class DeploymentsPage(msgspec.Struct, frozen=True, gc=False):
     """`deployments/`: what is in force now, what was deployed, and the timeline, newest first.
 
     Attributes:

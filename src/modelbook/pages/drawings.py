@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from modelbook import charts, lineage, seeds
 from modelbook.pages import text
@@ -58,16 +59,14 @@ class Album:
                     drawing_of(run, plot, "", read, self)
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(msgspec.Struct, frozen=True, gc=False):
     """Rows of plain text under a heading."""
 
     names: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Drawing:
+class Drawing(msgspec.Struct, frozen=True, gc=False):
     """One plot.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from modelbook import diff, verdict
 from modelbook.pages import text
@@ -14,8 +15,7 @@ from modelbook.records import CodeChange, Dataset, FileChange, Snapshot
 from modelbook.verdict import GraphSummary
 
 
-@dataclass(frozen=True, slots=True)
-class CodeView:
+class CodeView(msgspec.Struct, frozen=True, gc=False):
     """What a commit did to files.
 
     Attributes:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from modelbook import cards, seeds
 from modelbook.pages import text
@@ -21,8 +23,7 @@ MOST_RUNS = 100
 """More runs of one experiment are left to the runs table, which can hold any number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, gc=False):
     """One experiment in the list."""
 
     link: Link
@@ -38,8 +39,7 @@ class Row:
     id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(msgspec.Struct, frozen=True, gc=False):
     """The experiments of one pipeline, the best first."""
 
     id: str
@@ -50,8 +50,7 @@ class Group:
     rows: tuple[Row, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ExperimentsPage:
+class ExperimentsPage(msgspec.Struct, frozen=True, gc=False):
     """`experiments/`.
 
     Attributes:
@@ -62,8 +61,7 @@ class ExperimentsPage:
     data: str
 
 
-@dataclass(frozen=True, slots=True)
-class ExperimentPage:
+class ExperimentPage(msgspec.Struct, frozen=True, gc=False):
     """`experiments/NAME/`.
 
     Attributes:

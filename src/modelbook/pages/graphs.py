@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from modelbook import charts, lineage
 from modelbook.pages import text
@@ -24,8 +25,7 @@ MOST_NAMED = 8
 """Neighbours that such a row names."""
 
 
-@dataclass(frozen=True, slots=True)
-class LineagePage:
+class LineagePage(msgspec.Struct, frozen=True, gc=False):
     """`lineage/`: the graph of HEAD and of every model version.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from modelbook import seeds
 from modelbook.catalog import advice
@@ -16,8 +17,7 @@ from modelbook.pages.index import Index, Link, best, number, runs_href, spread
 from modelbook.records import MetricInfo, PipelineInfo, Run
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, gc=False):
     """A place on a leaderboard: a run, or runs that differ in their seed alone, by their mean."""
 
     run: Link
@@ -26,8 +26,7 @@ class Place:
     spread: str
 
 
-@dataclass(frozen=True, slots=True)
-class Leader:
+class Leader(msgspec.Struct, frozen=True, gc=False):
     """The best current run of a pipeline, or its best ever where no current run has the metric.
 
     Attributes:
@@ -66,8 +65,7 @@ MOST_MODELS = 8
 """Models on the front page; all of them are one click away."""
 
 
-@dataclass(frozen=True, slots=True)
-class HomePage:
+class HomePage(msgspec.Struct, frozen=True, gc=False):
     """The front page.
 
     Attributes:

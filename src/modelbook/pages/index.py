@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import quote, urlencode
+
+import msgspec
 
 from modelbook import judge, records, seeds
 from modelbook.catalog import headlines
@@ -28,8 +29,7 @@ MOST_PLAIN = 30
 """With more experiments than that, scripts make one table of them, to filter, sort and group."""
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(msgspec.Struct, frozen=True, gc=False):
     """A text and where it leads: an address from the site's root, a web address, or nowhere (None)."""
 
     text: str

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 from modelbook import admission, cards, charts, gates
 from modelbook.judge import better
@@ -41,8 +42,7 @@ MOST_PROMOTIONS = 200
 """Promotions in the history of a model; Git has the older ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class GateStatus:
+class GateStatus(msgspec.Struct, frozen=True, gc=False):
     """What the project's gates say of a run.
 
     Attributes:
@@ -56,8 +56,7 @@ class GateStatus:
     rows: tuple[tuple[str, str, str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Tile:
+class Tile(msgspec.Struct, frozen=True, gc=False):
     """A model at a glance.
 
     Attributes:
@@ -87,15 +86,13 @@ class Tile:
     registered: str
 
 
-@dataclass(frozen=True, slots=True)
-class ModelsPage:
+class ModelsPage(msgspec.Struct, frozen=True, gc=False):
     """`models/`."""
 
     tiles: tuple[Tile, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelPage:
+class ModelPage(msgspec.Struct, frozen=True, gc=False):
     """`models/NAME/` and, with `version`, `models/NAME/VERSION/`.
 
     Attributes:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
+
+import msgspec
 
 from modelbook import charts
 from modelbook.pages import text
@@ -28,8 +29,7 @@ TONES = {"ok": "good", "warning": "warn"}
 _DATE = re.compile(r"(\d{4})-?(\d\d)(?:-?(\d\d))?\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True, gc=False):
     """How a monitor is now.
 
     Attributes:
@@ -50,15 +50,13 @@ class Standing:
     batches: int
 
 
-@dataclass(frozen=True, slots=True)
-class MonitoringPage:
+class MonitoringPage(msgspec.Struct, frozen=True, gc=False):
     """`monitoring/`: the worst first."""
 
     monitors: tuple[Standing, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(msgspec.Struct, frozen=True, gc=False):
     """One thing that was beyond its limit."""
 
     batch: Link
@@ -67,8 +65,7 @@ class Alert:
     says: str
 
 
-@dataclass(frozen=True, slots=True)
-class MonitorPage:
+class MonitorPage(msgspec.Struct, frozen=True, gc=False):
     """`monitoring/NAME/`: newest batches first.
 
     Attributes:
@@ -85,8 +82,7 @@ class MonitorPage:
     more_alerts: int
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(msgspec.Struct, frozen=True, gc=False):
     """A part of a distribution; widths are percentages of the longest bar."""
 
     name: str
@@ -96,8 +92,7 @@ class Bar:
     batch_width: float
 
 
-@dataclass(frozen=True, slots=True)
-class Distribution:
+class Distribution(msgspec.Struct, frozen=True, gc=False):
     """A column beside that of the reference."""
 
     name: str
@@ -107,8 +102,7 @@ class Distribution:
     bars: tuple[Bar, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class BatchPage:
+class BatchPage(msgspec.Struct, frozen=True, gc=False):
     """`monitoring/NAME.BATCH/`.
 
     Attributes:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import unquote
+
+import msgspec
+from msgspec.structs import replace
 
 from modelbook import cards, charts, lineage, query
 from modelbook.errors import Issue, ModelbookError
@@ -51,8 +54,7 @@ _HEADING = re.compile(r" {0,3}#\s+(.+?)\s*#*\s*")
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """Prose, or one block.
 
     Attributes:
@@ -99,8 +101,7 @@ class ReportPage:
     resolve: Callable[[str], str | None] = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """A report in the list."""
 
     link: Link
@@ -111,15 +112,13 @@ class Row:
     faults: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReportsPage:
+class ReportsPage(msgspec.Struct, frozen=True):
     """`reports/`, the last changed first."""
 
     rows: tuple[Row, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(msgspec.Struct, frozen=True):
     """A report that was read.
 
     Attributes:

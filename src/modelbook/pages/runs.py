@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from modelbook._paths import parents
 from modelbook.pages import runfacts, text
@@ -51,8 +52,7 @@ Read = Callable[[str], bytes | None]
 """Git blob id -> its content, or None when it cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunsPage:
+class RunsPage(msgspec.Struct, frozen=True, gc=False):
     """`runs/`."""
 
     table: Table
@@ -61,8 +61,7 @@ class RunsPage:
     data: str
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentView:
+class EnvironmentView(msgspec.Struct, frozen=True, gc=False):
     """What a stage ran on, as (what, value) rows; packages apart, because they are many.
 
     Attributes:
@@ -76,13 +75,12 @@ class EnvironmentView:
     same: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunPage:
+class RunPage(msgspec.Struct, frozen=True, gc=False):
     """`runs/ID/`.
 
     Attributes:
         before, after: the runs of the same experiment right before and after it. compare: with others.
-        data_name, data: what the run's facts are asked for by, and their address from the site's root.
+        data: what the run's facts are asked for by, and their address from the site's root.
         code: the files that its stages read and none of them made.
         at: its commit on the forge, if that is known. files: where its files are there.
         whole: the command begins with a clone. more_artifacts, more_stages: how many are not listed.
@@ -108,8 +106,7 @@ class RunPage:
     params: tuple[Fact, ...]
     receipts: tuple[Receipt, ...]
     plots: tuple[Drawing, ...]
-    data_name: str
-    data: str
+    data: Link
     code: Table
     more_code: int
     artifacts: Table
@@ -183,8 +180,7 @@ def page(index: Index, run: Run, read: Read, album: Album) -> RunPage:
         params=params,
         receipts=receipts.all,
         plots=runfacts.interactive(drawings(run, read, album)),
-        data_name=runfacts.name_of(run.id),
-        data=runfacts.href(run.id),
+        data=Link(runfacts.name_of(run.id), runfacts.href(run.id)),
         code=Table(_CODE, code[:MOST_FILES], "Files that the stages read"),
         more_code=max(0, len(code) - MOST_FILES),
         artifacts=_artifacts(run.artifacts[:MOST_LISTED]),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from modelbook import catalog, verdict
 from modelbook.diff import ParamChange
@@ -23,8 +25,7 @@ _SHA = re.compile("[0-9a-f]{40}")
 _TONES = {"passed": "good", "failed": "bad", "stale": "bad"}
 
 
-@dataclass(frozen=True, slots=True)
-class VerdictView:
+class VerdictView(msgspec.Struct, frozen=True, gc=False):
     """What the gates say of a change.
 
     Attributes:
@@ -39,8 +40,7 @@ class VerdictView:
     deciding: Part | None
 
 
-@dataclass(frozen=True, slots=True)
-class VerdictPage:
+class VerdictPage(msgspec.Struct, frozen=True, gc=False):
     """`verdict/`: what one revision does to the models against another, as `modelbook diff` tells it.
 
     Attributes:

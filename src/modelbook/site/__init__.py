@@ -22,6 +22,7 @@ from modelbook.records import Catalog
 from modelbook.site import engine, gone, manifest, output
 from modelbook.site.manifest import Manifest
 from modelbook.site.output import check
+from modelbook.site.parts import PLOTLY
 from modelbook.site.press import Press, Read, Reading, Standing, copy_images, data_script, write
 from modelbook.site.themes import Theme, assets, default_folder
 from modelbook.verdict import Verdict
@@ -33,8 +34,6 @@ Progress = Callable[[str, int, int], None]
 
 SCRIPTS = ("core.js", "charts.js", "modelbook.js")
 """Assets that every page runs, in this order."""
-
-PLOTLY = "assets/plotly.min.js"
 
 SEARCH = pages.data_href("search")
 

@@ -237,7 +237,7 @@ class Press:
         """Make a page; it has no key when a file of a plot was missing, which may come another time."""
         missed = self._read.missed
         page = draft.make()
-        content = self._theme.render(page, "html")
+        content = self._theme.render(page, "html", stamped=True)
         self._make_folder(page.path)
         shown = self._shells[page.bulk].stamp(str(escape_html(page.title)), content)
         files = {page.path: write(f"{self._site}/{page.path}", shown)}

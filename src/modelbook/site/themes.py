@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -32,18 +32,11 @@ from markupsafe import Markup
 
 from modelbook.errors import ModelbookError
 from modelbook.pages import Page
-from modelbook.site import escape, parts
+from modelbook.site import escape
+from modelbook.site.parts import Parts
 
 _SCHEME = re.compile(r"[^/?#]*:")
 
-
-_PARTS = {
-    f"part_{part.__name__}": part
-    for part in (
-        parts.link, parts.table, parts.grid, parts.facts, parts.values, parts.receipts, parts.packages
-    )
-}  # fmt: skip
-"""What macros of ours call as `part_NAME`."""
 
 _PLAIN = frozenset((FunctionType, MethodType))
 
@@ -147,10 +140,19 @@ class _Context(Context):
         return super().call(obj, *arguments, **named)
 
 
-class _Own(Environment):
-    """For our own templates alone, which nobody else wrote: they need no sandbox, and are quicker without."""
+class _Quick(Environment):
+    """Has settled its globals before the first template is loaded: they need not be looked up in layers."""
 
     code_generator_class = _Code
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """The globals of a template."""
+        return {**self.globals, **(d or {})}
+
+
+class _Own(_Quick):
+    """For our own templates alone, which nobody else wrote: they need no sandbox, and are quicker without."""
+
     context_class = _Context
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -161,10 +163,8 @@ class _Own(Environment):
             return super().getattr(obj, attribute)
 
 
-class _Sandbox(ImmutableSandboxedEnvironment):
+class _Sandbox(_Quick, ImmutableSandboxedEnvironment):
     """Jinja's sandbox, with a short way to the fields of our own contexts: frozen, and public by intent."""
-
-    code_generator_class = _Code
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """The attribute, if a template may have it."""
@@ -180,9 +180,11 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
 @cache
 def _fields(kind: type) -> frozenset[str]:
-    if not kind.__module__.startswith("modelbook.") or not dataclasses.is_dataclass(kind):
+    if not kind.__module__.startswith("modelbook."):
         return frozenset()
-    return frozenset(field.name for field in dataclasses.fields(kind) if not field.name.startswith("_"))
+    names = [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
+    names += getattr(kind, "__struct_fields__", ())
+    return frozenset(name for name in names if not name.startswith("_"))
 
 
 class Theme:
@@ -201,37 +203,45 @@ class Theme:
         own: list[BaseLoader] = [_Folder(project)] if project else []
         ours = _Folder(default)
         self._root = ""
-        self._environment = (_Sandbox if project else _Own)(
-            loader=ChoiceLoader([*own, PrefixLoader({"default": ours}, delimiter=":"), ours]),
+        self._loader = ChoiceLoader([*own, PrefixLoader({"default": ours}, delimiter=":"), ours])
+        self._kind = _Sandbox if project else _Own
+        self._for_markdown = self._environment(escape.text, escape.plain)
+        self._for_html = self._environment(escape.html, escape.html_plain)
+        self.digest = _digest(self.folders)
+
+    def _environment(self, markup: Callable[[object], Markup], text: Callable[[str], str]) -> Environment:
+        """One that escapes in this way: as markup, and the same as a string."""
+        made = self._kind(
+            loader=self._loader,
             auto_reload=False,
             undefined=StrictUndefined,
             autoescape=True,
-            finalize=escape.text,
+            finalize=markup,
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
-        self._environment.filters.update(
-            md=escape.text, prose=escape.prose, drawing=escape.drawing, json=escape.script_json
-        )
-        self._environment.filters["report"] = lambda raw, page: escape.report(
-            raw, page.source, page.resolve, self._url
-        )
-        self.digest = _digest(self.folders)
-        self._environment.filters["dashed"] = lambda word: word.replace("_", "-")  # as a part of a CSS class
-        self._environment.tests["web"] = lambda href: escape.is_web(str(href))
-        self._environment.globals.update(_PARTS, url=self._url)
+        made.filters.update(md=markup, prose=escape.prose, drawing=escape.drawing, json=escape.script_json)
+        made.filters["report"] = lambda raw, page: escape.report(raw, page.source, page.resolve, self._url)
+        made.filters["dashed"] = lambda word: word.replace("_", "-")  # as a part of a CSS class
+        made.tests["web"] = lambda href: escape.is_web(str(href))
+        made.globals.update(Parts(text).by_name, url=self._url)
+        return made
 
-    def render(self, page: Page, suffix: str, **more: object) -> str:
+    def render(self, page: Page, suffix: str, *, stamped: bool = False, **more: object) -> str:
         """A page's Markdown (suffix `md`) or HTML (suffix `html`).
+
+        Args:
+            stamped: the HTML goes on the site as it is, not through Markdown, which is simpler to escape for.
 
         Raises:
             TemplateFault: a template is missing, malformed, or asks for what is not there.
         """
         self._root = "../" * page.path.count("/")
         name = f"{page.template}.{suffix}.j2"
+        environment = self._for_html if stamped else self._for_markdown
         try:
-            return self._environment.get_template(name).render(page=page.context, title=page.title, **more)
+            return environment.get_template(name).render(page=page.context, title=page.title, **more)
         except TemplateSyntaxError as error:
             raise TemplateFault(error.name or name, error.lineno, error.message or "syntax error") from error
         except TemplateNotFound as error:
