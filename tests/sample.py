@@ -21,6 +21,7 @@ from modelbook.records import (
     Dependency,
     Deployment,
     Environment,
+    Event,
     Experiment,
     Finding,
     Gate,
@@ -28,6 +29,8 @@ from modelbook.records import (
     Model,
     ModelInfo,
     ModelVersion,
+    MonitorInfo,
+    Notice,
     Performance,
     PipelineInfo,
     Plot,
@@ -118,7 +121,7 @@ PROJECT = Project(
         Gate(metric="roc_auc", kind="min_delta", limit=0.01, direction="maximize"),
         Gate(metric="log_loss", kind="ceiling", limit=0.4, direction="minimize"),
     ),
-    monitors=(("flights", "flight-delay"), ("quiet", "")),
+    monitors=(MonitorInfo(name="flights", model="flight-delay"), MonitorInfo(name="quiet")),
 )
 
 SUBJECTS = (
@@ -649,6 +652,7 @@ def catalog() -> Catalog:
         reports=REPORTS,
         reproductions=REPRODUCTIONS,
         watches=WATCHES,
+        notices=NOTICES,
         deployments=DEPLOYMENTS,
     )
 
@@ -691,11 +695,31 @@ def _watch(batch: str, psi: float, status: str, **more: Any) -> Watch:
 
 
 WATCHES = (
-    _watch("2013-04", 0.01, "ok"),
+    _watch("2013-04", 0.01, "ok", commit=COMMITS[4].sha, date=COMMITS[4].date, first=SCRIPT, last=MARKDOWN),
     _watch("2013-05", 0.3, "breach"),
     _watch("2013-06", 0.4, "breach", same_as="2013-05", waiting=True),
     Watch(monitor="flights", batch=f"2013-07 {SCRIPT}", status="unreadable", reason=f"no table {SCRIPT}"),
     Watch(monitor="quiet", batch="one", rows=3, reference_rows=3),
+)
+
+
+NOTICES = tuple(
+    Notice(
+        monitor="flights",
+        channel=channel,
+        date="2024-03-05T10:00:00+00:00",
+        id="0",
+        status="breach",
+        batch="2013-05",
+        since="2013-05",
+        events=(
+            Event(
+                batch="2013-05", kind="drift", column=SCRIPT, measure="psi", status="breach", says=MARKDOWN
+            ),
+            Event(batch="2013-05", kind="quality", column=LINK, before="breach", status="ok", says=LINK),
+        ),
+    )
+    for channel in (f"team{SCRIPT}", "here")
 )
 
 

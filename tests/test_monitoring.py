@@ -17,12 +17,13 @@ from pyarrow import parquet
 import sample
 from gitrepo import GitRepo
 from modelbook import catalog, history, spec, stages
+from modelbook._periods import gaps
 from modelbook._process import own_bin_first
 from modelbook.cli import main
 from modelbook.errors import SpecError
-from modelbook.pages import compose, monitoring
+from modelbook.pages import batches, compose, inforce, monitoring
 from modelbook.pages.index import Index
-from modelbook.records import Watch
+from modelbook.records import Deployment, MonitorInfo, Promotion, Watch
 
 PROJECT = """
 name: watched
@@ -168,9 +169,14 @@ def test_results_are_read_and_bad_ones_are_problems(tmp_path: Path) -> None:
         "Watch",
     )
     found = history.read(repo.path)
-    assert [(item.batch, item.rows) for item in found.watches] == [("b", 3)]
+    assert [(item.batch, item.rows, item.status) for item in found.watches] == [
+        ("b", 3, "ok"),
+        ("broken", 0, "unreadable"),
+        ("other", 0, "unreadable"),
+        ("typed", 0, "unreadable"),
+    ]
     assert {
-        (problem.path.rpartition("/")[2], problem.reason.partition(":")[0]) for problem in found.problems
+        (problem.path.rpartition("/")[2], problem.reason.partition(":")[0]) for problem in found.faults
     } == {
         ("other.json", "it says it is of m b"),
         ("broken.json", "no result of a monitor"),
@@ -182,19 +188,20 @@ def test_results_are_read_and_bad_ones_are_problems(tmp_path: Path) -> None:
 
 
 def test_the_worst_monitor_comes_first_and_says_since_when() -> None:
-    found = monitoring.overview(Index(sample.catalog())).monitors
+    found = monitoring.overview(monitoring.seen(Index(sample.catalog()))).monitors
     assert [(item.link.text, item.status) for item in found] == [("flights", "unreadable"), ("quiet", "ok")]
     watches = sample.WATCHES[:3]
     index = Index(msgspec.structs.replace(sample.catalog(), watches=watches))
-    [now] = monitoring.overview(index).monitors
+    [now] = monitoring.overview(monitoring.seen(index)).monitors
     assert (now.status, now.since.text, now.newest.text) == ("breach", "2013-05", "2013-06")
     assert "psi 0.4, limit 0.25" in now.worst
 
 
 def test_a_batch_leads_to_those_beside_it() -> None:
-    page = monitoring.batch(sample.WATCHES[:4], 2)
+    held = inforce.at_time_of(Index(sample.catalog()), sample.WATCHES[2])
+    page = batches.batch(sample.WATCHES[:4], 2, held)
     assert page.before is not None and page.before.href == "monitoring/flights.2013-05/index.html"
-    assert page.after is not None and page.after.href == monitoring.batch_href(sample.WATCHES[3])
+    assert page.after is not None and page.after.href == batches.batch_href(sample.WATCHES[3])
     assert page.same_as is not None and page.same_as.text == "2013-05"
     assert page.columns[0].bars[0].batch == "10.0%"
     assert [row[-2].text for row in page.findings.rows] == ["breach", "ok"]
@@ -206,9 +213,9 @@ def test_a_thousand_batches_are_cut_on_one_page_and_each_has_its_own() -> None:
         for at in range(1000)
     )
     index = Index(msgspec.structs.replace(sample.catalog(), watches=watches))
-    page = monitoring.monitor(index, "flights", watches)
+    page = monitoring.monitor(index, monitoring.seen(index)[0])
     assert len(page.batches.rows) + page.more_batches == 1000
-    assert len(page.alerts) + page.more_alerts == 1000
+    assert len(page.beyond) + page.more_beyond == 1000
     made = [item for item in compose(index.catalog, sample.BLOBS.get) if item.bulk == "batch"]
     assert len(made) == 1000
 
@@ -219,3 +226,157 @@ def test_status_of_a_project_without_monitors(tmp_path: Path) -> None:
     assert (done.exit_code, done.output) == (0, "mlproject.yaml declares no monitors.\n")
     done = CliRunner().invoke(main, ["monitor", "status", "m", "--repo", str(tmp_path)])
     assert done.exit_code == 2
+
+
+def moved(batch: str, date: str, **more: Any) -> Watch:
+    """A result that came with a commit of that date."""
+    return msgspec.structs.replace(sample.WATCHES[0], batch=batch, commit="c" * 40, date=date, **more)
+
+
+def held(batch: str, date: str, name: str = "flights") -> list[list[str]]:
+    """What was in force at the time of a batch, as its page says it."""
+    at = "2024-{}T12:00:00+00:00"
+    model = msgspec.structs.replace(
+        sample.catalog().models[0],
+        promotions=tuple(
+            Promotion(environment=place, version=version, date=at.format(day), commit="d" * 40)
+            for place, version, day in (
+                ("prod", "v1.2.0", "07-20"),
+                ("staging", "v1.2.0", "07-10"),
+                ("prod", "v1.1.0", "06-15"),
+                ("prod", "v1.0.0", "03-01"),
+            )
+        ),
+    )
+    deployed = (
+        Deployment(
+            deployment="web", model="flight-delay", environment="prod", version="v1.1.0", run="x",
+            outcome=outcome, date=at.format(day),
+        )
+        for outcome, day in (("deployed", "06-16"), ("failed", "07-21"))
+    )  # fmt: skip
+    project = msgspec.structs.replace(
+        sample.catalog().project,
+        monitors=(
+            MonitorInfo(name="flights", model="flight-delay"),
+            MonitorInfo(name="prod", model="flight-delay", environment="prod"),
+        ),
+    )
+    index = Index(
+        msgspec.structs.replace(
+            sample.catalog(), project=project, models=(model,), deployments=tuple(deployed)
+        )
+    )
+    found = inforce.at_time_of(index, moved(batch, date, monitor=name))
+    return [[cell.text for cell in row[:4]] + [row[5].text] for row in found.table.rows]
+
+
+def test_a_batch_tells_what_was_in_force_in_its_period_and_when_its_result_came() -> None:
+    assert held("2024-07", "2024-08-02T00:00:00+00:00", "prod") == [
+        ["its period", "prod", "v1.1.0", "2024-06-15", "web v1.1.0"],
+        ["its period", "prod", "v1.2.0", "2024-07-20", "web v1.1.0"],
+        ["its result", "prod", "v1.2.0", "2024-07-20", "web v1.1.0"],
+    ]
+    assert held("one", "2024-05-02T00:00:00+00:00") == [
+        ["its result", "prod", "v1.0.0", "2024-03-01", "–"],
+        ["its result", "staging", "none", "–", "–"],
+    ]
+
+
+def test_a_clock_that_is_wrong_and_an_order_that_is_odd_are_told() -> None:
+    items = (
+        moved("2024-05", "2024-07-03T00:00:00+00:00"),
+        moved("2024-06", "2024-07-02T00:00:00+00:00"),
+        moved("2024-08", "2024-07-04T00:00:00+00:00"),
+    )
+    late = inforce.came_late(items)
+    index = Index(sample.catalog())
+    odd = [inforce.at_time_of(index, item, late.get(item.batch, "")).odd for item in items]
+    assert odd == [
+        ("It came late: the result of 2024-06 was there before.",),
+        (),
+        ("It is of 2024-08, and its result came before that: its name or a clock is wrong.",),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "lost"),
+    [
+        (["2013-04", "2013-05", "2013-08"], ["2013-06", "2013-07"]),
+        (["2013-12-30", "2013-12-31", "2014-01-02"], ["2014-01-01"]),
+        (["2013-04", "2013-05", "again"], []),
+        (["2013-01", "2013-04", "2013-07"], []),
+        (["x-20130401T0600Z-1", "x-20130401T0700Z-2", "x-20130402T0000Z-3"], []),
+        (["2013-04", "2013-05-01"], []),
+        ([], []),
+    ],
+)
+def test_periods_that_no_batch_is_of_are_told(names: list[str], lost: list[str]) -> None:
+    assert gaps(names) == lost
+
+
+def test_old_batches_keep_their_line_alone() -> None:
+    project = msgspec.structs.replace(
+        sample.catalog().project, monitors=(MonitorInfo(name="flights", retention=2),)
+    )
+    catalog = msgspec.structs.replace(
+        sample.catalog(), project=project, watches=sample.WATCHES[:3], notices=sample.NOTICES
+    )
+    pages = list(compose(catalog, sample.BLOBS.get))
+    assert [item.path for item in pages if item.bulk == "batch"] == [
+        f"monitoring/flights.2013-0{month}/index.html" for month in (5, 6)
+    ]
+    page = next(item.context for item in pages if item.path == "monitoring/flights/index.html")
+    assert [row[0].href is None for row in page.batches.rows] == [False, False, True]
+    assert (page.paged, page.standing.batches) == (2, 3)
+    [row] = page.told.rows
+    assert [cell.text for cell in row[:5]] == [
+        "2024-03-05", f"team{sample.SCRIPT}, here", "breach", "2013-05", "2013-05",
+    ]  # fmt: skip
+
+
+def test_data_that_came_before_is_not_counted_again() -> None:
+    index = Index(msgspec.structs.replace(sample.catalog(), watches=sample.WATCHES[:3]))
+    [found] = monitoring.seen(index)
+    assert [item.batch for item in found.counted] == ["2013-04", "2013-05"]
+    assert {item.batch.text for item in monitoring.monitor(index, found).beyond} == {"2013-05"}
+
+
+def test_results_know_the_commit_that_brought_them(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path / "repo")
+    file = "runs/monitors/m/{}.json"
+    first = repo.commit({file.format("b"): result()}, "One")
+    repo.commit({"other.txt": "x"}, "Two")
+    third = repo.commit(
+        {file.format("b"): result(rows=2), file.format("c"): result().replace('"b"', '"c"')}, "Three"
+    )
+    found = history.read(repo.path)
+    assert [(item.batch, item.rows, item.commit) for item in found.watches] == [
+        ("b", 2, first),
+        ("c", 0, third),
+    ]
+
+
+def test_whoever_asks_for_runs_reads_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(*_args: object) -> Any:
+        raise AssertionError
+
+    for room in ("watches", "notices", "deployments"):
+        monkeypatch.setattr(f"modelbook.history.{room}.read", read)
+    repo = GitRepo(tmp_path / "repo")
+    repo.commit({"runs/monitors/m/b.json": result(), "runs/alerts/m.jsonl": "{}"}, "One")
+    found = catalog.build(history.read(repo.path))
+    assert found.runs == ()
+    with pytest.raises(AssertionError):
+        list(found.watches)
+
+
+def test_a_log_of_alerts_is_read_and_its_broken_lines_are_a_problem(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path / "repo")
+    lines = b"\n".join([msgspec.json.encode(item) for item in sample.NOTICES] + [b'{"monitor": "fl'])
+    repo.commit({"runs/alerts/flights.jsonl": lines}, "Tell")
+    found = catalog.build(history.read(repo.path))
+    assert tuple(found.notices) == sample.NOTICES
+    assert [problem.path for problem in found.faults] == ["runs/alerts/flights.jsonl"]
+    page = next(page for page in compose(found, lambda _: None) if page.path == "problems/index.html")
+    assert "runs/alerts/flights.jsonl" in str(page.context)

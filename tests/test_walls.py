@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "src" / "modelbook"
 
 STOREYS: tuple[tuple[str, ...], ...] = (
-    ("errors", "_paths"),
+    ("errors", "_paths", "_periods"),
     ("_process", "_files"),
     ("spec", "records"),  # wishes: what people write; facts: what history says
     ("history", "stages", "runner", "registry", "pull", "forge", "seeds", "judge", "package", "monitor"),
@@ -32,6 +32,7 @@ PURE = {
     "alerts",
     "errors",
     "_paths",
+    "_periods",
     "records",
     "registry",
     "catalog",

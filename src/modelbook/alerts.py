@@ -72,7 +72,7 @@ def news(
     if not events:
         return None
     fresh[watches[-1].batch] = before
-    events.sort(key=lambda event: event.batch, reverse=True)
+    events.sort(key=lambda event: (event.batch, rank(event.status)), reverse=True)
     return _notice(name, watches, channel, tuple(events[:MOST_EVENTS]), fresh)
 
 

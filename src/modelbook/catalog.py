@@ -30,6 +30,7 @@ from modelbook.records import (
     Dataset,
     Experiment,
     ExperimentRef,
+    Later,
     MetricInfo,
     Model,
     Problem,
@@ -129,12 +130,14 @@ def build(history: History, found: tuple[Run, ...] | None = None) -> Catalog:
         problems=(*_problems(history), *registered.problems, *_unbelieved(reproductions)),
         reports=history.reports,
         reproductions=reproductions,
-        watches=_watches(history.watches, head),
+        watches=Later(lambda: _watches(history.watches, head)),
+        notices=history.notices,
         deployments=history.deployments,
+        faults=history.faults,
     )
 
 
-def _watches(found: tuple[Watch, ...], head: Snapshot | None) -> tuple[Watch, ...]:
+def _watches(found: Sequence[Watch], head: Snapshot | None) -> tuple[Watch, ...]:
     """The results of monitors; one of data that an earlier batch brought already says so."""
     data = {
         (stage.monitor, stage.item): stage.deps[0].md5

@@ -408,12 +408,28 @@ class Gate(Record, frozen=True, kw_only=True):
     rtol: float = 0.0
 
 
+class MonitorInfo(Record, frozen=True, kw_only=True):
+    """What a monitor is declared to be, as far as it matters to what it found.
+
+    Attributes:
+        model, environment: that it watches; either may be empty.
+        retention: how many of the newest batches are shown in full; 0 for all.
+    """
+
+    name: str
+    description: str = ""
+    model: str = ""
+    environment: str = ""
+    schedule: str = ""
+    retention: int = 0
+
+
 class Project(Record, frozen=True, kw_only=True):
     """What `mlproject.yaml` declares at a commit; all defaults where there is none.
 
     Attributes:
         file: the mlproject.yaml, which may be one of a folder of a monorepo; empty where there is none.
-        monitors: (name, the model it watches, which may be empty).
+        monitors: as they are declared there.
         requirements: (environment, what a version must have to be put in force there).
     """
 
@@ -427,7 +443,7 @@ class Project(Record, frozen=True, kw_only=True):
     models: tuple[ModelInfo, ...] = ()
     gates: tuple[Gate, ...] = ()
     requirements: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    monitors: tuple[tuple[str, str], ...] = ()
+    monitors: tuple[MonitorInfo, ...] = ()
 
 
 class Environment(Record, frozen=True, kw_only=True):
@@ -792,7 +808,9 @@ class Watch(Record, frozen=True, kw_only=True):
         status: `ok`, `warning`, `breach`, or why there is nothing to judge: `empty`, `unreadable`, `missing`.
         reason: of the latter. waiting: labels are to come.
         findings: all that was judged. columns: the worst first. performance: all rows, then segments.
-        same_as: an earlier batch that holds the same data; the Catalog says so, no result does.
+        first, last: times of the first and the last row, where the monitor names a column of times.
+        same_as: an earlier batch that holds the same data. commit, date: the first commit of HEAD's line that
+            has the result, `WORKSPACE` for one that none has. The Catalog says these, no result does.
     """
 
     version: int = 1
@@ -806,7 +824,11 @@ class Watch(Record, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     columns: tuple[ColumnDrift, ...] = ()
     performance: tuple[Performance, ...] = ()
+    first: str = ""
+    last: str = ""
     same_as: str = ""
+    commit: str = ""
+    date: str = ""
 
 
 class Event(Record, frozen=True, kw_only=True):
@@ -885,6 +907,7 @@ class Catalog(Record, frozen=True, kw_only=True):
         datasets: of the newest snapshot, with what older ones add.
         watches: by monitor and batch. notices: by monitor, each from the oldest to the newest.
         deployments: by name, each from the oldest to the newest.
+        faults: problems of watches, notices and deployments. These four are each a `Later` of a history.
     """
 
     project: Project
@@ -898,9 +921,10 @@ class Catalog(Record, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
     reports: tuple[Report, ...] = ()
     reproductions: tuple[Reproduction, ...] = ()
-    watches: tuple[Watch, ...] = ()
-    notices: tuple[Notice, ...] = ()
-    deployments: tuple[Deployment, ...] = ()
+    watches: Sequence[Watch] = ()
+    notices: Sequence[Notice] = ()
+    deployments: Sequence[Deployment] = ()
+    faults: Sequence[Problem] = ()
 
 
 class Node(Record, frozen=True, kw_only=True):

@@ -85,7 +85,10 @@ def limited(catalog: Catalog, folder: str) -> Catalog:
         problems=_in(catalog.problems, folder),
         reports=_in(catalog.reports, folder),
         reproductions=tuple(item for item in catalog.reproductions if item.run in ids),
-        deployments=tuple(item for item in catalog.deployments if item.run in ids),
+        watches=catalog.watches if own else (),
+        notices=catalog.notices if own else (),
+        deployments=Later(lambda: tuple(item for item in catalog.deployments if item.run in ids)),
+        faults=Later(lambda: _in(catalog.faults, folder)),
     )
 
 

@@ -137,7 +137,7 @@ def _channels(workspace: Workspace, name: str) -> dict[str, Channel]:
 
 
 def _about(workspace: Workspace, name: str, site: str) -> dict[str, str]:
-    from modelbook.pages.monitoring import monitor_href
+    from modelbook.pages.batches import monitor_href
 
     watched = workspace.project.monitors[name]
     url = f"{site.rstrip('/')}/{monitor_href(name)}" if site else ""

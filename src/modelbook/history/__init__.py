@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
 from modelbook.errors import UnknownRevision
-from modelbook.history import deployments, reports, reproductions, watches
+from modelbook.history import deployments, notices, reports, reproductions, watches
 from modelbook.history.brought import PULLED, Pulled
 from modelbook.history.cache import Cache, Stored
 from modelbook.history.code import CodeReader
@@ -26,6 +27,8 @@ from modelbook.records import (
     Commit,
     Deployment,
     ExperimentRef,
+    Later,
+    Notice,
     Problem,
     Record,
     Report,
@@ -56,6 +59,9 @@ __all__ = [
 ]
 
 
+T = TypeVar("T")
+
+
 class History(Record, frozen=True, kw_only=True):
     """All that was read.
 
@@ -64,7 +70,8 @@ class History(Record, frozen=True, kw_only=True):
         head: sha of HEAD, `WORKSPACE` if the workspace differs from it, empty when there is nothing.
         snapshots: newest first; the workspace, if it differs from HEAD, is the first.
         problems: of the repository itself; those of a commit are in its snapshot.
-        reports, reproductions, watches, deployments: those of HEAD or the workspace.
+        reports, reproductions, watches, notices, deployments: those of HEAD or the workspace; the last three
+            are read when someone asks, and with them `faults`, which are their problems.
         tags: every Git tag of a commit, by name. experiments: every experiment ref of DVC's.
     """
 
@@ -76,8 +83,10 @@ class History(Record, frozen=True, kw_only=True):
     experiments: tuple[ExperimentRef, ...] = ()
     reports: tuple[Report, ...] = ()
     reproductions: tuple[Reproduction, ...] = ()
-    watches: tuple[Watch, ...] = ()
-    deployments: tuple[Deployment, ...] = ()
+    watches: Sequence[Watch] = ()
+    notices: Sequence[Notice] = ()
+    deployments: Sequence[Deployment] = ()
+    faults: Sequence[Problem] = ()
 
 
 def read(
@@ -109,20 +118,30 @@ def read(
     tree = repo.workspace()
     workspace = _workspace(tree, reader, at_head)
     commits = {snapshot.commit.sha: snapshot.commit for snapshot in snapshots}
-    watched, faults = watches.read(repo, tree, _home(workspace or at_head))
-    deployed, unread = deployments.read(repo, tree, _home(workspace or at_head))
+    home = _home(workspace or at_head)
+    watched, ill = _later(lambda: watches.read(repo, tree, commits, home))
+    noticed, unread = _later(lambda: notices.read(repo, tree, home))
+    deployed, odd = _later(lambda: deployments.read(repo, tree, home))
     return History(
         name=repo.name,
         head=WORKSPACE if workspace else head,
         snapshots=(workspace, *snapshots) if workspace else tuple(snapshots),
-        problems=(*repo.problems(), *faults, *unread),
+        problems=repo.problems(),
         tags=repo.tags(),
         experiments=repo.experiments(),
-        reports=reports.read(repo, tree, commits, _home(workspace or at_head)),
-        reproductions=reproductions.read(repo, tree, commits, _home(workspace or at_head)),
+        reports=reports.read(repo, tree, commits, home),
+        reproductions=reproductions.read(repo, tree, commits, home),
         watches=watched,
+        notices=noticed,
         deployments=deployed,
+        faults=Later(lambda: (*ill, *unread, *odd)),
     )
+
+
+def _later(make: Callable[[], tuple[tuple[T, ...], tuple[Problem, ...]]]) -> tuple[Later[T], Later[Problem]]:
+    """What is read of many files, and what is wrong with them: both when someone asks for one."""
+    both = Later[Any](make)
+    return Later(lambda: both[0]), Later(lambda: both[1])
 
 
 def _home(snapshot: Snapshot | None) -> str:

@@ -4,9 +4,31 @@ from __future__ import annotations
 
 import msgspec
 
-from modelbook.records import Notice
+from modelbook.history import dvcfiles
+from modelbook.history.files import Unreadable
+from modelbook.history.repository import Repository, Tree
+from modelbook.records import Notice, Problem
 
 FOLDER = "runs/alerts"
+_ENDING = ".jsonl"
+_MOST_LOGS = 500
+
+
+def read(
+    repo: Repository, workspace: Tree | None, home: str = ""
+) -> tuple[tuple[Notice, ...], tuple[Problem, ...]]:
+    """The lines of every log, by its name, and what is wrong with others; arguments as of `reports.read`."""
+    found = repo.below(workspace, dvcfiles.join(home, FOLDER))
+    lines: list[Notice] = []
+    problems: list[Problem] = []
+    for path, blob in sorted(item for item in found if item[0].endswith(_ENDING))[:_MOST_LOGS]:
+        try:
+            known, faults = parsed(repo.blob(blob), path.rpartition("/")[2].removesuffix(_ENDING))
+        except Unreadable as error:
+            known, faults = (), (str(error),)
+        lines += known
+        problems += [Problem(path=path, reason=fault) for fault in faults[:1]]
+    return tuple(lines), tuple(problems)
 
 
 def parsed(content: bytes, monitor: str) -> tuple[tuple[Notice, ...], tuple[str, ...]]:

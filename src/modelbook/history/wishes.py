@@ -22,6 +22,7 @@ from modelbook.records import (
     Gate,
     MetricInfo,
     ModelInfo,
+    MonitorInfo,
     PipelineInfo,
     Project,
     Spec,
@@ -49,7 +50,19 @@ def project(data: Mapping[Any, Any], fallback_name: str, file: str = "mlproject.
         requirements=tuple(
             (name, _texts(body.get("requires"))) for name, body in _named(data, "environments")
         ),
-        monitors=tuple((name, _text(body.get("model"))) for name, body in _named(data, "monitors")),
+        monitors=tuple(_monitor(name, body) for name, body in _named(data, "monitors")),
+    )
+
+
+def _monitor(name: str, body: Mapping[Any, Any]) -> MonitorInfo:
+    kept = body.get("retention")
+    return MonitorInfo(
+        name=name,
+        description=_text(body.get("description")),
+        model=_text(body.get("model")),
+        environment=_text(body.get("environment")),
+        schedule=_text(body.get("schedule")),
+        retention=kept if type(kept) is int and kept > 0 else 0,
     )
 
 

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from modelbook.errors import Issue
 from modelbook.pages import (
+    batches,
     changes,
     commits,
     compare,
@@ -25,6 +26,7 @@ from modelbook.pages import (
     experiments,
     graphs,
     home,
+    inforce,
     keys,
     models,
     monitoring,
@@ -131,7 +133,7 @@ def plan(
     """Every hand-sized page, then drafts of the others."""
     index, album = Index(catalog), Album()
     told = reports.compose(index, read, album)
-    if faults := reports.problems(told, catalog.head):
+    if faults := (*catalog.faults, *reports.problems(told, catalog.head)):
         index = Index(replace(catalog, problems=(*catalog.problems, *faults)))
     history = changes.History(index)
     ledger = Ledger(index, code or (lambda _: None))
@@ -140,9 +142,10 @@ def plan(
     yield Page("index.html", name, "home", home.page(index, rows), nav="Home", search="", kind="page")
     if verdict:
         yield _verdict(index, verdict)
-    yield from _sections(index, rows, read)
+    watched = monitoring.seen(index)
+    yield from _sections(index, rows, read, watched)
     yield from _models(index)
-    yield from _monitors(index)
+    yield from _monitors(index, watched)
     yield from _reports(index, told)
     yield _compare(index, ledger)
     yield _changes(index, ledger)
@@ -150,7 +153,7 @@ def plan(
     known, judged = keys.Keys(index, history, ledger), verdicts.Verdicts(index, history)
     album.settle(newest, read)
     yield from _experiments(index, known)
-    yield from _watches(index)
+    yield from _watches(index, watched)
     for run in newest:
         make = partial(_run, index, run, read, album)
         yield Draft(run_href(run.id), "run", partial(known.run, run, album), make)
@@ -164,9 +167,11 @@ def report_issues(catalog: Catalog) -> tuple[Issue, ...]:
     return reports.issues(Index(catalog))
 
 
-def _sections(index: Index, rows: tuple[changes.Row, ...], read: Read) -> Iterator[Page]:
+def _sections(
+    index: Index, rows: tuple[changes.Row, ...], read: Read, seen: tuple[monitoring.Seen, ...]
+) -> Iterator[Page]:
     deployed = [found] if (found := deployments.page(index)) else []
-    watched = [monitoring.overview(index)] if index.catalog.watches else []
+    watched = [monitoring.overview(seen)] if seen else []
     graph, nodes = graphs.page(index, data_href("lineage"))
     tried = experiments.listing(index, data_href("experiments"))
     contexts = (
@@ -288,29 +293,31 @@ def _models(index: Index) -> Iterator[Page]:
             )
 
 
-def _monitors(index: Index) -> Iterator[Page]:
-    for name, items in monitoring.by_monitor(index.catalog.watches).items():
+def _monitors(index: Index, watched: tuple[monitoring.Seen, ...]) -> Iterator[Page]:
+    for item in watched:
         yield Page(
-            monitoring.monitor_href(name),
-            text.plain(name) or "monitor",
+            batches.monitor_href(item.name),
+            text.plain(item.name) or "monitor",
             "monitor",
-            monitoring.monitor(index, name, items),
+            monitoring.monitor(index, item),
             search="drift performance batches",
             kind="monitor",
         )
 
 
-def _watches(index: Index) -> Iterator[Draft]:
-    for items in monitoring.by_monitor(index.catalog.watches).values():
-        for at, item in enumerate(items):
-            key = partial(keys.watch, items, at)
-            yield Draft(monitoring.batch_href(item), "batch", key, partial(_watch, items, at))
+def _watches(index: Index, watched: tuple[monitoring.Seen, ...]) -> Iterator[Draft]:
+    for found in watched:
+        late = inforce.came_late(found.items)
+        for at, item in enumerate(found.paged):
+            held = inforce.at_time_of(index, item, late.get(item.batch, ""))
+            key = partial(keys.watch, found.paged, at, held)
+            yield Draft(batches.batch_href(item), "batch", key, partial(_watch, found.paged, at, held))
 
 
-def _watch(items: Sequence[Watch], at: int) -> Page:
+def _watch(items: Sequence[Watch], at: int, held: inforce.InForce) -> Page:
     item = items[at]
     title = f"{text.plain(item.monitor)} {text.plain(item.batch)}".strip()
-    return Page(monitoring.batch_href(item), title, "batch", monitoring.batch(items, at), bulk="batch")
+    return Page(batches.batch_href(item), title, "batch", batches.batch(items, at, held), bulk="batch")
 
 
 def _run(index: Index, run: Run, read: Read, album: Album) -> Page:

@@ -22,6 +22,7 @@ from modelbook.pages.changes import History
 from modelbook.pages.drawings import Album, is_image, moves
 from modelbook.pages.experiments import MOST_RUNS
 from modelbook.pages.index import Index
+from modelbook.pages.inforce import InForce
 from modelbook.pages.runs import MOST_COMMITS, MOST_FOLDED
 from modelbook.records import WORKSPACE, Experiment, Record, Run, Snapshot, Watch
 
@@ -50,11 +51,11 @@ _OF_SNAPSHOTS = tuple(
 )
 
 
-def watch(items: Sequence[Watch], at: int) -> str:
-    """The key of the page of a batch; `items` are all of its monitor."""
+def watch(items: Sequence[Watch], at: int, held: InForce) -> str:
+    """The key of the page of a batch; `items` are those of its monitor that have pages."""
     beside = [item.batch for item in items[max(0, at - 1) : at + 2]]
     same = any(item.batch == items[at].same_as for item in items)
-    return digest([items[at], beside, same]).hex()
+    return digest([items[at], beside, same, held]).hex()
 
 
 class Keys:

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Container, Iterable, Sequence
 from itertools import groupby
 
 import msgspec
 
-from modelbook import charts
-from modelbook.pages import text
+from modelbook import alerts, charts
+from modelbook._periods import gaps, period
+from modelbook.pages import inforce, text
+from modelbook.pages.batches import (
+    TONES,
+    Beyond,
+    bad,
+    beyond,
+    link,
+    monitor_href,
+    number,
+    scored,
+    sentence,
+    status_cell,
+)
 from modelbook.pages.cells import DASH, Cell, Column, Table, link_cell
 from modelbook.pages.index import Index, Link, model_href
-from modelbook.records import ColumnDrift, Finding, Performance, Watch
+from modelbook.records import MonitorInfo, Notice, Performance, Watch
 
-MOST_BATCHES = 200
-"""Batches in the table of a monitor; each has a page of its own."""
+MOST_BATCHES = 1_000
+"""Batches in the table of a monitor."""
 
-MOST_ALERTS = 100
+MOST_PAST = 40
+MOST_TOLD = 100
 MOST_LINES = 5
 """Columns, those that were furthest away in any batch, whose drift is drawn."""
-
-MOST_COLUMNS = 40
-"""Columns of a batch whose distributions are drawn."""
-
-TONES = {"ok": "good", "warning": "warn"}
-_DATE = re.compile(r"(\d{4})-?(\d\d)(?:-?(\d\d))?\Z")
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False):
@@ -46,6 +52,7 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     worst: str
     model: Link
     versions: tuple[str, ...]
+    schedule: str
     spark: str
     batches: int
 
@@ -56,21 +63,14 @@ class MonitoringPage(msgspec.Struct, frozen=True, gc=False):
     monitors: tuple[Standing, ...]
 
 
-class Alert(msgspec.Struct, frozen=True, gc=False):
-    """One thing that was beyond its limit."""
-
-    batch: Link
-    status: str
-    tone: str
-    says: str
-
-
 class MonitorPage(msgspec.Struct, frozen=True, gc=False):
     """`monitoring/NAME/`: newest batches first.
 
     Attributes:
         charts: drift and performance over the batches, as SVG.
-        more_batches, more_alerts: how many are not listed.
+        paged: how many batches, the newest, have pages. gaps: periods that no batch is of.
+        beyond: what was beyond its limit. told: who was told what.
+        more_batches, more_beyond, more_told: how many are not listed.
     """
 
     name: str
@@ -78,135 +78,72 @@ class MonitorPage(msgspec.Struct, frozen=True, gc=False):
     charts: tuple[str, ...]
     batches: Table
     more_batches: int
-    alerts: tuple[Alert, ...]
-    more_alerts: int
+    paged: int
+    gaps: tuple[str, ...]
+    beyond: tuple[Beyond, ...]
+    more_beyond: int
+    told: Table
+    more_told: int
 
 
-class Bar(msgspec.Struct, frozen=True, gc=False):
-    """A part of a distribution; widths are percentages of the longest bar."""
-
-    name: str
-    reference: str
-    batch: str
-    reference_width: float
-    batch_width: float
-
-
-class Distribution(msgspec.Struct, frozen=True, gc=False):
-    """A column beside that of the reference."""
-
-    name: str
-    status: str
-    tone: str
-    says: str
-    bars: tuple[Bar, ...]
-
-
-class BatchPage(msgspec.Struct, frozen=True, gc=False):
-    """`monitoring/NAME.BATCH/`.
+class Seen(msgspec.Struct, frozen=True, gc=False):
+    """A monitor with all its batches, oldest first: by name, which is how months and days sort.
 
     Attributes:
-        findings: all that was judged, the worst first. measures: of every column.
+        paged: the newest ones, which have pages of their own: all, or as many as are to be kept in full.
+        counted: those whose data no earlier one brought already.
     """
 
     name: str
-    monitor: Link
-    status: str
-    tone: str
-    reason: str
-    rows: str
-    reference_rows: str
-    waiting: bool
-    same_as: Link | None
-    before: Link | None
-    after: Link | None
-    alerts: tuple[Alert, ...]
-    findings: Table
-    performance: Table
-    measures: Table
-    columns: tuple[Distribution, ...]
-    more_columns: int
+    items: tuple[Watch, ...]
+    paged: tuple[Watch, ...]
+    counted: tuple[Watch, ...]
+    standing: Standing
 
 
-def monitor_href(name: str) -> str:
-    """Address of a monitor's page, from the site's root."""
-    return f"monitoring/{text.slug(name)}/index.html"
+def seen(index: Index) -> tuple[Seen, ...]:
+    """Every monitor that found anything, by name."""
+    groups = groupby(index.catalog.watches, key=lambda item: item.monitor)
+    return tuple(_seen(index, name, tuple(items)) for name, items in groups)
 
 
-def batch_href(watch: Watch) -> str:
-    """Address of a batch's page, from the site's root; names of monitors have no dots."""
-    return f"monitoring/{text.slug(watch.monitor)}.{text.slug(watch.batch)}/index.html"
+def _seen(index: Index, name: str, items: tuple[Watch, ...]) -> Seen:
+    info = inforce.declared(index, name)
+    counted = tuple(item for item in items if not item.same_as)
+    return Seen(name, items, items[-info.retention :], counted, _standing(index, info, items, counted))
 
 
-def by_monitor(watches: Iterable[Watch]) -> dict[str, tuple[Watch, ...]]:
-    """Monitor -> its batches, oldest first: by name, which is how months and days sort."""
-    return {name: tuple(found) for name, found in groupby(watches, key=lambda item: item.monitor)}
-
-
-def overview(index: Index) -> MonitoringPage:
+def overview(found: Iterable[Seen]) -> MonitoringPage:
     """All monitors."""
-    found = [_standing(index, name, items) for name, items in by_monitor(index.catalog.watches).items()]
     order = {"good": 2, "warn": 1}
-    return MonitoringPage(tuple(sorted(found, key=lambda item: (order.get(item.tone, 0), item.link.text))))
+    standings = (item.standing for item in found)
+    return MonitoringPage(
+        tuple(sorted(standings, key=lambda item: (order.get(item.tone, 0), item.link.text)))
+    )
 
 
-def _standing(index: Index, name: str, items: Sequence[Watch]) -> Standing:
-    newest, since = items[-1], items[-1]
-    for item in reversed(items):
-        if item.status != newest.status:
-            break
-        since = item
-    watched = dict(index.catalog.project.monitors).get(name)
-    model = next((item for item in index.catalog.models if item.name == watched), None)
-    bad = next(iter(_bad(newest)), None)
+def _standing(index: Index, info: MonitorInfo, items: Sequence[Watch], counted: Sequence[Watch]) -> Standing:
+    newest = items[-1]
+    model = inforce.watched(index, info)
+    worst = next(iter(bad(newest)), None)
     return Standing(
-        link=Link(text.line(name), monitor_href(name)),
+        link=Link(text.line(info.name), monitor_href(info.name)),
         status=newest.status,
         tone=TONES.get(newest.status, "bad"),
-        newest=_link(newest),
-        since=_link(since),
+        newest=link(newest),
+        since=link(alerts.since(items)),
         rows=f"{newest.rows:,}",
-        worst=_sentence(bad) if bad else text.line(newest.reason),
+        worst=sentence(worst) if worst else text.line(newest.reason),
         model=Link(text.line(model.name), model_href(model.name)) if model else Link(""),
         versions=tuple(
             f"{text.line(environment)} {text.line(version)}"
             for environment, version in (model.info.environments if model else ())
+            if info.environment in ("", environment)
         ),
-        spark=_spark(name, items),
+        schedule=text.line(info.schedule),
+        spark=_spark(info.name, counted),
         batches=len(items),
     )
-
-
-def _link(item: Watch) -> Link:
-    return Link(text.cut(text.line(item.batch), 60), batch_href(item))
-
-
-def _bad(item: Watch) -> list[Finding]:
-    """What is beyond a limit, breaches first and then the furthest."""
-    found = [one for one in item.findings if one.status != "ok"]
-    return sorted(found, key=lambda one: (one.status != "breach", -_excess(one), one.kind, one.column))
-
-
-def _alerts(item: Watch) -> tuple[Alert, ...]:
-    return tuple(
-        Alert(_link(item), one.status, TONES.get(one.status, "bad"), _sentence(one)) for one in _bad(item)
-    )
-
-
-def _excess(item: Finding) -> float:
-    limit = item.breach if item.status == "breach" else item.warning
-    return abs(item.value - limit) / abs(limit) if item.value is not None and limit else 0.0
-
-
-def _sentence(item: Finding) -> str:
-    limit = item.breach if item.status == "breach" else item.warning
-    shown = _shown(item.value) if item.value is not None else "not measured"
-    what = f"{text.line(item.column)}: " if item.column else ""
-    bound = f", limit {_shown(limit)}" if limit is not None and item.measure not in ("column", "type") else ""
-    if item.measure in ("column", "type"):
-        return f"{what}{text.line(item.note)}"
-    note = f" ({text.cut(text.line(item.note), 160)})" if item.note else ""
-    return f"{what}{item.measure.replace('_', ' ')} {shown}{bound}{note}"
 
 
 def _drift(item: Watch) -> float | None:
@@ -222,38 +159,59 @@ def _spark(name: str, items: Sequence[Watch]) -> str:
     return charts.sparkline(values, key=f"spark-monitor-{text.slug(name)}", title="worst PSI of each batch")
 
 
-def monitor(index: Index, name: str, items: Sequence[Watch]) -> MonitorPage:
+def monitor(index: Index, found: Seen) -> MonitorPage:
     """One monitor, over all its batches."""
-    newest = list(reversed(items))
-    alerts = [alert for item in newest for alert in _alerts(item)]
-    drawn = (_drift_chart(items), *_performance_charts(items))
+    newest, paged = list(reversed(found.items)), {item.batch for item in found.paged}
+    past = [one for item in reversed(found.counted) for one in beyond(item, linked=item.batch in paged)]
+    drawn = (_drift_chart(found.counted), *_performance_charts(found.counted))
+    log = _log(index, found.name)
     return MonitorPage(
-        name=text.line(name),
-        standing=_standing(index, name, items),
+        name=text.line(found.name),
+        standing=found.standing,
         charts=tuple(chart.svg(f"chart-{at}") for at, chart in enumerate(drawn) if not chart.reason),
-        batches=_batches(newest[:MOST_BATCHES]),
+        batches=_batches(newest[:MOST_BATCHES], paged),
         more_batches=max(0, len(newest) - MOST_BATCHES),
-        alerts=tuple(alerts[:MOST_ALERTS]),
-        more_alerts=max(0, len(alerts) - MOST_ALERTS),
+        paged=len(paged),
+        gaps=tuple(gaps([item.batch for item in found.items])),
+        beyond=tuple(past[:MOST_PAST]),
+        more_beyond=max(0, len(past) - MOST_PAST),
+        told=Table(_TOLD, tuple(log[:MOST_TOLD]), "Who was told what"),
+        more_told=max(0, len(log) - MOST_TOLD),
+    )
+
+
+_TOLD = tuple(map(Column, ("on", "who", "status", "batch", "since", "what was new")))
+
+
+def _log(index: Index, name: str) -> list[tuple[Cell, ...]]:
+    """Who was told what, newest first; those that were told the same one after the other are one row."""
+    mine = [item for item in index.catalog.notices if item.monitor == name and item.events]
+    groups = [list(items) for _, items in groupby(mine, key=lambda item: (item.batch, item.events))]
+    return [_told(items) for items in reversed(groups)]
+
+
+def _told(items: Sequence[Notice]) -> tuple[Cell, ...]:
+    first = items[0]
+    who = ", ".join(dict.fromkeys(text.line(item.channel) for item in items))
+    says = [text.line(alerts.line(event)) for event in first.events]
+    more = f", and {len(says) - 1} more" if len(says) > 1 else ""
+    return (
+        Cell(text.line(text.day(first.date)) or DASH, title=text.line(first.date)),
+        Cell(text.cut(who, 80)),
+        status_cell(text.line(first.status)),
+        Cell(text.cut(text.line(first.batch), 60)),
+        Cell(text.cut(text.line(first.since), 60)),
+        Cell(text.cut(says[0], 160) + more, title=text.cut("\n".join(says), 2000)),
     )
 
 
 def _axis(items: Sequence[Watch]) -> tuple[charts.Axis, list[float | None]]:
-    """The batches along an axis: by date where all their names are months or days."""
-    dates = [_seconds(item.batch) for item in items]
-    if all(date is not None for date in dates):
-        return charts.Axis(label="batch", kind="date"), dates
+    """The batches along an axis: by date where all their names are of a month or a day of their own."""
+    found = [period(item.batch) for item in items]
+    dates = [item.start.timestamp() for item in found if item]
+    if len(set(dates)) == len(items):
+        return charts.Axis(label="batch", kind="date"), [*dates]
     return charts.Axis(label="batch", kind="index"), [float(at) for at in range(1, len(items) + 1)]
-
-
-def _seconds(name: str) -> float | None:
-    found = _DATE.match(name)
-    if not found:
-        return None
-    try:
-        return datetime(int(found[1]), int(found[2]), int(found[3] or 1), tzinfo=UTC).timestamp()
-    except ValueError:
-        return None
 
 
 def _drift_chart(items: Sequence[Watch]) -> charts.Chart:
@@ -305,7 +263,7 @@ def _metric(item: Watch, name: str, *, estimated: bool) -> float | None:
     return whole.metrics.get(name) if whole and whole.estimated is estimated else None
 
 
-def _batches(items: Sequence[Watch]) -> Table:
+def _batches(items: Sequence[Watch], paged: Container[str]) -> Table:
     names = list(dict.fromkeys(key for item in items if (whole := _whole(item)) for key in whole.metrics))[:6]
     columns = (
         Column("batch"),
@@ -315,146 +273,21 @@ def _batches(items: Sequence[Watch]) -> Table:
         *(Column(name, number=True) for name in names),
         Column("what is wrong"),
     )
-    return Table(columns, tuple(_batch_row(item, names) for item in items), "Batches, newest first")
+    rows = tuple(_batch_row(item, names, linked=item.batch in paged) for item in items)
+    return Table(columns, rows, "Batches, newest first")
 
 
-def _batch_row(item: Watch, names: Sequence[str]) -> tuple[Cell, ...]:
-    whole, bad = _whole(item), _bad(item)
-    says = _sentence(bad[0]) + (f", and {len(bad) - 1} more" if len(bad) > 1 else "") if bad else ""
+def _batch_row(item: Watch, names: Sequence[str], *, linked: bool) -> tuple[Cell, ...]:
+    whole, wrong = _whole(item), bad(item)
+    says = sentence(wrong[0]) if wrong else ""
+    says += f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
     same = f"the same data as {text.line(item.same_as)}" if item.same_as else ""
+    shown = text.cut(same or says or text.line(item.reason) or DASH, 160)
     return (
-        link_cell(_link(item)),
-        _status_cell(item.status),
+        link_cell(link(item, linked=linked)),
+        status_cell(item.status),
         Cell(f"{item.rows:,}", number=True),
-        _number(_drift(item)),
-        *(_scored(whole, name) for name in names),
-        Cell(text.cut(same or says or text.line(item.reason) or DASH, 160), title=same or says),
+        number(_drift(item)),
+        *(scored(whole, name) for name in names),
+        Cell(shown, title=same or says),
     )
-
-
-def _status_cell(status: str) -> Cell:
-    return Cell(status, tone=TONES.get(status, "bad"))
-
-
-def _shown(value: float) -> str:
-    """Four digits: no distance is known better."""
-    return text.value(float(f"{value:.4g}"))
-
-
-def _number(value: float | None) -> Cell:
-    return Cell(_shown(value) if value is not None else DASH, number=True)
-
-
-def _scored(found: Performance | None, name: str) -> Cell:
-    value = found.metrics.get(name) if found else None
-    if value is None or found is None:
-        return Cell(DASH, number=True)
-    return Cell(_shown(value), number=True, badge="expected" if found.estimated else "")
-
-
-def batch(items: Sequence[Watch], at: int) -> BatchPage:
-    """One batch of a monitor.
-
-    Args:
-        items: all its batches, oldest first. at: which of them.
-    """
-    item = items[at]
-    same = next((other for other in items if other.batch == item.same_as), None)
-    order = {"breach": 0, "warning": 1}
-    judged = sorted(
-        item.findings, key=lambda one: (order.get(one.status, 2), one.kind, one.column, one.measure)
-    )
-    return BatchPage(
-        name=text.line(item.batch),
-        monitor=Link(text.line(item.monitor), monitor_href(item.monitor)),
-        status=item.status,
-        tone=TONES.get(item.status, "bad"),
-        reason=text.line(item.reason),
-        rows=f"{item.rows:,}",
-        reference_rows=f"{item.reference_rows:,}",
-        waiting=item.waiting,
-        same_as=_link(same) if same else None,
-        before=_link(items[at - 1]) if at else None,
-        after=_link(items[at + 1]) if at + 1 < len(items) else None,
-        alerts=_alerts(item),
-        findings=_findings(judged),
-        performance=_performance(item.performance),
-        measures=_measures(item.columns),
-        columns=tuple(map(_distribution, item.columns[:MOST_COLUMNS])),
-        more_columns=max(0, len(item.columns) - MOST_COLUMNS),
-    )
-
-
-def _findings(items: Sequence[Finding]) -> Table:
-    names = ("what", "of", "measure", "value", "warning", "breach", "status", "note")
-    numbers = ("value", "warning", "breach")
-    rows = tuple(
-        (
-            Cell(item.kind),
-            Cell(text.line(item.column) or "all rows"),
-            Cell(item.measure.replace("_", " ")),
-            *(_number(value) for value in (item.value, item.warning, item.breach)),
-            _status_cell(item.status),
-            Cell(text.cut(text.line(item.note), 160) or DASH),
-        )
-        for item in items
-    )
-    return Table(tuple(Column(name, number=name in numbers) for name in names), rows, "All that was judged")
-
-
-def _performance(items: Sequence[Performance]) -> Table:
-    names = list(dict.fromkeys(name for item in items for name in item.metrics))
-    columns = (
-        Column("rows of"),
-        Column("rows", number=True),
-        Column("labels", number=True),
-        *(Column(name, number=True) for name in names),
-    )
-    rows = tuple(
-        (
-            Cell(text.line(item.segment) or "all"),
-            Cell(f"{item.rows:,}", number=True),
-            Cell(f"{item.labelled:,}", number=True),
-            *(_scored(item, name) for name in names),
-        )
-        for item in items
-    )
-    return Table(columns, rows, "Performance")
-
-
-def _measures(items: Sequence[ColumnDrift]) -> Table:
-    names = list(dict.fromkeys(name for item in items for name in item.measures))
-    columns = (Column("column"), Column("status"), *(Column(name, number=True) for name in names))
-    rows = tuple(
-        (
-            Cell(text.line(item.name)),
-            _status_cell(item.status),
-            *(_number(item.measures.get(name)) for name in names),
-        )
-        for item in items
-    )
-    return Table(columns, rows, "Measures of every column")
-
-
-def _distribution(item: ColumnDrift) -> Distribution:
-    longest = max((*item.reference, *item.batch, 0.0)) or 1.0
-    rows = zip(item.bins, item.reference, item.batch, strict=False)
-    bars = tuple(
-        Bar(
-            text.cut(text.line(name), 40),
-            f"{old:.1%}",
-            f"{new:.1%}",
-            round(100 * old / longest, 1),
-            round(100 * new / longest, 1),
-        )
-        for name, old, new in rows
-        if old or new
-    )
-    says = ", ".join(_says(item.measures)) + ("" if item.exact else ", counted in bins")
-    return Distribution(text.line(item.name), item.status, TONES.get(item.status, "bad"), says, bars)
-
-
-def _says(measures: Mapping[str, float | None]) -> Iterable[str]:
-    for name, words in (("psi", "PSI"), ("wasserstein", "Wasserstein"), ("cramers_v", "Cramér's V")):
-        if (value := measures.get(name)) is not None:
-            yield f"{words} {_shown(value)}"
