@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator
@@ -91,7 +92,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 
 def once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
-    """A site that is built by whichever worker asks first, and then read by all of them."""
+    """A folder that is built by whichever worker asks first, and then read by all of them."""
     base = factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
     folder.mkdir(exist_ok=True)
@@ -141,6 +142,20 @@ def demo_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not (ROOT / ".git").exists():
         pytest.skip("this is no clone: there is no history to build the demo's site from")
     return once(tmp_path_factory, "demo", build)
+
+
+@pytest.fixture(scope="session")
+def finished_specs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample's specs in a repository of Git and DVC, run and committed. Not to be changed."""
+    import specs_sample
+
+    def build(root: Path) -> None:
+        specs_sample.write(root, {**specs_sample.FILES, "dvc.yaml": specs_sample.REPORT})
+        for words in (["git", "init", "--quiet"], ["modelbook", "repro"], ["git", "add", "--all"]):
+            subprocess.run(words, cwd=root, check=True, capture_output=True)
+        subprocess.run(["git", "commit", "--quiet", "-m", "Results"], cwd=root, check=True)
+
+    return once(tmp_path_factory, "finished", build)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -115,6 +115,16 @@ FILES: Mapping[str, str] = {
     "train.py": TRAIN,
 }
 
+REPORT = """\
+# mine
+stages:
+  report:
+    cmd: cp results/base/metrics.json report.json
+    deps: [results/base/metrics.json]
+    outs: [report.json]
+"""
+"""A dvc.yaml of someone's own, before modelbook writes into it."""
+
 RUNS = ("base", "deep", "seeded-seed-1", "seeded-seed-2", "swept-depth-2", "swept-depth-4")
 
 

@@ -97,21 +97,10 @@ def test_a_project_without_pipelines_and_a_folder_without_specs_have_nothing_lat
 # By way of `modelbook diff` ---------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample in a repository of Git and DVC, run once and committed."""
-    root = sample.write(tmp_path_factory.mktemp("finished") / "project")
-    for words in (["git", "init", "--quiet"], ["modelbook", "repro"], ["git", "add", "--all"]):
-        subprocess.run(words, cwd=root, check=True, capture_output=True)
-    who = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
-    subprocess.run(["git", *who, "commit", "--quiet", "-m", "Results"], cwd=root, check=True)
-    return root
-
-
 @pytest.fixture
-def project(finished: Path, tmp_path: Path) -> Path:
+def project(finished_specs: Path, tmp_path: Path) -> Path:
     """A copy of it."""
-    return shutil.copytree(finished, tmp_path / "project", symlinks=True)
+    return shutil.copytree(finished_specs, tmp_path / "project", symlinks=True)
 
 
 def told(root: Path) -> dict[str, Any]:

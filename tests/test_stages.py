@@ -440,30 +440,10 @@ def test_what_runs_share_comes_first_and_missing_deps_are_told(tmp_path: Path) -
 # Real DVC -------------------------------------------------------------------------------------------------
 
 
-REPORT = """\
-# mine
-stages:
-  report:
-    cmd: cp results/base/metrics.json report.json
-    deps: [results/base/metrics.json]
-    outs: [report.json]
-"""
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample in a repository of Git and DVC, run once."""
-    root = sample.write(tmp_path_factory.mktemp("finished") / "project")
-    subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
-    sample.write(root, {"dvc.yaml": REPORT})
-    assert modelbook(root, "repro").returncode == 0
-    return root
-
-
 @pytest.fixture
-def project(finished: Path, tmp_path: Path) -> Path:
+def project(finished_specs: Path, tmp_path: Path) -> Path:
     """A copy of the finished sample."""
-    return shutil.copytree(finished, tmp_path / "project", symlinks=True)
+    return shutil.copytree(finished_specs, tmp_path / "project", symlinks=True)
 
 
 def modelbook(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -519,9 +499,6 @@ def test_dvc_runs_no_stale_plan(project: Path) -> None:
 
 @pytest.mark.slow
 def test_a_fresh_clone_reproduced_looks_clean(project: Path, tmp_path: Path) -> None:
-    git = ["git", "-C", str(project)]
-    subprocess.run([*git, "add", "-A"], check=True)
-    subprocess.run([*git, "commit", "--quiet", "-m", "Run"], check=True)
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", str(project), str(clone)], check=True)
     assert not (clone / "results/base/model.json").exists()
