@@ -85,6 +85,20 @@ def test_a_bill_says_what_the_model_is_and_what_it_was_measured_by() -> None:
     assert [item.get("hashes") for item in data] == [[{"alg": "MD5", "content": "a" * 32}], None]
 
 
+def test_a_task_that_is_declared_is_told_in_every_format() -> None:
+    made = sample.catalog()
+    models = tuple(replace(item, info=replace(item.info, task="tabular-regression")) for item in made.models)
+    declared = replace(made, models=models)
+    for catalog, task in ((made, None), (declared, "tabular-regression")):
+        subject = export.subject(catalog, SUBJECTS[0])
+        head = YAML(typ="safe").load(export.readme(subject)[4:].partition("\n---\n")[0])
+        assert head.get("pipeline_tag") == task
+        assert [result["task"] for result in head["model-index"][0]["results"]] == [{"type": task or "other"}]
+        bill = export.bill(subject, "0.1.0")
+        assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(bill)) is None
+        assert bill["metadata"]["component"]["modelCard"]["modelParameters"].get("task") == task
+
+
 @pytest.mark.parametrize("name", SUBJECTS)
 @pytest.mark.parametrize("make", [sample.catalog, hostile])
 def test_a_readme_has_a_model_index_that_the_hub_takes(name: str, make: Any) -> None:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+from hashlib import md5
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from msgspec.structs import replace
 
+import sample
+from conftest import ROOT
 from modelbook.cli import main
-from modelbook.site import manifest
+from modelbook.records import Catalog
+from modelbook.site import manifest, proof
 from modelbook.site.manifest import Kept, Manifest
 
 
@@ -70,3 +77,108 @@ def test_what_has_no_manifest_is_no_site(tmp_path: Path, content: str | None) ->
     result = verify(tmp_path)
     assert result.exit_code == 2
     assert "has no manifest that Modelbook wrote" in result.stderr
+
+
+# -- the numbers
+
+
+@pytest.fixture
+def runs(sample_site: Path, tmp_path: Path) -> Path:
+    """The pages of runs of the sample's site, to be changed."""
+    shutil.copytree(sample_site / "runs", tmp_path / "runs")
+    return tmp_path
+
+
+def prove(site: Path, catalog: Catalog, content: bytes | None = None) -> proof.Proof:
+    return proof.prove(site, catalog.head, catalog, lambda _value: content)
+
+
+def test_numbers_of_a_site_are_those_of_its_catalog(runs: Path) -> None:
+    made = sample.catalog()
+    found = prove(runs, made)
+    assert found.faults == ()
+    assert found.runs == len(made.runs)
+    assert found.numbers > 50
+    assert found.shown > 20
+
+
+def test_a_number_that_was_changed_is_found_in_the_data_and_on_the_page(runs: Path) -> None:
+    made = sample.catalog()
+    run = next(run for run in made.runs if run.metric("roc_auc"))
+    value = run.metric("roc_auc")
+    assert value is not None
+    folder = runs / "runs" / run.id
+    data = (folder / "data.js").read_text()
+    (folder / "data.js").write_text(data.replace(f'["roc_auc",{value.value}]', '["roc_auc",0.99]'))
+    (fault,) = prove(runs, made).faults
+    assert fault == (
+        f"runs/{run.id}/data.js",
+        f"metric roc_auc is 0.99, and {value.value} in the repository",
+    )
+    (folder / "data.js").write_text(data)
+    page = (folder / "index.html").read_text()
+    shown = re.search(
+        r'>roc&#95;auc</span>(?:<svg.*?</svg>)?<span class="mb-value[^>]*>([\d.]+)', page, re.DOTALL
+    )
+    assert shown is not None
+    (folder / "index.html").write_text(page[: shown.start(1)] + "0.99" + page[shown.end(1) :])
+    (fault,) = prove(runs, made).faults
+    assert fault[1].startswith("shows roc_auc as 0.99, and it is ")
+
+
+def test_a_run_that_the_repository_does_not_have_is_found(runs: Path) -> None:
+    made = sample.catalog()
+    gone = made.runs[0]
+    found = prove(runs, replace(made, runs=made.runs[1:], head="d" * 40))
+    assert found.faults == (
+        ("modelbook.json", "commit dddddddddddd is not in the repository"),
+        (f"runs/{gone.id}/index.html", "no run of that id is in the repository's history"),
+    )
+
+
+def test_a_metrics_file_is_held_against_its_lock_entry(runs: Path) -> None:
+    made = sample.catalog()
+    run = next(run for run in made.runs if run.metrics and run.stages)
+    assert prove(runs, made).files == 0, "nothing is at hand"
+    path = run.metrics[0].path
+    for content, digest, good in ((b"{}", b"{}", True), (b"{\r\n}", b"{\n}", True), (b"{}", b"[]", False)):
+        lock = md5(digest).hexdigest()
+        stage = replace(run.stages[-1], outs=(replace(run.stages[-1].outs[0], path=path, md5=lock),))
+        found = prove(runs, replace(made, runs=(replace(run, stages=(stage,)),)), content)
+        words = [fault for _, fault in found.faults if "its lock entry" in fault]
+        assert words == ([] if good else [f"{path} is not the file that its lock entry names ({lock})"])
+        assert found.files == good
+
+
+@pytest.mark.parametrize(
+    ("shown", "number", "near"),
+    [
+        ("0.6828", 0.68283, True),
+        ("0.6828", 0.68287, False),
+        ("76.6%", 0.766286, True),
+        ("76.6%", 0.767, False),
+        ("−3e-06", -0.0000032, True),
+        ("27,564", 27564, True),
+        ("27,564", 27565, False),
+        ("1.5 s", 1.46, True),
+        ("yes", 1.0, None),
+    ],
+)
+def test_a_number_is_rounded_as_it_is_shown(shown: str, number: float, near: bool | None) -> None:
+    assert proof._near(shown, number) is near
+
+
+@pytest.mark.slow
+def test_the_demos_numbers_come_from_its_lock_hashes(demo_site: Path) -> None:
+    result = verify(demo_site, "--json")
+    assert json.loads(result.stdout)["numbers"] is None
+    result = verify(demo_site, "--repo", str(ROOT), "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)["numbers"]
+    assert found["faults"] == []
+    assert found["runs"] >= 49
+    assert found["shown"] >= 3000
+    assert found["files"] >= 130
+    assert found["elsewhere"] == 0
+    assert "numbers: held against the repository" in verify(demo_site, "--repo", str(ROOT)).stdout
+    assert "numbers: held against no repository" in verify(demo_site).stdout

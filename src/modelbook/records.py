@@ -371,6 +371,7 @@ class ModelInfo(Record, frozen=True, kw_only=True):
 
     Attributes:
         artifact: path of the model file, with `${run}` where the run's name stands.
+        task: what kind of problem it solves, as the Hub names it; empty when nobody says it.
         versions: (version, run id) in file order. environments: (environment, version).
         deprecated: (version, why nobody should use it any more).
         file: where it is declared, empty when only tags speak of it. type: DVC's word, such as `model`.
@@ -380,6 +381,7 @@ class ModelInfo(Record, frozen=True, kw_only=True):
     pipeline: str = ""
     artifact: str = ""
     description: str = ""
+    task: str = ""
     owner: str = ""
     license: str = ""
     versions: tuple[tuple[str, str], ...] = ()

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelbook._files import replace_file
-from modelbook.cli import repo_option
+from modelbook.cli import repo_option, source
 from modelbook.cli.source import cache_options
 from modelbook.errors import CheckFailed
 
 if TYPE_CHECKING:
     from modelbook.cli.life import Desk
-    from modelbook.records import Comparison, Reproduction, Run
+    from modelbook.records import Comparison, Reproduction, Run, Value
+    from modelbook.site.proof import Proof
 
 _MOST_ALIKE = 12
 _MOST_DIFFERENT = 40
@@ -96,29 +97,89 @@ class NotAsPublished(CheckFailed):
         )
 
 
+class OtherNumbers(CheckFailed):
+    """Numbers of a site are not those of the repository."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(
+            f"{count} {'thing is' if count == 1 else 'things are'} not as the repository has it",
+            hint="is it the repository that the site was built from, with all its branches?",
+        )
+
+
 @click.command()
 @click.argument("site", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--repo",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Hold the numbers against this repository as well.",
+)
+@source.project_option
+@source.pull_option
 @click.option("--json", "as_json", is_flag=True, help="JSON, alone on standard output.")
-def verify(site: Path, as_json: bool) -> None:
+@source.cache_options
+def verify(site: Path, repo: Path | None, project: str, pull: bool, as_json: bool) -> None:
     """Hold every file of a published SITE against its manifest; no network, no repository.
 
     Names each file that was changed, is missing or does not belong there, and exits with 1 if there is any.
+    With --repo, the params and metrics of every run, in its data and on its page, are held against the
+    repository's history, and metrics files against the hashes of their lock entries.
     """
     from modelbook.site import manifest
 
     found = manifest.verify(site)
+    proof = _proof(site, found.head, repo, project, pull) if repo else None
     if as_json:
         faults = [{"path": path, "fault": fault} for path, fault in found.faults]
-        about = {"project": found.project, "head": found.head, "version": found.version}
-        click.echo(json.dumps({**about, "files": found.files, "faults": faults}, indent=1))
+        about: dict[str, Any] = {"project": found.project, "head": found.head, "version": found.version}
+        about |= {"files": found.files, "faults": faults}
+        click.echo(json.dumps({**about, "numbers": _as_json(proof) if proof else None}, indent=1))
     else:
         for path, fault in found.faults:
             click.echo(f"{fault:8} {json.dumps(path)[1:-1]}")
+        for path, fault in proof.faults if proof else ():
+            click.echo(f"{path}: {_printable(fault)}")
         click.echo(
             f"{found.project} at {found.head[:12]}, built by Modelbook {found.version}: {found.files} files"
         )
+        click.echo(_told(proof) if proof else "numbers: held against no repository; --repo PATH does that")
     if found.faults:
         raise NotAsPublished(len(found.faults))
+    if proof and proof.faults:
+        raise OtherNumbers(len(proof.faults))
+
+
+def _proof(site: Path, head: str, repo: Path, project: str, pull: bool) -> Proof:
+    """The site held against a repository, by all of its history."""
+    from modelbook.history import Repository
+    from modelbook.history.files import Unreadable
+    from modelbook.site import proof
+
+    repository = Repository(repo, project)
+    reading = source.read(repository, "all", pull=pull)
+
+    def content(value: Value) -> bytes | None:
+        if value.blob is None:
+            return reading.pulled(value.md5) if reading.pulled and value.md5 else None
+        try:
+            return repository.blob(value.blob)
+        except Unreadable:
+            return None
+
+    return proof.prove(site, head, source.catalog(reading, project), content)
+
+
+def _told(proof: Proof) -> str:
+    more = f"; {proof.elsewhere} more are neither in Git nor in DVC's cache" if proof.elsewhere else ""
+    return (
+        f"numbers: held against the repository, {proof.numbers} in the data and {proof.shown} on the pages "
+        f"of {proof.runs} runs; {proof.files} metrics files have the hash of their lock entry{more}"
+    )
+
+
+def _as_json(proof: Proof) -> dict[str, Any]:
+    counts = {key: getattr(proof, key) for key in ("runs", "numbers", "shown", "files", "elsewhere")}
+    return {**counts, "faults": [{"path": path, "fault": fault} for path, fault in proof.faults]}
 
 
 def _run(here: Desk, target: str) -> Run:
@@ -181,6 +242,9 @@ def _plain(value: object) -> str:
 
     if value is None:
         return "-"
-    text = value if isinstance(value, str) else json.dumps(value)
-    shown = "".join(char if char.isprintable() else " " for char in text)
+    shown = _printable(value if isinstance(value, str) else json.dumps(value))
     return escape(shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…")
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in text)

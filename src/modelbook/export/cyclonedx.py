@@ -90,7 +90,7 @@ def _card(subject: Subject) -> dict[str, Any]:
     datasets = [{"ref": f"data:{item.path}"} for item in subject.datasets]
     return _filled(
         {
-            "modelParameters": _filled({"datasets": datasets}),
+            "modelParameters": _filled({"task": subject.model.info.task, "datasets": datasets}),
             "quantitativeAnalysis": _filled({"performanceMetrics": metrics}),
             "considerations": considerations,
         }

@@ -27,7 +27,7 @@ _HUB_LICENSE = re.compile(r"[a-z0-9][a-z0-9.-]*")
 def readme(subject: Subject) -> str:
     """The file: metadata as YAML (which JSON is), then the prose of the card, gaps named.
 
-    The Hub wants a task for each result and we know of none: it is `other`.
+    The Hub wants a task for each result; where the model declares none, it is `other`.
     """
     head = "\n".join(f"{key}: {_yaml(value)}" for key, value in _metadata(subject).items())
     return f"---\n{head}\n---\n\n" + "\n\n".join(_body(subject)) + "\n"
@@ -45,6 +45,7 @@ def _metadata(subject: Subject) -> dict[str, Any]:
     found: dict[str, Any] = {
         **_license(model.info.license),
         "library_name": LIBRARIES.get(end, ""),
+        "pipeline_tag": model.info.task,
         "tags": sorted({*run.tags, *model.info.labels}),
         "model-index": [{"name": model.name, "results": _results(subject)}],
     }
@@ -69,7 +70,8 @@ def _results(subject: Subject) -> list[dict[str, Any]]:
     dataset: dict[str, Any] = {"type": names[0], "name": ", ".join(names)}
     if subject.datasets and (revision := subject.datasets[0].md5):
         dataset["revision"] = revision
-    return [{"task": {"type": "other"}, "dataset": dataset, "metrics": metrics}] if metrics else []
+    task = {"type": subject.model.info.task or "other"}
+    return [{"task": task, "dataset": dataset, "metrics": metrics}] if metrics else []
 
 
 def _whole(subject: Subject) -> list[Value]:

@@ -240,6 +240,7 @@ def _model(name: str, body: Mapping[Any, Any], file: str) -> ModelInfo:
         pipeline=_text(body.get("pipeline")),
         artifact=_beside(file, body.get("artifact")),
         description=_text(body.get("description")),
+        task=_text(body.get("task")),
         owner=_text(body.get("owner")),
         license=_text(body.get("license")),
         versions=_pairs(body.get("versions")),

@@ -404,6 +404,7 @@ def _facts(
 ) -> tuple[tuple[str, Link], ...]:
     info = model.info
     rows = [
+        ("task", Link(text.line(info.task))),
         ("owner", Link(info.owner)),
         ("licence", Link(text.line(info.license))),
         ("pipeline", index.pipeline_link(info.pipeline)),

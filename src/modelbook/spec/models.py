@@ -480,6 +480,9 @@ class Model(Wish):
     """The model file among the pipeline's outs, such as results/${run}/model.skops."""
     description: str = ""
     """What it predicts, in a sentence or two."""
+    task: Name | None = None
+    """What kind of problem it solves, as the Hugging Face Hub names it: tabular-classification,
+    tabular-regression, image-classification, ..."""
     owner: str = ""
     """Who answers for it."""
     license: str = ""
