@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from msgspec.structs import replace
 
+from conftest import once
 from modelbook import catalog, history
 from modelbook.cli import main
 from modelbook.history import History
@@ -51,9 +53,11 @@ class Made:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.mkdir()
+
+    def make(self) -> None:
+        self.path.mkdir()
         for name, text in {"train.py": SCRIPT, "dvc.yaml": DVC_YAML, "raw.txt": "a\nb\n"}.items():
-            (path / name).write_text(text)
+            (self.path / name).write_text(text)
         self.sh("git", "init", "-q", "-b", "main")
         self.sh("git", "config", "user.name", "Ada")
         self.sh("git", "config", "user.email", "ada@example.org")
@@ -90,11 +94,16 @@ class Made:
         return self.sh("git", "worktree", "list"), status, sorted(map(str, cache.rglob("*")))
 
 
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return once(tmp_path_factory, "reproduce", lambda path: Made(path).make())
+
+
 @pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
+def made(made_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    return Made(tmp_path / "repo")
+    return Made(shutil.copytree(made_once, tmp_path / "repo", symlinks=True))
 
 
 def record_of(made: Made) -> dict[str, object]:
