@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,21 @@ from click.testing import CliRunner, Result
 from msgspec.structs import replace
 
 from conftest import once
-from modelbook import catalog, history
+from life_sample import Shop
+from modelbook import catalog, history, reproduce
 from modelbook.cli import main
 from modelbook.history import History
-from modelbook.records import Artifact, Catalog, Commit, Comparison, Reproduction, Snapshot, Stage
+from modelbook.records import (
+    WORKSPACE,
+    Artifact,
+    Catalog,
+    Commit,
+    Comparison,
+    Reproduction,
+    Run,
+    Snapshot,
+    Stage,
+)
 
 SCRIPT = """\
 import json, os, pathlib, sys
@@ -54,9 +66,10 @@ class Made:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def make(self) -> None:
+    def make(self, files: Mapping[str, str] | None = None) -> None:
         self.path.mkdir()
-        for name, text in {"train.py": SCRIPT, "dvc.yaml": DVC_YAML, "raw.txt": "a\nb\n"}.items():
+        plain = {"train.py": SCRIPT, "dvc.yaml": DVC_YAML, "raw.txt": "a\nb\n"}
+        for name, text in (files or plain).items():
             (self.path / name).write_text(text)
         self.sh("git", "init", "-q", "-b", "main")
         self.sh("git", "config", "user.name", "Ada")
@@ -211,6 +224,85 @@ def test_whoever_interrupts_it_finds_nothing_left(made: Made, tmp_path: Path, nu
     assert made.state() == before
     assert not list(tmp_path.glob("modelbook-reproduce-*"))
     assert not (made.path / "runs").exists()
+
+
+MANY = """\
+import json, os, pathlib, sys
+here = pathlib.Path(sys.argv[1])
+others = [path for path in here.parent.glob("*/model.txt") if path.parent != here]
+if here.name == os.environ.get("BREAK") or (others and os.environ.get("LONELY")):
+    sys.exit("no luck today")
+here.mkdir(parents=True, exist_ok=True)
+(here / "model.txt").write_text(pathlib.Path("raw.txt").read_text() * len(here.name))
+score = len(here.name) + 0.5 * (here.name == os.environ.get("NOISE"))
+(here / "metrics.json").write_text(json.dumps({"auc": score}))
+"""
+FOREACH = """\
+stages:
+  train:
+    foreach: [a, bb, ccc]
+    do:
+      cmd: python train.py out/${item}
+      deps: [raw.txt, train.py]
+      outs:
+      - out/${item}/model.txt
+      metrics:
+      - out/${item}/metrics.json: {cache: false}
+"""
+
+
+@pytest.mark.slow
+def test_all_runs_are_made_again_in_one_worktree_whatever_becomes_of_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    made = Made(tmp_path / "repo")
+    made.make({"train.py": MANY, "dvc.yaml": FOREACH, "raw.txt": "x\n"})
+    before = made.state()
+    env = {"BREAK": "bb", "NOISE": "a", "LONELY": "1"}
+    result = CliRunner().invoke(main, ["reproduce", "--repo", str(made.path), "--all"], env=env)
+    assert result.exit_code == 1
+    assert result.stderr.count("checking out") == 1
+    outcomes = {line.split("(")[1].split(")")[0]: line for line in result.stdout.splitlines() if "(" in line}
+    assert "differs: auc, out/a/metrics.json" in outcomes["a"]
+    assert "failed: a stage failed" in outcomes["bb"]
+    assert "reproduced, bit by bit: 1 metrics, 2 outputs" in outcomes["ccc"]
+    assert "3 runs: " in result.stdout
+    assert "1 of them bit by bit" in result.stdout
+    assert made.state() == before
+    records = [json.loads(file.read_text()) for file in (made.path / "runs/reproduced").iterdir()]
+    assert sorted(record["outcome"] for record in records) == ["differs", "failed", "reproduced"]
+
+
+def test_all_are_those_of_head_and_of_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Shop(tmp_path, {"a": 0.7, "b": 0.8})
+    old = shop.run("b")
+    shop.ok("register", "m", "--run", old)
+    shop.commit("Register")
+    shop.train({"a": 0.7, "b": 0.9})
+    asked: list[set[str]] = []
+
+    def each(_repository: object, runs: list[Run], _how: object) -> Iterator[tuple[Run, object]]:
+        asked.append({run.id for run in runs})
+        return iter([(run, reproduce.NotReproducible("it has no stages")) for run in runs])
+
+    monkeypatch.setattr(reproduce, "each", each)
+    said = shop.ok("reproduce", "--all", "--json")
+    assert {row["outcome"] for row in json.loads(said)} == {"not possible"}
+    shop.ok("reproduce", "--all", "--current")
+    assert asked == [{shop.run("a"), shop.run("b"), old}, {shop.run("a"), shop.run("b")}]
+    for words in ([], ["--current", "abc"], ["--all", "abc"]):
+        assert "give a run, or --all" in shop.wrong("reproduce", *words)
+
+
+def test_few_commits_have_all_the_runs_between_them() -> None:
+    def run(name: str, *commits: str) -> Run:
+        return Run(id=name, name=name, experiment=name, commit=commits[0], commits=commits)
+
+    runs = [run("a", "1", "2"), run("b", "2", WORKSPACE), run("c", "3"), run("d", "2", "3")]
+    found = [(commit, [item.id for item in some]) for commit, some in reproduce._by_commit(runs)]
+    assert found == [("2", ["a", "b", "d"]), ("3", ["c"])]
 
 
 # -- which records are believed

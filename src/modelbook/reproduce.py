@@ -1,6 +1,7 @@
 """Making a run again: a worktree at its commit, its data by hash, its stages for real, everything compared.
 
-    of(repository, run, ...) -> Reproduction
+    of(repository, run, how) -> Reproduction
+    each(repository, runs, how) -> one after the other, with Reproductions
 
 The worktree is gone when this ends, however it ends, short of a kill that nobody can catch. Nothing is
 installed, nothing goes into DVC's cache, and the working tree is not touched.
@@ -15,6 +16,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -26,11 +28,22 @@ from modelbook import _process
 from modelbook._paths import inside
 from modelbook.errors import ModelbookError, ProcessFailed
 from modelbook.history import Repository, read_one
-from modelbook.records import WORKSPACE, Comparison, Environment, Reproduction, Run, Stage, State, Value
+from modelbook.records import (
+    WORKSPACE,
+    Comparison,
+    Environment,
+    Reproduction,
+    Run,
+    Snapshot,
+    Stage,
+    State,
+    Value,
+)
 from modelbook.runner import dvc, telemetry
 
 FOLDER = "runs/reproduced"
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+_NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 
 
 class NotReproducible(ModelbookError):
@@ -47,62 +60,152 @@ class DataMissing(ModelbookError):
         )
 
 
-def of(
-    repository: Repository,
-    run: Run,
-    *,
-    rtol: float = 0.0,
-    atol: float = 0.0,
-    everything: bool = False,
-    tell: Callable[[str], object] = lambda _text: None,
-) -> Reproduction:
-    """Make a run again and compare.
+Made = Reproduction | ModelbookError
+"""How it ended, or why a run could not be made again."""
+Tell = Callable[[str], object]
 
-    Args:
+
+@dataclass(frozen=True)
+class How:
+    """How runs are made again and compared.
+
+    Attributes:
         rtol, atol: how far a metric may be off, as a share of the recorded one and as a number; with either,
             the metrics decide, for output hashes cannot be the same then.
         everything: run the shared stages as well, not just the run's own.
         tell: is told what happens, a line each.
+    """
+
+    rtol: float = 0.0
+    atol: float = 0.0
+    everything: bool = False
+    tell: Tell = lambda _text: None
+
+
+def of(repository: Repository, run: Run, how: How) -> Reproduction:
+    """Make a run again and compare.
 
     Raises:
         NotReproducible: no commit has it, or it has no stages. DataMissing: see there.
         KeyboardInterrupt: it was interrupted.
     """
+    ((_, made),) = each(repository, [run], how)
+    if isinstance(made, ModelbookError):
+        raise made
+    return made
+
+
+def each(repository: Repository, runs: Sequence[Run], how: How) -> Iterator[tuple[Run, Made]]:
+    """Make runs again, those that a commit has in common one after the other in one worktree.
+
+    What one of them wrote is gone before the next one starts, and a run that fails stops no other.
+
+    Raises:
+        NotReproducible: there is no DVC cache. KeyboardInterrupt: it was interrupted.
+    """
     root = repository.root
     if root is None:
         raise NotReproducible("a bare repository has no DVC cache", hint="clone it, and `dvc pull` there")
-    commit = next((sha for sha in run.commits if sha != WORKSPACE), "")
-    if not commit or not run.stages:
+    faults = {run.id: fault for run in runs if (fault := _fault(run))}
+    yield from ((run, faults[run.id]) for run in runs if run.id in faults)
+    for commit, some in _by_commit(run for run in runs if run.id not in faults):
+        left = {run.id: run for run in some}
+        try:
+            with _worktree(root, commit, how.tell) as tree:
+                bench = _Bench(root, tree, commit)
+                while left:
+                    run = left.pop(next(iter(left)))
+                    yield run, bench.tried(run, how)
+        except ModelbookError as error:  # there is no such commit in a shallow clone, say
+            yield from ((run, error) for run in left.values())
+
+
+def _fault(run: Run) -> NotReproducible | None:
+    """Why a run cannot be made again anywhere."""
+    if not run.stages or not _committed(run):
         why = "is not committed" if run.stages else "has no stages: nobody knows what made it"
-        raise NotReproducible(f"run {run.id} ({run.name}) {why}", hint="commit its dvc.lock first")
+        return NotReproducible(f"run {run.id} ({run.name}) {why}", hint="commit its dvc.lock first")
     frozen = [stage.address for stage in run.own_stages if stage.frozen]
     if frozen:
-        raise NotReproducible(f"stage {frozen[0]} is frozen: DVC never runs it", hint="`dvc unfreeze` it")
-    differences = tuple(environment(run.environments))
-    with _worktree(root, commit, tell) as tree:
-        place = _Place(root, tree, run)
-        stages = place.ready(run.stages if everything else run.own_stages, tell)
-        tell(f"running {', '.join(stage.address for stage in stages)}")
-        status = dvc.again(place.home, [place.address(stage) for stage in stages])
-        found = None if status else read_one(Repository(tree), WORKSPACE)
-    record = Reproduction(
-        run=run.id,
-        outcome="failed",
-        rtol=rtol,
-        atol=atol,
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
-        by=_who(root),
-        commit=commit,
-        stages=tuple(stage.address for stage in stages),
-        environment=differences,
-    )
-    if found is None:
-        return record
+        return NotReproducible(f"stage {frozen[0]} is frozen: DVC never runs it", hint="`dvc unfreeze` it")
+    return None
+
+
+def _committed(run: Run) -> list[str]:
+    return [sha for sha in run.commits if sha != WORKSPACE]
+
+
+def _by_commit(runs: Iterable[Run]) -> Iterator[tuple[str, list[Run]]]:
+    """Few commits that have all the runs between them: the one with the most first, of equals the oldest."""
+    left = {run.id: run for run in runs}
+    while left:
+        held: dict[str, list[Run]] = {}
+        for run in left.values():
+            for sha in _committed(run):
+                held.setdefault(sha, []).append(run)
+        commit = max(held, key=lambda sha: len(held[sha]))
+        yield commit, held[commit]
+        for run in held[commit]:
+            del left[run.id]
+
+
+class _Bench:
+    """A worktree in which runs are made again, one after the other."""
+
+    def __init__(self, root: Path, tree: Path, commit: str) -> None:
+        self._root, self._tree, self._commit = root, tree, commit
+        self._homes: set[Path] = set()
+
+    def tried(self, run: Run, how: How) -> Made:
+        """Make a run again and compare, or say why that was not possible."""
+        try:
+            return self._again(run, how)
+        except ModelbookError as error:
+            return error
+
+    def _again(self, run: Run, how: How) -> Reproduction:
+        """The worktree is as it was when this ends, but for data."""
+        differences = tuple(environment(run.environments))
+        place = _Place(self._root, self._tree, run, self._homes)
+        stages = place.ready(run.stages if how.everything else run.own_stages, how.tell)
+        how.tell(f"running {', '.join(stage.address for stage in stages)}")
+        try:
+            status = dvc.again(place.home, [place.address(stage) for stage in stages])
+            found = None if status else read_one(Repository(self._tree), WORKSPACE)
+        finally:
+            self._clear(stages)
+        record = Reproduction(
+            run=run.id,
+            outcome="failed",
+            rtol=how.rtol,
+            atol=how.atol,
+            date=datetime.now(UTC).isoformat(timespec="seconds"),
+            by=_who(self._root),
+            commit=self._commit,
+            stages=tuple(stage.address for stage in stages),
+            environment=differences,
+        )
+        return _compared(record, run, stages, found) if found else record
+
+    def _clear(self, stages: Iterable[Stage]) -> None:
+        """Take away what stages wrote, and bring back what the commit has."""
+        for out in (out for stage in stages for out in stage.outs):
+            path = self._tree / out.path
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        for words in (["reset", "--quiet", "--hard"], ["clean", "--quiet", "-d", "--force"]):
+            _process.run(["git", *_NO_HOOKS, *words], cwd=self._tree)
+
+
+def _compared(record: Reproduction, run: Run, stages: Sequence[Stage], found: Snapshot) -> Reproduction:
+    """The record with what came out beside what was recorded."""
     addresses = {stage.address for stage in stages}
-    metrics = tuple(_metrics(run, addresses, found.metrics, rtol, atol))
+    metrics = tuple(_metrics(run, addresses, found.metrics, record.rtol, record.atol))
     outs = tuple(_outs(stages, found.stages))
     exact = all(row.same for row in outs) and all(_same(row.recorded, row.found) for row in metrics)
-    good = exact or (rtol + atol > 0 and all(row.same for row in metrics))
+    good = exact or (record.rtol + record.atol > 0 and all(row.same for row in metrics))
     outcome = "reproduced" if good else "differs"
     return msgspec.structs.replace(record, outcome=outcome, exact=exact, metrics=metrics, outs=outs)
 
@@ -131,15 +234,14 @@ def _plain(value: Any) -> Any:
 
 
 @contextmanager
-def _worktree(root: Path, commit: str, tell: Callable[[str], object]) -> Iterator[Path]:
+def _worktree(root: Path, commit: str, tell: Tell) -> Iterator[Path]:
     """A worktree of its own at a commit, without hooks; taken away in the end."""
     before = {number: signal.signal(number, _interrupt) for number in _SIGNALS}
     above = Path(tempfile.mkdtemp(prefix="modelbook-reproduce-"))
     tree = above / "tree"
     try:
         tell(f"checking out {commit[:7]}")
-        no_hooks = ["-c", "core.hooksPath=/dev/null"]
-        _process.run(["git", *no_hooks, "worktree", "add", "--detach", str(tree), commit], cwd=root)
+        _process.run(["git", *_NO_HOOKS, "worktree", "add", "--detach", str(tree), commit], cwd=root)
         yield tree
     finally:
         quiet = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, *_SIGNALS)}
@@ -166,22 +268,28 @@ def _gone(root: Path, tree: Path, above: Path) -> None:
 class _Place:
     """The DVC repository in a worktree: it has the cache and the private configuration of the one it is of.
 
+    Args:
+        homes: those that are set up in this worktree; this one is added.
+
     Attributes:
         home: its top, where DVC is started.
     """
 
-    def __init__(self, root: Path, tree: Path, run: Run) -> None:
+    def __init__(self, root: Path, tree: Path, run: Run, homes: set[Path]) -> None:
         folder = run.stages[-1].file.rpartition("/")[0]
         self.home = _dvc_root(tree, folder)
         self._tree, self._stages = tree, run.stages
         below = self.home.relative_to(tree).as_posix()
         self._base = "" if below == "." else f"{below}/"
+        if self.home in homes:
+            return
         original = _dvc_root(root, folder)
         own = original / ".dvc" / "config.local"
         if own.is_file():
             shutil.copyfile(own, self.home / ".dvc" / "config.local")
         cache = str(dvc.cache_folder(original))
         _process.run(["dvc", "cache", "dir", "--local", cache], cwd=self.home, env=_process.own_bin_first())
+        homes.add(self.home)
 
     def address(self, stage: Stage) -> str:
         """A stage as DVC knows it from its own top."""
@@ -191,7 +299,7 @@ class _Place:
         name = stage.group if stage.item is None else f"{stage.group}@{stage.item}"
         return name if file == "dvc.yaml" else f"{file}:{name}"
 
-    def ready(self, wanted: Iterable[Stage], tell: Callable[[str], object]) -> list[Stage]:
+    def ready(self, wanted: Iterable[Stage], tell: Tell) -> list[Stage]:
         """Bring what stages read; those to run, dependencies first, with any that make what is nowhere.
 
         Raises:

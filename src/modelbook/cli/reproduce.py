@@ -12,11 +12,12 @@ import click
 from modelbook._files import replace_file
 from modelbook.cli import repo_option, source
 from modelbook.cli.source import cache_options
-from modelbook.errors import CheckFailed
+from modelbook.errors import CheckFailed, ModelbookError
 
 if TYPE_CHECKING:
     from modelbook.cli.life import Desk
     from modelbook.records import Comparison, Reproduction, Run, Value
+    from modelbook.reproduce import How, Made
     from modelbook.site.proof import Proof
 
 _MOST_ALIKE = 12
@@ -44,8 +45,19 @@ class NotReproduced(CheckFailed):
         )
 
 
+class NotAllReproduced(CheckFailed):
+    """Of many runs that were made again, some are not what they were."""
+
+    def __init__(self, wrong: Iterable[Run]) -> None:
+        names = [f"{run.id} ({run.name})" for run in wrong]
+        some = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+        super().__init__(f"not what they were: {some}", hint="`modelbook reproduce RUN` tells more of one")
+
+
 @click.command()
-@click.argument("target", metavar="RUN|MODEL@VERSION")
+@click.argument("target", metavar="RUN|MODEL@VERSION", required=False)
+@click.option("--all", "every", is_flag=True, help="Every run that HEAD holds, and those of all versions.")
+@click.option("--current", is_flag=True, help="With --all: only those that HEAD holds.")
 @click.option("--rtol", type=click.FloatRange(min=0), default=0.0, help="A metric may be off by this share.")
 @click.option("--atol", type=click.FloatRange(min=0), default=0.0, help="A metric may be off by this much.")
 @click.option("--all-stages", is_flag=True, help="Run the shared stages as well, not just the run's own.")
@@ -54,37 +66,105 @@ class NotReproduced(CheckFailed):
 @repo_option
 @cache_options
 def reproduce(
-    target: str, rtol: float, atol: float, all_stages: bool, no_record: bool, as_json: bool, repo: Path
+    target: str | None,
+    every: bool,
+    current: bool,
+    rtol: float,
+    atol: float,
+    all_stages: bool,
+    no_record: bool,
+    as_json: bool,
+    repo: Path,
 ) -> None:
     """Make a run again in a clean worktree at its commit, and compare every metric and output.
 
     Data comes by its hash from DVC's cache or a remote; the run's own stages really run. Nothing is
     installed: what differs from the recorded environment is told. Writes runs/reproduced/RUN.json, for you to
-    commit. Exit status 1 when anything differs.
+    commit. Exit status 1 when anything differs. With --all, runs that one commit has share a worktree, and
+    one that fails stops no other.
     """
     from modelbook import reproduce as again
     from modelbook.cli.life import desk
 
+    if (target is None) != every or (current and not every):
+        raise click.UsageError("give a run, or --all, which --current may narrow")
     here = desk(repo)
+    how = again.How(rtol, atol, all_stages, lambda line: click.echo(line, err=True))
+    if target is None:
+        _every(here, how, current, as_json=as_json, record=not no_record)
+        return
     run = _run(here, target)
-    record = again.of(
-        here.repository,
-        run,
-        rtol=rtol,
-        atol=atol,
-        everything=all_stages,
-        tell=lambda line: click.echo(line, err=True),
-    )
+    record = again.of(here.repository, run, how)
     if as_json:
         click.echo(again.written(record), nl=False)
     else:
         _print(run, record)
     if not no_record:
-        path = here.root / again.FOLDER / f"{run.id}.json"
-        replace_file(path, again.written(record).encode())
-        click.echo(f"wrote {again.FOLDER}/{run.id}.json: commit it, and the site shows it", err=True)
+        _keep(here, record)
     if record.outcome != "reproduced":
         raise NotReproduced(run, record)
+
+
+def _keep(here: Desk, record: Reproduction) -> None:
+    from modelbook import reproduce as again
+
+    replace_file(here.root / again.FOLDER / f"{record.run}.json", again.written(record).encode())
+    click.echo(f"wrote {again.FOLDER}/{record.run}.json: commit it, and the site shows it", err=True)
+
+
+def _every(here: Desk, how: How, current: bool, *, as_json: bool, record: bool) -> None:
+    """Make many runs again, with a line for each when it ends, and a sum."""
+    from modelbook import reproduce as again
+
+    catalog = here.catalog
+    named = {item.run for model in catalog.models for item in model.versions} if not current else set()
+    runs = [run for run in catalog.runs if catalog.head in run.commits or run.id in named]
+    made: list[tuple[Run, Made]] = []
+    for run, result in again.each(here.repository, runs, how):
+        made.append((run, result))
+        click.echo(f"run {run.id} ({_printable(run.name)}): {_outcome(result)}", err=as_json)
+        if record and not isinstance(result, ModelbookError):
+            _keep(here, result)
+    if as_json:
+        rows = [
+            {"run": run.id, "outcome": "not possible", "reason": str(result)}
+            if isinstance(result, ModelbookError)
+            else json.loads(again.written(result))
+            for run, result in made
+        ]
+        click.echo(json.dumps(rows, indent=1))
+    click.echo(_sum([result for _, result in made]), err=as_json)
+    wrong = [run for run, result in made if not _is_good(result)]
+    if wrong:
+        raise NotAllReproduced(wrong)
+
+
+def _outcome(result: Made) -> str:
+    if isinstance(result, ModelbookError):
+        return f"not possible: {_printable(str(result))}"
+    rows = (*result.metrics, *result.outs)
+    wrong = [_printable(row.name) for row in rows if not row.same]
+    if result.outcome == "reproduced":
+        how = ", bit by bit" if result.exact else " within the tolerance"
+        return f"reproduced{how}: {len(result.metrics)} metrics, {len(result.outs)} outputs"
+    return f"{result.outcome}: {', '.join(wrong[:5]) or 'a stage failed'}"
+
+
+def _sum(results: Iterable[Made]) -> str:
+    """How many ended how."""
+    names = ["not possible" if isinstance(item, ModelbookError) else item.outcome for item in results]
+    exact = sum(not isinstance(item, ModelbookError) and item.exact for item in results)
+    parts = [f"{names.count(name)} {name}" for name in dict.fromkeys(names)]
+    return f"{len(names)} runs: {', '.join(parts) or 'none'}; {exact} of them bit by bit"
+
+
+def _is_good(result: Made) -> bool:
+    """Whether nothing is wrong: of a run that nobody knows how to make there is nothing to say."""
+    from modelbook import reproduce as again
+
+    if isinstance(result, ModelbookError):
+        return isinstance(result, again.NotReproducible)
+    return result.outcome == "reproduced"
 
 
 class NotAsPublished(CheckFailed):
