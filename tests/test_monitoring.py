@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -380,3 +381,110 @@ def test_a_log_of_alerts_is_read_and_its_broken_lines_are_a_problem(tmp_path: Pa
     assert [problem.path for problem in found.faults] == ["runs/alerts/flights.jsonl"]
     page = next(page for page in compose(found, lambda _: None) if page.path == "problems/index.html")
     assert "runs/alerts/flights.jsonl" in str(page.context)
+
+
+# -- when things go wrong
+
+
+def judge(root: Path, batch: str) -> int:
+    """What the stages of the monitor `flights` do for a batch."""
+    runner = CliRunner()
+    assert runner.invoke(main, ["monitor", "profile", "flights", "--repo", str(root)]).exit_code == 0
+    return runner.invoke(main, ["monitor", "batch", "flights", batch, "--repo", str(root)]).exit_code
+
+
+def test_a_run_that_is_killed_leaves_the_old_result_or_none_and_the_next_one_is_whole(tmp_path: Path) -> None:
+    root = project(tmp_path)
+    folder = root / "runs" / "monitors" / "flights"
+    assert judge(root, "2013-04") == 0
+    old = (folder / "2013-04.json").read_bytes()
+    month(root / "data", "2013-04", 17)
+    for batch in ("2013-04", "2013-05"):
+        child = os.fork()
+        if not child:
+            Path.replace = lambda *_: os.kill(os.getpid(), 9)  # type: ignore[assignment,method-assign]
+            main(["monitor", "batch", "flights", batch, "--repo", str(root)])
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 9
+    assert [file.name for file in folder.glob("*.json")] == ["2013-04.json"]
+    assert (folder / "2013-04.json").read_bytes() == old
+    assert len(list(folder.iterdir())) == 3, "what was half written is beside them"
+    for batch in ("2013-04", "2013-05"):
+        assert judge(root, batch) == 0
+    assert sorted(file.name for file in folder.iterdir()) == ["2013-04.json", "2013-05.json"]
+    assert json.loads((folder / "2013-04.json").read_bytes())["status"] == "breach"
+
+
+def test_the_newest_batches_have_stages_and_folders_are_batches(tmp_path: Path) -> None:
+    text = PROJECT.replace("2013-*.parquet", "2013-*").replace("    target", "    retention: 3\n    target")
+    root = project(tmp_path, text)
+    for name in ("2013-06", "2013-07"):
+        month(root / "data" / name, "part")
+    (root / "data" / "2013-08").mkdir()
+    (root / "data" / "2013-09.dvc").write_text("outs: []\n", encoding="utf-8")
+    assert spec.load(root).watched["flights"].batches == {
+        "2013-06": "data/2013-06", "2013-07": "data/2013-07", "2013-09": "data/2013-09",
+    }  # fmt: skip
+    assert judge(root, "2013-06") == 0
+    assert json.loads((root / "runs" / "monitors" / "flights" / "2013-06.json").read_bytes())["rows"] == 800
+
+
+def test_what_changes_no_result_makes_no_stage_stale(tmp_path: Path) -> None:
+    root = project(tmp_path)
+    before = stages.resolved_params(spec.load(root))
+    reference = stages.generate.stages(spec.load(root))["monitor-flights-reference"]
+    assert "engine" not in before["runs/params/monitor-flights.yaml"]
+    text = PROJECT.replace(
+        "    target", "    retention: 9\n    schedule: 0 6 * * 1\n    alerts: []\n    target"
+    )
+    assert stages.resolved_params(spec.load(project(tmp_path, text))) == before
+    text = PROJECT.replace("    target", "    engine: datafusion\n    target")
+    after = spec.load(project(tmp_path, text))
+    assert stages.resolved_params(after)["runs/params/monitor-flights.yaml"]["engine"] == "datafusion"
+    assert stages.generate.stages(after)["monitor-flights-reference"] != reference
+
+
+ENVIRONMENTS = """
+pipelines: {p: {stages: {s: {cmd: x, outs: ["results/${run}/m"]}}}}
+models:
+""" + "".join(
+    f"  {name}: {{pipeline: p, artifact: 'results/${{run}}/m', versions: {{v1.0.0: 0123456789ab}}, "
+    f"environments: {{{places}}}}}\n"
+    for name, places in (("a", "prod: v1.0.0"), ("b", "prod: v1.0.0, lab: v1.0.0"))
+)
+
+
+def of_environment(root: Path, lines: str) -> str:
+    text = PROJECT.replace("    prediction", f"    {lines}\n    prediction") + ENVIRONMENTS
+    with pytest.raises(SpecError) as caught:
+        spec.load(project(root, text))
+    return str(caught.value)
+
+
+def test_a_monitor_may_be_of_an_environment(tmp_path: Path) -> None:
+    assert "unknown environment prd, did you mean prod?" in of_environment(tmp_path, "environment: prd")
+    assert "a and b are in force in prod, say which one" in of_environment(tmp_path, "environment: prod")
+    text = PROJECT.replace("    prediction", "    environment: lab\n    prediction") + ENVIRONMENTS
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "a.yaml").write_text("abstract: true\npipeline: p\n", encoding="utf-8")
+    assert spec.load(project(tmp_path, text)).project.monitors["flights"].environment == "lab"
+    model = sample.catalog().models[0]
+    info = MonitorInfo(name="m", environment="prod")
+    assert inforce.watched(Index(sample.catalog()), info) == model
+    assert inforce.environments(info, model) == ("prod",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("{roc_auc:", "{roc_uac:", "unknown metric roc_uac, did you mean roc_auc?"),
+        ("    target", "    metrics: {bias: avg(p)}\n    target", "bias is measured anyway"),
+        ("    target", "    schedule: every day\n    target", "expected five fields as cron has them"),
+        ("    target", "    schedule: 61 * * * *\n    target", "'61' is no minute"),
+        ("    target", "    retention: 0\n    target", "mlproject.yaml:8:"),
+    ],
+)
+def test_more_faults_of_a_monitor_are_told(tmp_path: Path, old: str, new: str, says: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        spec.load(project(tmp_path, PROJECT.replace(old, new, 1)))
+    assert says in str(caught.value)

@@ -18,15 +18,19 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from click.testing import CliRunner
 
 from modelbook import package, serve
 from modelbook._process import own_bin_first
+from modelbook.cli import main
 from modelbook.deploy import Order, docker
 from modelbook.records import Artifact, Run
 from modelbook.serve import protocol
@@ -512,6 +516,54 @@ def test_a_server_says_what_the_original_says_and_loads_none_of_it(packaged: Pat
     [chances] = serve.load(packaged).session.run(["probabilities"], dict(asked.tensors))
     original = mixed().predict_proba(frame(200)[["x", "y", "carrier"]][:50])
     assert np.abs(chances - original).max() < 1e-5
+
+
+@pytest.mark.slow
+def test_what_was_served_is_watched_and_labels_come_later(packaged: Path, tmp_path: Path) -> None:
+    """A server's log is a batch beside the training data, which calls its columns by their own names."""
+    today = datetime.now(UTC).date().isoformat()
+    with running(str(packaged), "--log", str(tmp_path / "logs" / today)) as server:
+        assert server.ask(INFER, question(200))[0] == 200
+        assert server.ask(INFER, question(100))[0] == 200
+        assert server.stop() == 0
+    (tmp_path / "mlproject.yaml").write_text(WATCHED, encoding="utf-8")
+    pyarrow.parquet.write_table(pa.Table.from_pandas(frame(200)), tmp_path / "train.parquet")
+
+    def judged() -> dict[str, Any]:
+        for words in (["profile", "live"], ["batch", "live", today]):
+            done = CliRunner().invoke(main, ["monitor", *words, "--repo", str(tmp_path)])
+            assert done.exit_code == 0, done.output
+        return json.loads((tmp_path / "runs" / "monitors" / "live" / f"{today}.json").read_bytes())  # type: ignore[no-any-return]
+
+    found = judged()
+    assert (found["rows"], found["waiting"], found["first"][:10]) == (300, True, today)
+    assert {column["name"] for column in found["columns"]} == {"x", "y", "carrier"}
+    assert found["status"] in ("ok", "warning"), found["findings"]
+    assert found["performance"][0]["estimated"]
+    assert 0 < found["performance"][0]["metrics"]["roc_auc"] <= 1
+    for file in (tmp_path / "logs" / today).iterdir():
+        table = pyarrow.parquet.read_table(file)
+        late = pa.array([value == 1 for value in table.column("output.label").to_pylist()])
+        pyarrow.parquet.write_table(table.append_column("late", late), file)
+    found = judged()
+    assert (found["waiting"], found["performance"][0]["labelled"]) == (False, 300)
+    assert found["performance"][0]["metrics"]["accuracy"] == 1
+    assert [score["segment"] for score in found["performance"]] == ["", "version="]
+
+
+WATCHED = """
+name: served
+monitors:
+  live:
+    reference: train.parquet
+    batches: logs/*
+    serving_log: true
+    time: time
+    columns: [x, y, carrier]
+    prediction: output.probabilities.1
+    target: late
+    segments: [version]
+"""
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,7 +64,10 @@ def batch(name: str, batch: str, repo: Path) -> None:
         workspace.root / batches[batch],
     )
     data = msgspec.json.format(msgspec.json.encode(found, order="deterministic"), indent=1)
-    replace_file(workspace.root / stages.result_path(name, batch), data + b"\n")
+    file = workspace.root / stages.result_path(name, batch)
+    for left in file.parent.glob(f".{glob.escape(file.name)}.*.tmp"):  # of a run that was killed
+        left.unlink(missing_ok=True)
+    replace_file(file, data + b"\n")
     _print(found)
 
 

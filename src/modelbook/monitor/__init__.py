@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from modelbook._periods import period
 from modelbook.errors import MissingLibrary, ModelbookError
 from modelbook.monitor import judge, performance, tables
 from modelbook.monitor.profile import Profile, dump, load, of_table
@@ -39,7 +40,7 @@ def profile(wish: Monitor, paths: Sequence[Path]) -> Profile:
         NoColumn: the monitor names a column that is not there.
         Unreadable: a file is no table.
     """
-    with opened(paths) as table:
+    with opened(paths, wish.engine, log=wish.serving_log) as table:
         for name in wish.columns:
             if name not in table.columns:
                 raise NoColumn(name, table.columns)
@@ -47,7 +48,7 @@ def profile(wish: Monitor, paths: Sequence[Path]) -> Profile:
 
 
 def _watched(wish: Monitor, table: Table) -> list[str]:
-    left = {wish.target, *wish.ignore, *wish.key}
+    left = {wish.target, wish.time, *wish.ignore, *wish.key}
     named = [*wish.columns, *([wish.prediction] if wish.prediction in table.columns else [])]
     return [
         name
@@ -67,10 +68,10 @@ def watch(name: str, batch: str, wish: Monitor, reference: Profile, path: Path) 
         MissingLibrary: the extra `monitor` is not installed.
     """
     made = Watch(monitor=name, batch=batch, reference_rows=reference.rows)
-    if not path.is_file():
+    if not path.exists():
         return _nothing(made, "missing", f"there is no file {path.name}")
     try:
-        with opened([path]) as table:
+        with opened([path], wish.engine, log=wish.serving_log) as table:
             rows = table.rows()
             return _watch(made, wish, reference, table, rows) if rows else _nothing(made, "empty", "no rows")
     except Unreadable as error:
@@ -98,7 +99,10 @@ def _watch(made: Watch, wish: Monitor, reference: Profile, table: Table, rows: i
             columns.append(found)
             findings += [*judge.quality(name, old, new, wish.quality), *judged]
     findings += _duplicates(wish, table, rows)
+    first, last, outside = _times(wish, made.batch, table, rows)
+    findings += outside
     scores = tuple(_scores(wish, table))
+    findings += _unmeasured(wish, scores)
     findings += [item for score in scores for item in judge.performance(score, wish.performance)]
     order = {state: at for at, state in enumerate(reversed(judge.ORDER))}
     return Watch(
@@ -108,6 +112,8 @@ def _watch(made: Watch, wish: Monitor, reference: Profile, table: Table, rows: i
         rows=rows,
         reference_rows=reference.rows,
         waiting=any(score.estimated for score in scores),
+        first=first,
+        last=last,
         findings=tuple(findings),
         columns=tuple(
             sorted(
@@ -129,7 +135,8 @@ def _changed(reference: Profile, table: Table, name: str) -> bool:
 
 
 def _schema(wish: Monitor, reference: Profile, table: Table) -> Iterator[Finding]:
-    needed = dict.fromkeys((*reference.columns, *filter(None, (wish.prediction, *wish.key, *wish.segments))))
+    named = (wish.prediction, wish.time, *wish.key, *wish.segments)
+    needed = dict.fromkeys((*reference.columns, *filter(None, named)))
     for name in needed:
         if name not in table.columns:
             yield judge.finding("quality", name, "column", 1.0, _BREACH, "the batch has no such column")
@@ -153,6 +160,37 @@ def _duplicates(wish: Monitor, table: Table, rows: int) -> Iterator[Finding]:
         )
 
 
+def _times(wish: Monitor, batch: str, table: Table, rows: int) -> tuple[str, str, list[Finding]]:
+    """Times of the first and the last row, and how many rows are of another period than the batch."""
+    if wish.time not in table.columns:
+        return "", "", []
+    at = f"CAST({quoted(wish.time)} AS TIMESTAMP)"
+    when = period(batch)
+    outside = "CAST(NULL AS BIGINT)"
+    if when:
+        low, high = (f"TIMESTAMP '{end:%Y-%m-%d %H:%M:%S}'" for end in (when.start, when.end))
+        outside = f"count(*) FILTER (WHERE {at} < {low} OR {at} >= {high})"
+    try:
+        first, last, out = table.row(f"SELECT min({at}), max({at}), {outside} FROM rows")  # noqa: S608
+    except Unreadable as error:
+        note = f"no column of times: {error}"
+        return "", "", [judge.finding("quality", wish.time, "type", 1.0, _BREACH, note)]
+    shown = [item.isoformat(timespec="seconds") if item else "" for item in (first, last)]
+    limits = wish.quality.get("period", Limits(warning=0.001, breach=0.01))
+    note = f"the batch is of {when}, its rows from {shown[0]} to {shown[1]}"
+    found = [judge.finding("quality", wish.time, "period", out / rows, limits, note)] if when else []
+    return shown[0], shown[1], found
+
+
+def _unmeasured(wish: Monitor, scores: Iterable[Performance]) -> Iterator[Finding]:
+    """Metrics of the project's own that cannot be measured of this batch."""
+    for score in scores:
+        for name in wish.metrics:
+            if not score.estimated and not score.segment and name not in score.metrics:
+                note = "cannot be measured: the batch lacks a column, or the SQL is wrong"
+                yield judge.finding("performance", "", name, 1.0, _BREACH, note)
+
+
 def _scores(wish: Monitor, table: Table) -> Iterator[Performance]:
     """What labels say; what the model expects where there is none yet."""
     if not wish.prediction or wish.prediction not in table.columns:
@@ -162,6 +200,6 @@ def _scores(wish: Monitor, table: Table) -> Iterator[Performance]:
     segments = [name for name in wish.segments if name in table.columns]
     known = wish.target in table.columns and performance.labelled(table, wish.target)
     if known:
-        yield from performance.measured(table, wish.prediction, wish.target, segments)
+        yield from performance.measured(table, wish.prediction, wish.target, segments, own=wish.metrics)
     elif wish.target and performance.are_chances(table, wish.prediction):
         yield from performance.measured(table, wish.prediction, "", segments, estimated=True)

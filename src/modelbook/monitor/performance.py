@@ -8,9 +8,9 @@ for the error of calibration; Lipton et al., 2014, for expected scores).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from modelbook.monitor.tables import Table, quoted
+from modelbook.monitor.tables import Table, Unreadable, quoted
 from modelbook.records import Performance
 
 CHANCES = ("roc_auc", "log_loss", "brier", "accuracy", "ece", "bias")
@@ -25,6 +25,7 @@ HIGHER = frozenset({"roc_auc", "accuracy"})
 MOST_SEGMENTS = 20
 """Values of a column, the most frequent ones, that are segments."""
 
+NONE: Mapping[str, str] = {}
 _LEAST = 1e-15
 
 _LINEAR = f"""
@@ -36,7 +37,13 @@ _LINEAR = f"""
 
 
 def measured(
-    table: Table, prediction: str, target: str, segments: Sequence[str] = (), *, estimated: bool = False
+    table: Table,
+    prediction: str,
+    target: str,
+    segments: Sequence[str] = (),
+    *,
+    own: Mapping[str, str] = NONE,
+    estimated: bool = False,
 ) -> Iterator[Performance]:
     """The metrics of all rows with a prediction and a label, then of each segment.
 
@@ -44,12 +51,12 @@ def measured(
         prediction: column of chances in [0, 1], of any numbers for regression.
         target: column of labels: true and false, 0 and 1, or any numbers for regression.
         segments: columns whose values are judged apart.
+        own: more metrics: name -> an aggregate in SQL of p, y and the other columns.
         estimated: leave labels aside and say what the model expects, which only chances can.
     """
     chances = estimated or (_is_binary(table, target) and are_chances(table, prediction))
-    yield from _of(table, prediction, target, "", chances, estimated)
-    for name in segments:
-        yield from _of(table, prediction, target, name, chances, estimated)
+    for name in ("", *segments):
+        yield from _of(table, prediction, target, name, chances, estimated, own)
 
 
 def labelled(table: Table, target: str) -> int:
@@ -71,7 +78,13 @@ def _is_binary(table: Table, target: str) -> bool:
 
 
 def _of(
-    table: Table, prediction: str, target: str, segment: str, chances: bool, estimated: bool
+    table: Table,
+    prediction: str,
+    target: str,
+    segment: str,
+    chances: bool,
+    estimated: bool,
+    own: Mapping[str, str],
 ) -> Iterator[Performance]:
     key = f"{quoted(segment)}::VARCHAR" if segment else "''"
     p = f"{quoted(prediction)}::DOUBLE"
@@ -83,12 +96,15 @@ def _of(
     )
     source = f"(SELECT {key} AS k, {p} AS p, {y} AS y FROM rows WHERE {there} AND {key} IS NOT NULL)"  # noqa: S608
     found = _chances(table, source) if chances else _numbers(table, source)
+    others = ", ".join(quoted(name) for name in table.columns if name.lower() not in ("k", "p", "y"))
+    whole = f"(SELECT {others}, {key} AS k, {p} AS p, {y} AS y FROM rows WHERE {there} AND {key} IS NOT NULL)"  # noqa: S608
+    more = {} if estimated else _own(table, whole, own)
     for value, rows, known in sizes:
         yield Performance(
             segment=f"{segment}={value}" if segment else "",
             rows=int(rows),
             labelled=0 if estimated else int(known),
-            metrics=found.get(value, {}),
+            metrics=found.get(value, {}) | more.get(value, {}),
             estimated=estimated,
         )
 
@@ -107,7 +123,7 @@ e AS (SELECT k, sum(gap) AS ece FROM b GROUP BY k),
 l AS (SELECT k, {_LINEAR} FROM w GROUP BY k),
 a AS (SELECT k, sum(pos * (below + neg / 2)) AS pairs, sum(pos) AS pos, sum(neg) AS neg, sum(n) AS n
       FROM r GROUP BY k)
-SELECT k, n, pairs / nullif(pos * neg, 0), log_loss / n, brier / n, accuracy / n, ece / n, bias / n
+SELECT a.k, n, pairs / nullif(pos * neg, 0), log_loss / n, brier / n, accuracy / n, ece / n, bias / n
 FROM a JOIN l USING (k) JOIN e USING (k)"""  # noqa: S608
     )
     return {str(key): _finite(CHANCES, rest) for key, _, *rest in made}
@@ -118,6 +134,19 @@ def _numbers(table: Table, source: str) -> dict[str, dict[str, float | None]]:
         f"SELECT k, avg(abs(p - y)), sqrt(avg((p - y) * (p - y))), avg(p - y) FROM {source} GROUP BY k"  # noqa: S608
     )
     return {str(key): _finite(NUMBERS, rest) for key, *rest in made}
+
+
+def _own(table: Table, source: str, own: Mapping[str, str]) -> dict[str, dict[str, float | None]]:
+    """Segment -> metrics of the project's own; those that cannot be measured are left out."""
+    found: dict[str, dict[str, float | None]] = {}
+    for name, aggregate in own.items():
+        try:
+            made = table.all(f"SELECT k, ({aggregate})::DOUBLE FROM {source} GROUP BY k")  # noqa: S608
+        except Unreadable:
+            continue
+        for key, value in made:
+            found.setdefault(str(key), {}).update(_finite([name], [value]))
+    return found
 
 
 def _finite(names: Sequence[str], values: Sequence[float | None]) -> dict[str, float | None]:

@@ -1,38 +1,32 @@
-"""Tables in files, asked through DuckDB: a column is read once, and no more of it is held than its counts.
+"""Tables in files, asked through an engine: a column is read once, and no more of it is held than its counts.
 
-Only this module knows SQL. Files are named by the project; nothing else is read: no extension is loaded, and
-the configuration is locked.
+Only the modules of this room know SQL. Files are named by the project; nothing else is read.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from modelbook.errors import MissingLibrary, ModelbookError
+from modelbook.errors import ModelbookError
 from modelbook.monitor.drift import Distribution
-
-MEMORY = "600MB"
-"""What DuckDB may hold before it goes on on disk."""
+from modelbook.monitor.engines import ENGINES, Engine
 
 MOST_DISTINCT = 100_000
 """With more distinct numbers than that, a column is counted in bins between quantiles of the reference."""
 
-FINE = 2_000
-"""So many bins hold the values of the reference then."""
-
 MOST_CATEGORIES = 1_000
 """Rarer categories than these are one."""
 
-OTHERS = "(others)"
+MOST_PARTS = 20
+"""Elements of a list in a serving log that are columns."""
 
-_NUMBERS = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL.*)\Z")
-_WORDS = re.compile(r"(VARCHAR|BOOLEAN|ENUM.*|UUID)\Z")
+OTHERS = "(others)"
+COMMA = (".csv", ".tsv", ".txt", ".gz")
 
 
 class Unreadable(ModelbookError):
@@ -40,6 +34,9 @@ class Unreadable(ModelbookError):
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"{name} cannot be read: {reason}", hint="expected a Parquet or CSV file")
+
+
+_T = TypeVar("_T")
 
 
 class Bounds(NamedTuple):
@@ -56,8 +53,8 @@ class Column(NamedTuple):
     """A column of a table.
 
     Attributes:
-        kind: `number`, `category`, or `other` for what is not watched (dates, lists, ...).
-        type: as DuckDB calls it.
+        kind: `number`, `category`, or `list` and `other` for what is not watched (dates, lists, ...).
+        type: as the engine calls it.
     """
 
     name: str
@@ -82,28 +79,23 @@ class Counts(NamedTuple):
 
 
 @contextmanager
-def opened(paths: Sequence[Path]) -> Iterator[Table]:
-    """The rows of all files, as one table.
+def opened(paths: Sequence[Path], engine: str = "duckdb", *, log: bool = False) -> Iterator[Table]:
+    """The rows of all files, as one table; a folder stands for the Parquet or CSV files in it.
+
+    Args:
+        engine: a key of `engines.ENGINES`.
+        log: they are what `modelbook serve --log` wrote: `input.NAME` is read as NAME, and a list of numbers
+            as NAME.0, NAME.1 and so on.
 
     Raises:
-        MissingLibrary: DuckDB is not installed.
+        MissingLibrary: the engine is not installed.
         Unreadable: a file is neither Parquet nor CSV, or broken.
     """
+    held = ENGINES[engine]()
     try:
-        import duckdb
-    except ImportError as error:
-        raise MissingLibrary("duckdb", "monitor") from error
-    settings: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": MEMORY,
-        "autoinstall_known_extensions": "false",
-        "autoload_known_extensions": "false",
-        "preserve_insertion_order": "false",
-    }
-    connection = duckdb.connect(":memory:", config=settings)
-    try:
-        yield Table(connection, paths, duckdb.Error)
+        yield Table(held, paths, log=log)
     finally:
-        connection.close()
+        held.close()
 
 
 def quoted(name: str) -> str:
@@ -111,44 +103,61 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _within(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        found = sorted(item for item in path.iterdir() if item.is_file()) if path.is_dir() else [path]
+        known = [item for item in found if item.suffix.lower() in (".parquet", *COMMA)]
+        yield from known if path.is_dir() else found
 
 
 class Table:
-    """Rows of files with the columns of the first."""
+    """Rows of files with the columns of all of them."""
 
-    def __init__(self, connection: Any, paths: Sequence[Path], fault: type[Exception]) -> None:
-        self._connection, self._fault = connection, fault
+    def __init__(self, engine: Engine, paths: Sequence[Path], *, log: bool = False) -> None:
+        self._engine = engine
+        files = list(_within(paths))
         self._name = paths[0].name if paths else "no file"
-        listed = ", ".join(_literal(path.as_posix()) for path in paths)
-        comma = all(path.suffix.lower() in (".csv", ".tsv", ".txt", ".gz") for path in paths)
-        reader = "read_csv" if comma else "read_parquet"
-        self._ask(f"CREATE VIEW rows AS SELECT * FROM {reader}([{listed}], union_by_name = true)")  # noqa: S608
-        described = self._ask("DESCRIBE rows").fetchall()
+        if not files:
+            raise Unreadable(self._name, "there is no Parquet or CSV file in it")
+        comma = all(path.suffix.lower() in COMMA for path in files)
+        self._ask(lambda: engine.open(files, comma=comma))
+        columns = ", ".join(self._logged()) if log else "*"
+        self._ask(lambda: engine.run(f"CREATE VIEW rows AS SELECT {columns} FROM files"))  # noqa: S608
         self.columns = {
-            str(name): Column(str(name), _kind(str(kind)), str(kind)) for name, kind, *_ in described
+            name: Column(name, kind, type_) for name, type_, kind in self._ask(lambda: engine.fields("rows"))
         }
 
-    def _ask(self, sql: str) -> Any:
+    def _logged(self) -> Iterator[str]:
+        """The columns of a serving log by their own names."""
+        fields = self._ask(lambda: self._engine.fields("files"))
+        taken = {field.name for field in fields}
+        for field in fields:
+            plain = field.name.removeprefix("input.")
+            name = plain if plain not in taken else field.name
+            if field.kind != "list":
+                yield f"{quoted(field.name)} AS {quoted(name)}"
+                continue
+            length = self.row(f"SELECT max(array_length({quoted(field.name)})) FROM files")[0] or 0  # noqa: S608
+            for at in range(min(int(length), MOST_PARTS)):
+                yield f"{quoted(field.name)}[{at + 1}] AS {quoted(f'{name}.{at}')}"
+
+    def _ask(self, call: Callable[[], _T]) -> _T:
         try:
-            return self._connection.execute(sql)
-        except self._fault as error:
-            raise Unreadable(self._name, str(error).partition("\n")[0]) from error
+            return call()
+        except self._engine.faults as error:
+            raise Unreadable(self._name, str(error).partition("\n")[0][:500]) from error
 
     def rows(self) -> int:
         """How many there are."""
-        return int(self._ask("SELECT count(*) FROM rows").fetchone()[0])
+        return int(self.row("SELECT count(*) FROM rows")[0])
 
     def row(self, sql: str) -> tuple[Any, ...]:
         """The single row of a query over `rows`."""
-        found: tuple[Any, ...] = self._ask(sql).fetchone()
-        return found
+        return self.all(sql)[0]
 
     def all(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows of a query over `rows`, which must be few."""
-        found: list[tuple[Any, ...]] = self._ask(sql).fetchall()
-        return found
+        return self._ask(lambda: self._engine.all(sql))
 
     def count(self, name: str, bounds: Bounds | None = None) -> Counts:
         """What is in a column; numbers in bins where `bounds` are given, each distinct one otherwise."""
@@ -159,31 +168,24 @@ class Table:
 
     def _values(self, name: str) -> Counts:
         shown = f"{quoted(name)}::DOUBLE"
-        found = self._ask(
-            f"SELECT {shown} AS value, count(*)::DOUBLE AS count FROM rows GROUP BY 1 ORDER BY 1"  # noqa: S608
-        ).fetchnumpy()
-        values = np.ma.filled(np.ma.asarray(found["value"], dtype=np.float64), np.nan)
-        counts = np.asarray(found["count"], dtype=np.float64)
+        values, counts = self._ask(
+            lambda: self._engine.pairs(
+                f"SELECT {shown} AS value, count(*)::DOUBLE AS count FROM rows GROUP BY 1 ORDER BY 1"  # noqa: S608
+            )
+        )
         there = np.isfinite(values)
         rows = int(counts.sum())
         return Counts(rows, rows - int(counts[there].sum()), Distribution(values[there], counts[there]), {})
 
     def _bins(self, name: str, bounds: Bounds) -> Counts:
-        shown = f"{quoted(name)}::DOUBLE"
-        grid = "[" + ", ".join(map(repr, bounds.edges)) + "]::DOUBLE[]"
-        there = f"FILTER (WHERE isfinite({shown}))"
-        rows, present, low, high, counted = self.row(
-            f"SELECT count(*), count({shown}) {there}, min({shown}) {there}, max({shown}) {there}, "  # noqa: S608
-            f"histogram({shown}, {grid}) {there} FROM rows"
-        )
-        if not present:
-            return Counts(rows, rows, Distribution(np.empty(0), np.empty(0)), {}, exact=False)
-        ends = np.array([*bounds.edges, np.inf])
-        counts = np.array([float(counted.get(end, 0)) for end in ends])
-        edges = np.clip(np.array([low, *bounds.edges, high]), low, high)
+        found = self._ask(lambda: self._engine.binned(f"{quoted(name)}::DOUBLE", bounds.edges))
+        if not found.present:
+            return Counts(found.rows, found.rows, Distribution(np.empty(0), np.empty(0)), {}, exact=False)
+        edges = np.clip(np.array([found.low, *bounds.edges, found.high]), found.low, found.high)
         values = (edges[:-1] + edges[1:]) / 2
-        kept = counts > 0
-        return Counts(rows, rows - present, _merged(values[kept], counts[kept]), {}, exact=False)
+        kept = found.counts > 0
+        shown = _merged(values[kept], found.counts[kept])
+        return Counts(found.rows, found.rows - found.present, shown, {}, exact=False)
 
     def _categories(self, name: str) -> Counts:
         found = self.all(
@@ -202,28 +204,17 @@ class Table:
 
     def bounds(self, name: str) -> Bounds | None:
         """A grid for a column with very many distinct numbers; None where each can be counted."""
-        shown = f"{quoted(name)}::DOUBLE"
-        there = f"FILTER (WHERE isfinite({shown}))"
-        ranks = ", ".join(repr(at / FINE) for at in range(FINE + 1))
-        distinct, low, high = self.row(
-            f"SELECT approx_count_distinct({shown}), min({shown}) {there}, max({shown}) {there} FROM rows"  # noqa: S608
-        )
-        if distinct <= MOST_DISTINCT or low is None:
+        found = self._ask(lambda: self._engine.spread(f"{quoted(name)}::DOUBLE", MOST_DISTINCT))
+        if not found.quantiles or found.low is None or found.high is None:
             return None
-        [inner] = self.row(f"SELECT approx_quantile({shown}, [{ranks}]) {there} FROM rows")  # noqa: S608
+        low, high = found.low, found.high
         span = (high - low) or 1.0
         steps = [0.01 * 1.15**step * span for step in range(100)]
         outer = [*(low - step for step in steps), *(high + step for step in steps)]
-        return Bounds(tuple(sorted({*map(float, inner), low, high, *outer})))
+        return Bounds(tuple(sorted({*map(float, found.quantiles), low, high, *outer})))
 
 
 def _merged(values: Any, counts: Any) -> Distribution:
     """Bins as weighted values, equal ones joined."""
     found, at = np.unique(values, return_inverse=True)
     return Distribution(found, np.bincount(at, weights=counts).astype(np.float64))
-
-
-def _kind(kind: str) -> str:
-    if _NUMBERS.match(kind):
-        return "number"
-    return "category" if _WORDS.match(kind) else "other"

@@ -11,13 +11,16 @@ from modelbook.spec.models import Monitor, Project
 from modelbook.spec.placeholders import names_in
 from modelbook.spec.source import Source
 
+ENDINGS = frozenset({".parquet", ".csv", ".tsv", ".txt", ".gz"})
+
 
 @dataclass(frozen=True, slots=True)
 class Watched:
     """What a monitor looks at; paths are relative to the project's root.
 
     Attributes:
-        reference: at least one file. batches: name -> file, sorted by name.
+        reference: at least one file. batches: name -> file or folder, sorted by name; the newest, if only so
+            many are kept.
     """
 
     reference: tuple[str, ...]
@@ -46,12 +49,12 @@ def _watched(
             message = f"two batches would be called {stem}: {batches[stem]} and {path}"
             issues.append(source.issue(("monitors", name, "batches"), message, "give one another name"))
         batches.setdefault(stem, path)
-    return Watched(tuple(reference), dict(sorted(batches.items())))
+    return Watched(tuple(reference), dict(sorted(batches.items())[-(monitor.retention or 0) :]))
 
 
 def _matching(root: Path, project: Project, pattern: str) -> list[str]:
     if not set(pattern) & set("*?["):
-        known = (root / pattern).is_file() or (root / f"{pattern}.dvc").is_file()
+        known = _is_data(root / pattern) or (root / f"{pattern}.dvc").is_file()
         return [pattern] if known or pattern in set(_outs(project)) else []
     found = {path.removesuffix(".dvc") for path in _files(root, pattern) + _files(root, f"{pattern}.dvc")}
     return sorted(found | {path for path in _outs(project) if PurePosixPath(path).match(pattern)})
@@ -62,8 +65,13 @@ def _files(root: Path, pattern: str) -> list[str]:
     return [
         path.relative_to(root).as_posix()
         for path in root.glob(pattern)
-        if path.is_file() and path.resolve().is_relative_to(home)
+        if _is_data(path) and path.resolve().is_relative_to(home)
     ]
+
+
+def _is_data(path: Path) -> bool:
+    """Whether a file, or a folder that has files of data in it."""
+    return path.is_file() or (path.is_dir() and any(item.suffix in ENDINGS for item in path.iterdir()))
 
 
 def _outs(project: Project) -> Iterator[str]:

@@ -16,13 +16,15 @@ from typing import Any
 
 from modelbook.errors import Issue
 from modelbook.spec.expand import Run, dotted_keys, lookup, merge, points, resolved
-from modelbook.spec.models import PACKAGE, Experiment, Model, Pipeline, Project, Stage, Sweep
+from modelbook.spec.models import PACKAGE, Experiment, Model, Monitor, Pipeline, Project, Stage, Sweep
 from modelbook.spec.packaging import place, stages_of, takes_part
 from modelbook.spec.placeholders import names_in
 from modelbook.spec.source import Loc, Source, suggestion
 
 GUARD = "modelbook-plan"
 """Name of the guard stage in `dvc.yaml`."""
+MEASURES = ("roc_auc", "accuracy", "log_loss", "brier", "ece", "mae", "rmse", "bias")
+"""What monitors measure of predictions."""
 HERE = "here"
 """What the log of alerts calls the command itself, whose exit status is an alert too."""
 MOST_POINTS = 10_000
@@ -50,12 +52,35 @@ def _monitors(spec: Project, source: Source) -> Iterator[Issue]:
         at: Loc = ("monitors", name)
         if monitor.model and monitor.model not in spec.models:
             yield _unknown(source, (*at, "model"), "model", monitor.model, spec.models)
+        yield from _environment(spec, source, at, monitor)
+        for measure in monitor.performance:
+            if measure not in (*MEASURES, *monitor.metrics):
+                yield _unknown(source, (*at, "performance", measure), "metric", measure, MEASURES)
+        for measure in set(monitor.metrics) & set(MEASURES):
+            message = f"{measure} is measured anyway"
+            yield source.issue((*at, "metrics", measure), message, "give yours another name", key=True)
         for index, channel in enumerate(monitor.alerts or ()):
             if channel not in spec.alerts:
                 yield _unknown(source, (*at, "alerts", index), "alert", channel, spec.alerts)
     if HERE in spec.alerts:
         message = f"{HERE} is what the log calls the command itself"
         yield source.issue(("alerts", HERE), message, "give it another name", key=True)
+
+
+def _environment(spec: Project, source: Source, at: Loc, monitor: Monitor) -> Iterator[Issue]:
+    """A monitor of an environment that nothing is in force in, or more than one model."""
+    if monitor.environment is None:
+        return
+    used: dict[str, list[str]] = {known: [] for known in spec.environments}
+    for name, model in spec.models.items():
+        for known in model.environments:
+            used.setdefault(known, []).append(name)
+    if monitor.environment not in used:
+        yield _unknown(source, (*at, "environment"), "environment", monitor.environment, sorted(used))
+    elif not monitor.model and len(used[monitor.environment]) > 1:
+        models = " and ".join(used[monitor.environment])
+        message = f"{models} are in force in {monitor.environment}"
+        yield source.issue((*at, "environment"), message, "say which one is watched: model: NAME")
 
 
 def _deployments(spec: Project, source: Source) -> Iterator[Issue]:

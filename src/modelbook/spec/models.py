@@ -35,6 +35,14 @@ VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 RUN_ID = re.compile(r"[0-9a-f]{12}")
 PACKAGE = "package"
 """Name of the stage that `package:` adds to a pipeline."""
+CRON = {
+    "minute": (0, 59),
+    "hour": (0, 23),
+    "day of the month": (1, 31),
+    "month": (1, 12),
+    "day of the week": (0, 7),
+}
+"""Field of a schedule -> its least and greatest number."""
 CARD_SECTIONS = (
     "intended_use",
     "out_of_scope",
@@ -163,6 +171,36 @@ def _image_name(value: str) -> str:
     return value
 
 
+def _cron(value: str) -> str:
+    """Five fields, each of numbers, ranges, steps and lists of them."""
+    fields = value.split()
+    if len(fields) != len(CRON):
+        raise fault(f"expected five fields as cron has them, found {value!r}", "such as 0 6 1 * *")
+    for text, (name, (low, high)) in zip(fields, CRON.items(), strict=True):
+        if not cron_field(text, low, high):
+            raise fault(
+                f"{text!r} is no {name}", f"expected numbers from {low} to {high}, *, a-b, */n or lists"
+            )
+    return value
+
+
+def cron_field(text: str, low: int, high: int) -> frozenset[int]:
+    """The numbers that a field of a schedule stands for; none where it cannot be read."""
+    found: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/(\d{1,2}))?", part)
+        if match is None:
+            return frozenset()
+        first = low if match[1] is None else int(match[1])
+        alone = match[1] is not None and match[2] is None and match[3] is None
+        last = int(match[2]) if match[2] else first if alone else high
+        step = int(match[3]) if match[3] else 1
+        if not low <= first <= last <= high or step < 1:
+            return frozenset()
+        found.update(range(first, last + 1, step))
+    return frozenset(found)
+
+
 def _source(value: str) -> str:
     return value if re.match(r"[a-z0-9]+://", value) else _inside(value)
 
@@ -277,6 +315,7 @@ ImageName = Annotated[str, AfterValidator(_image_name), WithJsonSchema({"type": 
 ServerFolder = Annotated[
     str, AfterValidator(_server_folder), WithJsonSchema({"type": "string", "minLength": 1})
 ]
+Cron = Annotated[str, AfterValidator(_cron), WithJsonSchema({"type": "string", "minLength": 9})]
 Tolerance = Annotated[float, Field(ge=0)]
 Param = Annotated[Any, BeforeValidator(_param)]
 Params = Annotated[dict[str, Any], BeforeValidator(_params)]
@@ -522,10 +561,20 @@ class Monitor(Wish):
     """What is watched, in a sentence or two."""
     model: str = ""
     """The model that is watched, by name."""
+    environment: Name | None = None
+    """The environment that is watched, such as prod: of its versions the site tells which was in force."""
     reference: InnerPath
     """The data that batches are compared with, Parquet or CSV; * and ? stand for several files."""
     batches: InnerPath
-    """The batches, one file each, such as data/months/*.parquet. A batch is called like its file."""
+    """The batches, each a file, or a folder of files, and called like it: such as data/months/*.parquet."""
+    serving_log: bool = False
+    """Whether batches are what modelbook serve --log wrote: input.NAME is read as NAME, and an answer of
+    several numbers, output.NAME, as output.NAME.0, output.NAME.1 and so on."""
+    engine: Literal["duckdb", "datafusion"] = "duckdb"
+    """What counts."""
+    time: str = ""
+    """The column with the time of each row: rows outside of the month or day that a batch is called by are
+    told."""
     columns: list[Text] = []
     """The columns to watch; all by default."""
     ignore: list[Text] = []
@@ -538,22 +587,27 @@ class Monitor(Wish):
     """The column with the label; empty cells are labels that are still to come."""
     segments: list[Text] = []
     """Columns whose values are judged apart."""
-    quality: dict[Literal["missing", "range", "new_categories", "duplicates"], Limits] = {
+    metrics: dict[Name, Text] = {}
+    """Metrics of your own: an aggregate in SQL of p, the prediction, y, the label, and the other columns."""
+    quality: dict[Literal["missing", "range", "new_categories", "duplicates", "period"], Limits] = {
         "missing": Limits(warning=0.05, breach=0.2),
         "range": Limits(warning=0.01, breach=0.05),
         "new_categories": Limits(warning=0.01, breach=0.05),
         "duplicates": Limits(warning=0.001, breach=0.01),
     }
     """Limits of shares of rows: more missing values than in the reference, numbers out of its range,
-    categories it does not have, rows that are there twice."""
+    categories it does not have, rows that are there twice, rows of another time (period)."""
     drift: dict[Literal["psi", "jensen_shannon", "wasserstein", "ks", "cramers_v"], Limits] = {
         "psi": Limits(warning=0.1, breach=0.25)
     }
     """Limits of how far each column may be from the reference."""
-    performance: dict[
-        Literal["roc_auc", "accuracy", "log_loss", "brier", "ece", "mae", "rmse", "bias"], Limits
-    ] = {}
-    """Limits of metrics of the prediction."""
+    performance: dict[Text, Limits] = {}
+    """Limits of metrics: roc_auc, accuracy, log_loss, brier, ece, mae, rmse, bias, and of
+    those under metrics."""
+    schedule: Cron | None = None
+    """When the workflow looks for new batches, as cron has it, in UTC."""
+    retention: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """How many of the newest batches have stages, and pages of their own; older ones keep their line."""
     alerts: list[Name] | None = None
     """Who is told, by the names of alerts; everybody by default."""
 

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelbook.spec import Workspace, params_path
+from modelbook.spec import Monitor, Workspace, params_path
 
 OF_REFERENCE = ("columns", "ignore", "key", "prediction", "reference", "target")
 """What the reference is counted by: other changes of a monitor leave it as it is."""
 
-OF_NO_RESULT = ("alerts", "description")
+OF_NO_RESULT = ("alerts", "description", "environment", "retention", "schedule")
 """What changes no result."""
+
+OF_SOME = {"engine": "duckdb", "metrics": {}, "serving_log": False, "time": ""}
+"""Keys that came later: where they say nothing they are left out, so that what was judged stays judged."""
+
+OF_READING = ("engine", "serving_log")
+"""Those of them that the reference is counted by, too."""
+
+_NEVER = object()
 
 
 def params_name(monitor: str) -> str:
@@ -20,10 +28,12 @@ def params_name(monitor: str) -> str:
 
 def params(workspace: Workspace) -> dict[str, dict[str, Any]]:
     """Path -> what a monitor is declared to judge by, defaults included."""
-    return {
-        params_name(name): monitor.model_dump(mode="json", exclude=set(OF_NO_RESULT))
-        for name, monitor in workspace.project.monitors.items()
-    }
+    return {params_name(name): _params(monitor) for name, monitor in workspace.project.monitors.items()}
+
+
+def _params(monitor: Monitor) -> dict[str, Any]:
+    found = monitor.model_dump(mode="json", exclude=set(OF_NO_RESULT))
+    return {key: value for key, value in found.items() if OF_SOME.get(key, _NEVER) != value}
 
 
 def reference_path(monitor: str) -> str:
@@ -40,17 +50,18 @@ def stages(workspace: Workspace) -> dict[str, Any]:
     """The stages of every monitor, by their names in `dvc.yaml`."""
     made: dict[str, Any] = {}
     for name, watched in workspace.watched.items():
-        made[f"monitor-{name}-reference"] = _reference(name, watched.reference)
+        read_by = [key for key in OF_READING if key in _params(workspace.project.monitors[name])]
+        made[f"monitor-{name}-reference"] = _reference(name, watched.reference, [*OF_REFERENCE, *read_by])
         if watched.batches:
             made[f"monitor-{name}"] = {"foreach": watched.batches, "do": _batch(name)}
     return made
 
 
-def _reference(name: str, files: tuple[str, ...]) -> dict[str, Any]:
+def _reference(name: str, files: tuple[str, ...], keys: list[str]) -> dict[str, Any]:
     return {
         "cmd": f"modelbook monitor profile {name}",
         "deps": list(files),
-        "params": [{params_name(name): list(OF_REFERENCE)}],
+        "params": [{params_name(name): keys}],
         "outs": [reference_path(name)],
         "meta": {"modelbook": {"monitor": name}},
     }
