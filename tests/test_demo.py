@@ -31,10 +31,12 @@ from flights import months as watched
 from flights.ingest import WrongSource, data_folder
 from modelbook._process import own_bin_first
 from modelbook.cli import main
-from modelbook.package import verify
+from modelbook.package import verify, write
+from shared import answers
 from shared.curve import log_curve
 from shared.files import read_params, rounded, write_csv
 from shared.model_file import model_bytes
+from test_package import home, mixed, order
 
 SOURCES = Path(features.__file__).resolve().parents[1]
 ROOT = SOURCES.parent
@@ -266,6 +268,7 @@ import sys; sys.path.insert(0, sys.argv[1])
 from hashlib import sha256
 from sklearn.linear_model import LogisticRegression
 from shared.model_file import model_bytes
+from test_package import home, mixed, order
 model = LogisticRegression(random_state=0).fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
 print(sha256(model_bytes(model)).hexdigest())
 """
@@ -394,6 +397,19 @@ def test_a_version_of_the_demo_is_made_again_bit_by_bit() -> None:
     assert (told["outcome"], told["exact"]) == ("reproduced", True)
     assert {"accuracy", "f1_macro", "recall.7"} <= {row["name"] for row in told["metrics"]}
     assert "results/digits-svm/model.skops" in {row["name"] for row in told["outs"]}
+
+
+def test_a_deployment_is_well_when_its_model_answers(tmp_path: Path) -> None:
+    asked = order()
+    write(home(tmp_path, mixed()), asked)
+    made = tmp_path / asked.out
+    assert answers.main(str(made)) is None
+    found = answers.chances(made)
+    assert found.shape == (3, 2)
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
+    (made / "model.onnx").write_bytes(b"none")
+    with pytest.raises(Exception, match="model.onnx"):
+        answers.main(str(made))
 
 
 def test_months_are_cut_only_with_the_scores_of_the_same_flights(tmp_path: Path) -> None:
