@@ -408,7 +408,7 @@ def test_a_deployment_is_well_when_its_model_answers(tmp_path: Path) -> None:
     assert found.shape == (3, 2)
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
     (made / "model.onnx").write_bytes(b"none")
-    with pytest.raises(Exception, match="model.onnx"):
+    with pytest.raises(Exception, match=r"model\.onnx"):
         answers.main(str(made))
 
 

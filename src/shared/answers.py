@@ -2,7 +2,7 @@
 
     python src/shared/answers.py PACKAGE
 
-Asks `model.onnx` about the package's own example, as a server would, and ends with status 1 when a chance is none.
+Asks `model.onnx` about the package's own example, as a server would; status 1 when a chance is none.
 """
 
 from __future__ import annotations

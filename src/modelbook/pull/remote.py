@@ -23,5 +23,16 @@ def fetch(root: str, hashes: list[str]) -> None:
             repo.cloud.pull({HashInfo("md5-dos2unix", md5) for md5 in left})
 
 
+def main(root: str, listing: str) -> str | None:
+    """Fetch the hashes that a file lists; what DVC has against it, in a line."""
+    from dvc.exceptions import DvcException
+
+    try:
+        fetch(root, Path(listing).read_text(encoding="utf-8").split())
+    except DvcException as error:
+        return " ".join(str(error).split())
+    return None
+
+
 if __name__ == "__main__":
-    fetch(sys.argv[1], Path(sys.argv[2]).read_text(encoding="utf-8").split())
+    sys.exit(main(*sys.argv[1:]))
