@@ -193,6 +193,12 @@ def test_an_unknown_word_is_found(name: str, words: list[str], unknown: list[str
     assert unknown_words(name, words) == unknown
 
 
+def test_by_hand_the_readme_installs_what_make_does() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (extras,) = re.findall(r"(?m)^FOR_DEMO := (.*)$", makefile)
+    assert f'-c constraints.txt -e "{extras}"' in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.slow
 def test_the_tour_of_the_readme_works(tmp_path: Path) -> None:
     """Every command of the tour, typed one after the other in a new folder."""
