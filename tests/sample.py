@@ -735,7 +735,7 @@ def _deployed(name: str, version: str, outcome: str, date: str, **more: str) -> 
 
 
 DEPLOYMENTS = (
-    _deployed("planners", "v1.0.0", "deployed", "2024-03-04T10:00:00+00:00"),
+    _deployed("planners", "v1.0.0", "deployed", "2024-03-04T10:00:00+00:00", digest=f"sha256:{'d' * 64}"),
     _deployed(
         "planners", "v1.1.0", "rolled back", "2024-03-05T10:00:00+00:00", before="v1.0.0", reason=SCRIPT
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from modelbook import catalog, lineage
 from modelbook.history import History
@@ -13,6 +14,7 @@ from modelbook.records import (
     Commit,
     Dataset,
     Dependency,
+    Deployment,
     Graph,
     ModelInfo,
     Node,
@@ -145,6 +147,40 @@ def test_names_that_people_use(name: str, node: str) -> None:
     graph, found = lineage.trace(made(), name)
     assert found == node
     assert node in {one.id for one in graph.nodes}
+
+
+def test_a_version_is_traced_from_its_data_to_where_it_was_deployed() -> None:
+    def deployed(name: str, version: str, date: str, outcome: str = "deployed") -> Deployment:
+        facts = {"model": "m", "environment": "prod", "run": run_id("a")}
+        return Deployment(deployment=name, version=version, date=date, outcome=outcome, **facts)
+
+    logs = (
+        deployed("web", "v1", "2024-01-01T00:00:00Z"),
+        deployed("web", "v0", "2024-02-01T00:00:00Z"),
+        deployed("web", "v1", "2024-03-01T00:00:00Z"),
+        deployed("web", "v0", "2024-04-01T00:00:00Z", "rolled back"),
+        deployed("yet", "v1", "2024-04-01T00:00:00Z", "failed"),
+    )
+    known = replace(made(), deployments=logs)
+    graph, node = lineage.trace(known, "m@v1")
+    assert node is not None
+    down = lineage.neighbourhood(graph, node, up=0)
+    assert down.edges == (
+        ("environment:m/prod", "deployment:web"),
+        ("model:m@v1", "deployment:web@2024-01-01"),
+        ("model:m@v1", "environment:m/prod"),
+    )
+    assert {one.detail for one in down.nodes if one.kind == "deployment"} == {
+        "since 2024-03-01",
+        "from 2024-01-01 to 2024-02-01",
+    }
+    graph, node = lineage.trace(known, "deployment:web")
+    assert node == "deployment:web"
+    assert "data:data/raw" in {one.id for one in lineage.neighbourhood(graph, node, down=0).nodes}
+    shown = lineage.of_project(known)
+    assert [one.id for one in shown.nodes if one.kind == "deployment"] == ["deployment:web"]
+    with pytest.raises(UnknownNode):
+        lineage.trace(known, "deployment:yet")
 
 
 def test_a_run_is_traced_whole_by_the_start_of_its_id() -> None:

@@ -536,6 +536,7 @@ def test_what_was_deployed_stands_beside_what_is_in_force(made: dict[str, pages.
     assert page.targets.rows[0][6].title == sample.SCRIPT
     assert [row[2].text for row in page.tried.rows][:3] == ["v1.1.0", "v1.0.0", "v1.0.0"]
     assert page.tried.rows[0][4].href == "models/flight-delay/v1.0.0/index.html"
+    assert {row[7].title for row in page.tried.rows} == {"", f"sha256:{'d' * 64}"}
 
 
 def test_no_environment_no_deployments() -> None:

@@ -61,7 +61,7 @@
 
   // -- names
 
-  var KINDS = ["artifact", "data", "stage", "model", "environment", "run"];
+  var KINDS = ["artifact", "data", "stage", "model", "environment", "deployment", "run"];
 
   /* The nodes that a person names: an id, a box, a run, a path, a label. */
   function resolve(graph, name) {
@@ -287,7 +287,7 @@
     var distance = reach(start, near, Infinity);
     function weight(at) {
       if (start.length) return distance.has(at) ? distance.get(at) : 1e9;
-      return result.cells[at].members.length > 1 ? 0 : { model: 1, environment: 1, stage: 2 }[result.cells[at].kind] || 3;
+      return result.cells[at].members.length > 1 ? 0 : { model: 1, environment: 1, deployment: 1, stage: 2 }[result.cells[at].kind] || 3;
     }
     var order = result.cells.map(function (_, at) { return at; });
     order.sort(function (a, b) { return weight(a) - weight(b) || a - b; });

@@ -498,7 +498,7 @@
     var self = this, rows = [], run = node.run;
     function row(name) { rows.push(element("div", {}, element("dt", {}, name), element.apply(null, ["dd", {}].concat(Array.prototype.slice.call(arguments, 1))))); }
     var parts = [element("p", { class: "mb-note" }, node.kind + (node.detail && node.detail !== node.kind ? " · " + node.detail : "")), element("h2", {}, node.label)];
-    if (node.href && node.kind !== "run") parts.push(element("p", {}, self.link({ data: "Open the data set", model: "Open the model", environment: "Open the model" }[node.kind] || "Open", node.href)));
+    if (node.href && node.kind !== "run") parts.push(element("p", {}, self.link({ data: "Open the data set", model: "Open the model", environment: "Open the model", deployment: "Open the deployments" }[node.kind] || "Open", node.href)));
     if (node.size) row("size", node.size);
     if (node.files) row("files", node.files.toLocaleString("en"));
     if (run) row("run", self.link(run.name, run.href));

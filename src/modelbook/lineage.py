@@ -14,6 +14,7 @@ from modelbook.records import (
     Catalog,
     Dataset,
     Dependency,
+    Deployment,
     Graph,
     Model,
     ModelVersion,
@@ -46,7 +47,9 @@ class UnclearHash(ModelbookError):
         super().__init__(says, hint=some or f"give at least {_SHORTEST} digits of it")
 
 
-_NODE_HINT = "a path, a stage, a run id, MODEL@VERSION, MODEL/ENVIRONMENT or md5:HASH is expected"
+_NODE_HINT = (
+    "a path, a stage, a run id, MODEL@VERSION, MODEL/ENVIRONMENT, deployment:NAME or md5:HASH is expected"
+)
 _MD5 = "md5:"
 _SHORTEST = 6
 _HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")
@@ -128,7 +131,7 @@ def of_project(catalog: Catalog) -> Graph:
             node = _add_version(build, model, version)
             if run is not None and not (head and head.commit.sha in run.commits):
                 build.join(_add_earlier(build, run), node)
-    return build.graph()
+    return _with_deployments(build.graph(), catalog.deployments)
 
 
 def _add_earlier(build: _Builder, run: Run) -> str:
@@ -262,17 +265,22 @@ def trace(catalog: Catalog, name: str) -> tuple[Graph, str | None]:
 
     Args:
         name: a path, a stage's address or name, a run's id (or its start), `MODEL@VERSION`,
-            `MODEL/ENVIRONMENT`, `md5:HASH` (or its start), or a node's own id.
+            `MODEL/ENVIRONMENT`, `deployment:NAME`, `md5:HASH` (or its start), or a node's own id.
 
     Raises:
         UnknownNode: nothing is called that. UnclearHash: the start of a hash fits several.
     """
+    graph, node = _traced(catalog, name)
+    return _with_deployments(graph, catalog.deployments, past=True), node
+
+
+def _traced(catalog: Catalog, name: str) -> tuple[Graph, str | None]:
     if name.startswith(_MD5) or _HASH.fullmatch(name):
         return of_content(catalog, name.removeprefix(_MD5))
     run = _run_named(catalog.runs, name.removeprefix("run:"))
     if run is not None:
         return _from_origins(of_run(run, catalog.models), run.datasets), None
-    version = _version_named(catalog.models, name)
+    version = _version_named(catalog.models, name) or _deployment_named(catalog.deployments, name)
     if version is not None:
         node, run_id = version
         made = next((found for found in catalog.runs if found.id == run_id), None)
@@ -406,6 +414,37 @@ def _with_past(graph: Graph, models: Iterable[Model]) -> Graph:
                 edges.append((key, past))
             until[move.environment] = move.date[:10]
     return _joined(graph, Graph(nodes=tuple(nodes), edges=tuple(edges)))
+
+
+def _with_deployments(graph: Graph, logs: Iterable[Deployment], *, past: bool = False) -> Graph:
+    """The graph with where its versions were deployed, as the logs say; with `past`, and no longer are."""
+    ids, joined = {node.id for node in graph.nodes}, set(graph.edges)
+    good: dict[str, list[Deployment]] = {}
+    for item in logs:
+        if item.outcome == "deployed":
+            good.setdefault(item.deployment, []).append(item)
+    nodes, edges = [], []
+    for name, items in good.items():
+        for item, after in zip(items, [*items[1:], None], strict=True):
+            version, place = (
+                f"model:{item.model}@{item.version}",
+                f"environment:{item.model}/{item.environment}",
+            )
+            if version not in ids or (after and not past):
+                continue
+            key = f"deployment:{name}" + (f"@{item.date[:10]}" if after else "")
+            when = f"from {item.date[:10]} to {after.date[:10]}" if after else f"since {item.date[:10]}"
+            nodes.append(Node(id=key, kind="deployment", label=name, detail=when))
+            edges.append((place if (version, place) in joined and not after else version, key))
+    return _joined(graph, Graph(nodes=tuple(nodes), edges=tuple(edges)))
+
+
+def _deployment_named(logs: Iterable[Deployment], name: str) -> tuple[str, str] | None:
+    """The node of a deployment, and the run of what was deployed there last."""
+    runs = [
+        item.run for item in logs if f"deployment:{item.deployment}" == name and item.outcome == "deployed"
+    ]
+    return (name, runs[-1]) if runs else None
 
 
 def _reach(start: str, steps: dict[str, list[str]], limit: int | None) -> set[str]:

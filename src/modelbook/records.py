@@ -934,7 +934,8 @@ class Node(Record, frozen=True, kw_only=True):
 
     Attributes:
         id: `source:PLACE@REVISION`, `data:PATH`, `md5:HASH` (kind `data`), `stage:ADDRESS`, `artifact:PATH`,
-            `run:ID`, `model:NAME@VERSION`, `environment:MODEL/NAME` (`@DATE` behind it when it is past).
+            `run:ID`, `model:NAME@VERSION`, `environment:MODEL/NAME`, `deployment:NAME` (`@DATE` behind the
+            last two when they are past).
         kind: the part of the id before the colon.
         run: id of the run a stage or artifact belongs to, when it belongs to just one.
         nfiles: files in a folder. command, lock: of a stage; the lock is empty when it has never run.

@@ -1,4 +1,4 @@
-"""Draws a lineage graph, left to right: data, stages, artifacts, runs, models, environments."""
+"""Draws a lineage graph, left to right: data, stages, artifacts, runs, models, environments, deployments."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ _ICONS = {
     "run": "M6 3.5l10 6.5-10 6.5z",
     "model": "M10 2.5l2.3 4.9 5.2.7-3.8 3.7.9 5.3-4.6-2.5-4.6 2.5.9-5.3-3.8-3.7 5.2-.7z",
     "environment": "M5 14.5a3.5 3.5 0 0 1 .5-7 5 5 0 0 1 9.5 1 3 3 0 0 1 0 6z",
+    "deployment": "M3 4h14v5H3zM3 11h14v5H3zM6 6.5h2M6 13.5h2",
 }
 _PLURALS = {"data": "datasets", "artifact": "artifacts", "environment": "environments"}
-_ROUND = {"stage": 3, "data": 10, "artifact": 0, "run": 21, "model": 10, "environment": 21}
-_TONES = {"data": 0, "stage": 6, "artifact": 4, "run": 2, "model": 3, "environment": 5}
+_ROUND = {"stage": 3, "data": 10, "artifact": 0, "run": 21, "model": 10, "environment": 21, "deployment": 3}
+_TONES = {"data": 0, "stage": 6, "artifact": 4, "run": 2, "model": 3, "environment": 5, "deployment": 1}
 LINEAGE_KINDS: dict[str, dict[str, Any]] = {
     kind: {
         "icon": icon,

@@ -148,8 +148,8 @@ def lineage(
 ) -> None:
     """Trace where NODE comes from and what comes of it.
 
-    NODE is a path, a stage, a run's id, MODEL@VERSION or MODEL/ENVIRONMENT; or md5:HASH, for what any commit
-    made of that content.
+    NODE is a path, a stage, a run's id, MODEL@VERSION, MODEL/ENVIRONMENT or deployment:NAME; or md5:HASH, for
+    what any commit made of that content.
     """
     from modelbook import lineage as graphs
 
@@ -544,7 +544,7 @@ def _print_graph(graph: Graph, start: str | None) -> None:
     console.print(f"{_escape(start or 'run')}: {len(graph.nodes)} nodes")
     if table.row_count:
         console.print(table)
-    for kind in ("source", "model", "environment"):
+    for kind in ("source", "model", "environment", "deployment"):
         found = [node for node in graph.nodes if node.kind == kind and node.id != start]
         says = (f"{node.label} ({node.detail})" if node.detail else node.label for node in found)
         if found:

@@ -77,7 +77,7 @@ def page(index: Index) -> DeploymentsPage | None:
 
 
 _TARGETS = ("deployment", "model", "environment", "deployed", "on", "by", "last outcome", "in force")
-_TRIES = ("on", "deployment", "version", "outcome", "before", "by", "package")
+_TRIES = ("on", "deployment", "version", "outcome", "before", "by", "package", "image")
 
 
 def _columns(names: Iterable[str]) -> tuple[Column, ...]:
@@ -122,6 +122,7 @@ def _try(index: Index, item: Deployment) -> tuple[Cell, ...]:
         _version(index, item.model, item.before),
         Cell(text.line(item.by) or DASH),
         Cell(text.line(item.checksum[:12]) or DASH, title=text.line(item.checksum)),
+        Cell(text.line(item.digest.removeprefix("sha256:")[:12]) or DASH, title=text.line(item.digest)),
     )
 
 

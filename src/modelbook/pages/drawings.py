@@ -260,6 +260,8 @@ def node_links(index: Index, root: str) -> Callable[[Node], str | None]:
             return root + model_href(model, version)
         if node.kind == "environment" and name.rpartition("/")[0] in models:
             return root + model_href(name.rpartition("/")[0])
+        if node.kind == "deployment":
+            return f"{root}deployments/index.html"
         if node.kind == "data" and name in datasets:
             return f"{root}datasets/index.html#{text.slug(datasets[name])}"
         return root + run_href(node.run) if node.run and node.run in index.runs else None
