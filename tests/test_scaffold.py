@@ -31,6 +31,7 @@ def test_an_empty_repository_gets_an_example(empty: Path) -> None:
             ".github/actions/modelbook/action.yml",
             ".github/workflows/modelbook-comment.yml",
             ".github/workflows/modelbook-deploy.yml",
+            ".github/workflows/modelbook-monitor.yml",
             ".github/workflows/modelbook-pull-request.yml",
             ".github/workflows/modelbook.yml",
             ".gitignore",

@@ -31,6 +31,9 @@ CHECKOUT = """      - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273b
           ref: ${{ github.event.repository.default_branch }} # never what the pull request says
           persist-credentials: false
 """
+INSTALL = """      - name: Install what the stages need
+        run: python -m pip install --quiet -c constraints.txt ".[demo,monitor,package]"
+"""
 MAKE = """      - name: Make the packages, which no remote has
         run: |
           python -m pip install --quiet -c constraints.txt ".[demo,monitor,package]"
@@ -74,6 +77,9 @@ def test_this_repository_uses_what_init_writes(path: str, name: str) -> None:
             "write # to comment\n      contents: read # to install this repository's own Modelbook\n"
             f"    steps:\n{CHECKOUT}",
         )
+    expected = expected.replace("PACKAGE: modelbook[monitor]\n", "PACKAGE: .[monitor]\n")
+    if name.endswith("monitor.yml"):
+        expected = expected.replace("      - name: Look\n", f"{INSTALL}      - name: Look\n")
     if name.endswith("deploy.yml"):
         expected = expected.replace("      - name: Deploy\n", f"{MAKE}      - name: Deploy\n")
     assert (ROOT / path).read_text(encoding="utf-8") == expected
@@ -94,6 +100,9 @@ def test_no_job_may_do_more_than_it_must() -> None:
         ("attest", "attestations"),
         ("record", "contents"),
         ("record", "pull-requests"),
+        ("tell", "contents"),
+        ("tell", "issues"),
+        ("tell", "pull-requests"),
     }
     for path in [*WORKFLOWS, *(TEMPLATES / "github").glob("*.yml")]:
         if path.name != "action.yml":

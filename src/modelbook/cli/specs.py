@@ -214,11 +214,15 @@ def schema(repo: Path, kind: str | None, write: bool) -> None:
 def sync(repo: Path, only_check: bool) -> None:
     """Write the DVC stages that mlproject.yaml and the experiment specs ask for to dvc.yaml."""
     from modelbook import stages
+    from modelbook.scaffold import schedule
 
     workspace = _workspace(repo)
     if only_check:
         stages.check(workspace)
+        schedule.check(workspace.root, workspace.project)
     changed = not only_check and stages.sync(workspace)
+    if not only_check and schedule.sync(workspace.root, workspace.project):
+        click.echo(f"{schedule.FILE} written: {', '.join(schedule.of(workspace.project)) or 'no schedule'}")
     state = "written" if changed else "is up to date"
     click.echo(f"{stages.FILE} {state}: {_count(len(workspace.runs), 'run')}")
 

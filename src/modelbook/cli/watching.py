@@ -74,6 +74,32 @@ def batch(name: str, batch: str, repo: Path) -> None:
 @monitor.command()
 @click.argument("names", nargs=-1)
 @repo_option
+@click.option(
+    "--schedule", default="", metavar="CRON", help="Only monitors of this schedule, as cron has it."
+)
+def run(names: tuple[str, ...], repo: Path, schedule: str) -> None:
+    """Look at the batches of each monitor that are new or changed, as DVC stages.
+
+    What its stages need and is not here comes from the DVC remote, if there is one.
+    """
+    from modelbook import stages
+    from modelbook.runner import dvc
+
+    workspace = _workspace(repo, *names)
+    declared = workspace.project.monitors
+    due = [name for name in names or declared if schedule in ("", declared[name].schedule)]
+    if not due:
+        click.echo(f"No monitor has the schedule {schedule!r}." if schedule else "There are no monitors.")
+        return
+    if stages.sync(workspace):
+        click.echo(f"{stages.FILE} written")
+    targets = [stage for name in due for stage in stages.monitor_stages(workspace, name)]
+    dvc.repro(workspace.root, targets, pull=dvc.has_remote(workspace.root))
+
+
+@monitor.command()
+@click.argument("names", nargs=-1)
+@repo_option
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def status(names: tuple[str, ...], repo: Path, as_json: bool) -> None:
     """Say how the newest batch of each monitor is; exit 1 when one is in breach or cannot be judged."""

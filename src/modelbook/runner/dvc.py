@@ -75,15 +75,35 @@ def initialise(root: Path) -> bool:
     return True
 
 
-def repro(root: Path, targets: Sequence[str] = (), *, quiet: bool = False) -> None:
+def has_remote(root: Path) -> bool:
+    """Whether DVC knows a place to bring data from.
+
+    Raises:
+        MissingProgram: there is no dvc.
+    """
+    return bool(_process.run(["dvc", "remote", "list"], cwd=root, env=_environment()).strip())
+
+
+def repro(root: Path, targets: Sequence[str] = (), *, quiet: bool = False, pull: bool = False) -> None:
     """Run `dvc repro`, its output on our own streams; quiet, only what stages and faults say.
+
+    Args:
+        pull: bring what is missing from the remote, and leave what is not stale without its data.
 
     Raises:
         ReproFailed: a stage failed, or a signal ended it.
         MissingProgram: there is no dvc.
     """
     status = processes.run(
-        ["dvc", "repro", *(["--quiet"] if quiet else []), *targets], cwd=root, env=_environment()
+        [
+            "dvc",
+            "repro",
+            *(["--quiet"] if quiet else []),
+            *(["--pull", "--allow-missing"] if pull else []),
+            *targets,
+        ],
+        cwd=root,
+        env=_environment(),
     )
     if status == processes.NOT_FOUND:
         raise MissingProgram("dvc")

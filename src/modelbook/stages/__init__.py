@@ -15,7 +15,7 @@ from modelbook.stages import generate, targets, watching
 from modelbook.stages.params import as_text
 from modelbook.stages.splice import FILE, is_generated, splice
 from modelbook.stages.targets import NothingToRun, addresses, split
-from modelbook.stages.watching import reference_path, result_path
+from modelbook.stages.watching import monitor_stages, reference_path, result_path
 
 __all__ = [
     "FILE",
@@ -25,6 +25,7 @@ __all__ = [
     "check",
     "has_plan",
     "missing_deps",
+    "monitor_stages",
     "plan",
     "reference_path",
     "resolved_params",

@@ -46,6 +46,12 @@ def result_path(monitor: str, batch: str) -> str:
     return f"runs/monitors/{monitor}/{batch}.json"
 
 
+def monitor_stages(workspace: Workspace, name: str) -> list[str]:
+    """What DVC must be asked for to look at all batches of a monitor."""
+    batches = [f"monitor-{name}"] if workspace.watched[name].batches else []
+    return [f"monitor-{name}-reference", *batches]
+
+
 def stages(workspace: Workspace) -> dict[str, Any]:
     """The stages of every monitor, by their names in `dvc.yaml`."""
     made: dict[str, Any] = {}
