@@ -266,24 +266,49 @@ def test_an_answer_that_takes_too_long_is_broken_off() -> None:
     from modelbook.serve.app import FEW, application
 
     stuck = Stuck()
-    rows = FEW + 1
     model = dataclasses.replace(served(x=("FP32", (-1, 1))), session=stuck)
     app = application(model, serve.Limits(seconds=0.1), None)
-    body = json.dumps({"inputs": [tensor("x", [0.5] * rows)]}).encode()
+    body = json.dumps({"inputs": [tensor("x", [0.5] * (FEW + 1))]}).encode()
+    assert called(app, INFER, body) == (503, {"error": "no answer within 0.1 s: send fewer rows"})
+    assert stuck.gave_up.wait(10)
+
+
+def called(app: Any, path: str, body: bytes | None = None) -> tuple[int, Any]:
+    """Status and JSON (or text) of an answer, without a network."""
     sent: list[Any] = []
 
     async def receive() -> Any:
-        return {"type": "http.request", "body": body, "more_body": False}
+        return {"type": "http.request", "body": body or b"", "more_body": False}
 
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": INFER, "headers": [], "query_string": b""}
+    method = "GET" if body is None else "POST"
+    scope = {"type": "http", "method": method, "path": path, "headers": [], "query_string": b""}
     with ThreadPoolExecutor(1) as beside:  # a browser's loop may be running in this thread
         beside.submit(asyncio.run, app(scope, receive, send)).result()
-    assert sent[0]["status"] == 503
-    assert json.loads(sent[1]["body"]) == {"error": "no answer within 0.1 s: send fewer rows"}
-    assert stuck.gave_up.wait(10)
+    text = sent[1]["body"].decode()
+    return sent[0]["status"], json.loads(text) if text.startswith("{") else text
+
+
+class Broken:
+    """A session that fails."""
+
+    def run(self, *_: Any) -> Any:
+        raise RuntimeError("no such\ncategory")
+
+
+def test_a_model_that_fails_is_told_counted_and_asked_again() -> None:
+    from modelbook.serve.app import application
+
+    model = dataclasses.replace(served(x=("FP32", (-1, 1))), session=Broken())
+    app = application(model, serve.Limits(), None)
+    body = json.dumps({"inputs": [tensor("x", [0.5])]}).encode()
+    for _ in range(2):
+        assert called(app, INFER, body) == (500, {"error": "the model failed: no such category"})
+    assert 'modelbook_requests_total{status="500"} 2.0' in called(app, "/metrics")[1]
+    assert called(app, "/v3") == (404, {"error": "there is nothing here"})
+    assert called(app, INFER) == (405, {"error": "not by this method"})
 
 
 @pytest.fixture(scope="module")
@@ -626,6 +651,12 @@ def test_a_version_of_a_model_is_served_from_the_repository(packaged: Path, stor
         )
         assert done.returncode == 2
         assert words in done.stderr
+
+
+def test_nobody_is_told_that_a_model_is_served(packaged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    serve.load(packaged)
+    assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
 
 
 @pytest.mark.slow

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import Any
 
 from modelbook.errors import MissingLibrary
 
 
 def library(module: str, extra: str = "package") -> Any:
-    """A module of an extra.
+    """A module of an extra. ONNX Runtime, which may count its users for its maker, is told not to first.
 
     Raises:
         MissingLibrary: it is not installed.
     """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ import onnxruntime
 import orjson
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
 
 from modelbook import __version__
 from modelbook.serve import protocol
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 FEW = 64
 """Rows that are answered at once, without another thread: that takes longer to reach than they take."""
 
-Handler = Callable[..., Awaitable[Response]]
+_LOG = logging.getLogger("uvicorn.error")
 
 
 def application(served: Served, limits: Limits, log: Path | None) -> FastAPI:
@@ -37,6 +39,7 @@ def application(served: Served, limits: Limits, log: Path | None) -> FastAPI:
         title=served.name, version=__version__, openapi_url=None, docs_url=None, redoc_url=None,
         lifespan=server.lifespan,
     )  # fmt: skip
+    app.add_exception_handler(HTTPException, _refused)
     app.add_api_route("/v2", server.about, methods=["GET"])
     app.add_api_route("/v2/health/live", server.live, methods=["GET"])
     app.add_api_route("/v2/health/ready", server.ready, methods=["GET"])
@@ -50,6 +53,14 @@ def application(served: Served, limits: Limits, log: Path | None) -> FastAPI:
 
 def _json(value: Any, status: int = 200) -> Response:
     return Response(orjson.dumps(value), status, media_type="application/json")
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    """What has no route, as the protocol words it."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    return _json(
+        {"error": {404: "there is nothing here", 405: "not by this method"}.get(status, str(error))}, status
+    )
 
 
 class _Server:
@@ -113,6 +124,9 @@ class _Server:
             self._keep(asked, results)
         except BadRequest as error:
             response = _json({"error": str(error)}, error.status)
+        except Exception as error:  # of the model: whoever asks next may get an answer
+            _LOG.exception("the model failed")
+            response = _json({"error": f"the model failed: {' '.join(str(error).split())[:300]}"}, 500)
         self._counts.count(response.status_code, rows, time.perf_counter() - start)
         return response
 
