@@ -7,7 +7,7 @@ One typed value with several renderings: the terminal, Markdown for a pull reque
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -195,6 +195,7 @@ class _Rules(NamedTuple):
     gates: Sequence[Gate]
     infos: Mapping[str, MetricInfo]
     headlines: Mapping[str, str]
+    whole: bool
 
 
 def of(
@@ -215,10 +216,11 @@ def of(
         infos: how to read the metrics of both sides. headlines: pipeline -> the metric it is judged by.
         stale: stages of head whose results are not from its code.
         registered: runs by id that versions of models may name, besides those of the two sides.
-        whole: whether to tell what has no part in the judgement: data, params files, pipeline, environment.
+        whole: whether to tell what has no part in the judgement: values of runs that came or went, data,
+            params files, pipeline, environment.
     """
     known = {info.name: info for info in judge.ruled(infos, project.gates)}
-    rules = _Rules(project.gates, known, headlines or {})
+    rules = _Rules(project.gates, known, headlines or {}, whole)
     pairs = changed(base.runs, head.runs)
     groups = _seed_groups(base.runs, head.runs, pairs)
     changes = [_run_change(pair, rules) for pair in pairs]
@@ -328,20 +330,21 @@ def _renamed(gone: Iterable[Run], come: Iterable[Run]) -> Iterator[Pair]:
     """Runs that are the same under another name, else those alike, where there is just one of each."""
     was, now = list(gone), list(come)
     for same in (_identity, _likeness):
-        before, after = _by(was, same), _by(now, same)
+        keys = {id(run): same(run) for run in (*was, *now)}
+        before, after = _by(was, keys), _by(now, keys)
         found = {
             key: Pair(runs[0], after[key][0])
             for key, runs in before.items()
             if key is not None and len(runs) == len(after.get(key, ())) == 1
         }
         yield from found.values()
-        was, now = ([run for run in side if same(run) not in found] for side in (was, now))
+        was, now = ([run for run in side if keys[id(run)] not in found] for side in (was, now))
 
 
-def _by(runs: Iterable[Run], key: Callable[[Run], Hashable]) -> dict[Hashable, list[Run]]:
+def _by(runs: Iterable[Run], keys: Mapping[int, Hashable]) -> dict[Hashable, list[Run]]:
     found: dict[Hashable, list[Run]] = {}
     for run in runs:
-        found.setdefault(key(run), []).append(run)
+        found.setdefault(keys[id(run)], []).append(run)
     return found
 
 
@@ -363,7 +366,9 @@ def _likeness(run: Run) -> Hashable:
 def _run_change(pair: Pair, rules: _Rules) -> RunChange:
     run = pair.after or pair.before
     assert run is not None  # noqa: S101 - a pair has at least one of them
-    found = diff.runs(pair.before or _nothing(run), pair.after or _nothing(run), rules.infos.values())
+    found = diff.Difference()
+    if rules.whole or (pair.before and pair.after):
+        found = diff.runs(pair.before or _nothing(run), pair.after or _nothing(run), rules.infos.values())
     kind: RunKind = "added" if pair.before is None else "removed" if pair.after is None else "changed"
     renamed = kind == "changed" and pair.before is not None and pair.before.name != run.name
     return RunChange(
