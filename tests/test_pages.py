@@ -19,6 +19,7 @@ from modelbook.pages.cells import Cell, recreate
 from modelbook.pages.drawings import Album, activity, drawings, run_lineage
 from modelbook.pages.index import Index, Link, best, runs_href, spread
 from modelbook.pages.ledger import Ledger
+from modelbook.pages.steps import finished
 from modelbook.pages.verdicts import Verdicts
 from modelbook.records import (
     Artifact,
@@ -180,7 +181,7 @@ def test_a_run_of_many_commits_and_datasets_stays_short() -> None:
     data = tuple(Dataset(path=f"d{at}", name=f"d{at}") for at in range(runs.MOST_DATASETS + 2))
     held = tuple(sample.digest(f"c{at}") for at in range(runs.MOST_COMMITS + runs.MOST_FOLDED + 7))
     run = msgspec.structs.replace(run_of("gbm"), datasets=data, commits=held)
-    page = runs.page(Index(catalog), run, sample.BLOBS.get, Album())
+    page = finished(runs.page(Index(catalog), run, sample.BLOBS.get, Album()))
     facts = dict(page.overview)
     assert len(page.overview) == len(facts)
     assert isinstance(named := facts["datasets"], tuple)
@@ -700,7 +701,7 @@ def test_an_image_is_shown_only_when_it_is_one() -> None:
         id="0", name="x", experiment="x", commit="c", commits=("c",),
         plots=tuple(Plot(name=key, template="image", files=((f"{key}.png", key),)) for key in blobs),
     )  # fmt: skip
-    shown = {item.title: item for item in drawings(run, blobs.get, Album())}
+    shown = {item.title: item for item in finished(drawings(run, blobs.get, Album()))}
     assert shown["png"].image == ("assets/plots/png.png", "png")
     assert shown["svg"].image is None
     assert "too large" in shown["big"].reason

@@ -180,7 +180,7 @@ def test_addresses_are_relative_to_the_page(tmp_path: Path, href: str, url: str)
 
 def test_a_shell_is_stamped_everywhere() -> None:
     html = f"<title>{engine.Shell.TITLE}</title>{engine.Shell.MARKDOWN}<i>{engine.Shell.TITLE}</i>"
-    assert engine.Shell(html).stamp("T", "<p>C</p>") == "<title>T</title><p>C</p>\n<i>T</i>"
+    assert engine.Shell(html).stamp("T", "<p>C</p>") == b"<title>T</title><p>C</p>\n<i>T</i>"
 
 
 def test_a_theme_that_loses_the_content_is_refused() -> None:

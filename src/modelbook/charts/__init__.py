@@ -6,6 +6,7 @@ data is a `Nothing` with a `reason`; no function here raises for what the data h
 """
 
 from modelbook.charts._clusters import alike
+from modelbook.charts._svg import REFERENCES
 from modelbook.charts.badge import badge
 from modelbook.charts.bars import Bar, BarChart, bar_chart, mean_std
 from modelbook.charts.base import Chart, Nothing
@@ -17,6 +18,7 @@ from modelbook.charts.xy import Axis, Point, Series, XYChart, history_chart, xy_
 
 __all__ = [
     "LINEAGE_KINDS",
+    "REFERENCES",
     "Axis",
     "Bar",
     "BarChart",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import posixpath
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -55,7 +56,7 @@ def read_columns(path: str, data: bytes, *, header: bool = True) -> dict[str, li
     Raises:
         PlotDataError: the file cannot be read as a table.
     """
-    suffix = PurePosixPath(path).suffix.lower()
+    suffix = posixpath.splitext(path)[1].lower()
     try:
         content = data.decode("utf-8-sig")
         if suffix in (".csv", ".tsv"):
@@ -225,19 +226,18 @@ def _curves(plot: Plot, title: str, found: Sequence[Found]) -> Chart:
 
 def _x_label(plot: Plot, found: Sequence[Found]) -> str:
     """What the x axis counts: rows, where the field holds no number."""
-    given = [value for _, _, table in found for value in table.get(plot.x or "", ())]
-    if given and all(number(value) is None for value in given):
+    given = [column for _, _, table in found if (column := table.get(plot.x or ""))]
+    if given and not any(number(value) is not None for column in given for value in column):
         return f"row ({plot.x_label or plot.x} is no number)"
     return plot.x_label or plot.x or "row"
 
 
 def _series_name(path: str, field: str, several_files: bool, several_fields: bool) -> str:
-    stem = PurePosixPath(path).name
-    if several_files:
-        parent = PurePosixPath(path).parent.name
-        where = f"{parent}/{stem}" if parent else stem
-        return f"{where}: {field}" if several_fields else where
-    return field
+    if not several_files:
+        return field
+    stem, parent = PurePosixPath(path).name, PurePosixPath(path).parent.name
+    where = f"{parent}/{stem}" if parent else stem
+    return f"{where}: {field}" if several_fields else where
 
 
 def _series(

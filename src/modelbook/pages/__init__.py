@@ -41,6 +41,7 @@ from modelbook.pages import (
 from modelbook.pages.drawings import Album
 from modelbook.pages.index import Index, commit_href, experiment_href, model_href, run_href
 from modelbook.pages.ledger import Code, Ledger, code_shards, commit_index, run_index
+from modelbook.pages.steps import Steps, finished
 from modelbook.records import WORKSPACE, Catalog, Experiment, Run, Watch
 from modelbook.verdict import Verdict
 
@@ -96,17 +97,21 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
         path, bulk: as the page will have them.
         key: gives the digest of everything the page derives from, but the files of its plots: those are
             known by the ids of their content. Empty for a page that must be made each time.
-        make: makes it. Drafts may be made, or passed over, in any order.
+        steps: make it. Drafts may be made, or passed over, in any order, one by one or step by step.
         title, search, kind: as the page will have them, where the search lists it.
     """
 
     path: str
     bulk: str
     key: Callable[[], str]
-    make: Callable[[], Page]
+    steps: Callable[[], Steps[Page]]
     title: str = ""
     search: str | None = None
     kind: str = ""
+
+    def make(self) -> Page:
+        """The page."""
+        return finished(self.steps())
 
 
 def data_href(name: str) -> str:
@@ -155,11 +160,11 @@ def plan(
     yield from _experiments(index, known)
     yield from _watches(index, watched)
     for run in newest:
-        make = partial(_run, index, run, read, album)
-        yield Draft(run_href(run.id), "run", partial(known.run, run, album), make)
+        steps = partial(_run, index, run, read, album)
+        yield Draft(run_href(run.id), "run", partial(known.run, run, album), steps)
     for sha in index.snapshots:
-        make = partial(_commit, index, history, ledger, judged, sha)
-        yield Draft(commit_href(sha), "commit", partial(known.commit, sha), make)
+        steps = partial(_commit, index, history, ledger, judged, sha)
+        yield Draft(commit_href(sha), "commit", partial(known.commit, sha), steps)
 
 
 def report_issues(catalog: Catalog) -> tuple[Issue, ...]:
@@ -266,7 +271,8 @@ def _experiments(index: Index, known: keys.Keys) -> Iterator[Draft]:
         )
 
 
-def _experiment(index: Index, item: Experiment, page: Page) -> Page:
+def _experiment(index: Index, item: Experiment, page: Page) -> Steps[Page]:
+    yield from ()
     return replace(page, context=experiments.page(index, item))
 
 
@@ -314,14 +320,16 @@ def _watches(index: Index, watched: tuple[monitoring.Seen, ...]) -> Iterator[Dra
             yield Draft(batches.batch_href(item), "batch", key, partial(_watch, found.paged, at, held))
 
 
-def _watch(items: Sequence[Watch], at: int, held: inforce.InForce) -> Page:
+def _watch(items: Sequence[Watch], at: int, held: inforce.InForce) -> Steps[Page]:
+    yield from ()
     item = items[at]
     title = f"{text.plain(item.monitor)} {text.plain(item.batch)}".strip()
     return Page(batches.batch_href(item), title, "batch", batches.batch(items, at, held), bulk="batch")
 
 
-def _run(index: Index, run: Run, read: Read, album: Album) -> Page:
-    context = runs.page(index, run, read, album)
+def _run(index: Index, run: Run, read: Read, album: Album) -> Steps[Page]:
+    context = yield from runs.page(index, run, read, album)
+    yield
     title = f"Run {text.plain(run.name) or run.id}"
     files = tuple(drawing.image for drawing in context.plots if drawing.image)
     data = Data(context.data.text, runfacts.href(run.id), runfacts.facts(run, context.plots))
@@ -330,7 +338,8 @@ def _run(index: Index, run: Run, read: Read, album: Album) -> Page:
 
 def _commit(
     index: Index, history: changes.History, ledger: Ledger, judged: verdicts.Verdicts, sha: str
-) -> Page:
+) -> Steps[Page]:
+    yield from ()
     title = "Workspace" if sha == WORKSPACE else f"Commit {sha[:7]}"
     href = commit_href(sha)
     context = commits.page(index, history, ledger, judged, index.snapshots[sha])

@@ -313,8 +313,7 @@ def metric_columns(index: Index, runs: Sequence[Run], first: str, most: int = 6)
 
 def by_weight(index: Index, run: Run) -> tuple[Value, ...]:
     """The run's metrics: the headline, then those the project declares, then the rest as they stand."""
-    headline = index.headlines.get(run.pipeline)
-    declared = {info.name for info in index.catalog.project.metrics}
+    headline, declared = index.headlines.get(run.pipeline), index.declared
     first = headline.name if headline else ""
     return tuple(sorted(run.metrics, key=lambda item: (item.name != first, item.name not in declared)))
 

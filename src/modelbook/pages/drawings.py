@@ -12,10 +12,14 @@ from modelbook.pages import text
 from modelbook.pages.cells import DASH
 from modelbook.pages.images import kind_of
 from modelbook.pages.index import Index, model_href, number, run_href, spread
+from modelbook.pages.steps import Steps, finished
 from modelbook.records import WORKSPACE, Commit, Experiment, Graph, MetricInfo, Model, Node, Plot, Run, State
 
 MOST_BYTES = 4_000_000
 """A larger data file is named, not drawn: reading it would make one page cost more than all others."""
+
+MOST_HELD = 1_000
+"""Rows of a data file that are held while other pages take the same step."""
 
 MOST_IMAGE_BYTES = 2_000_000
 """A larger image is named, not shown."""
@@ -250,8 +254,7 @@ def overview(index: Index, graph: Graph) -> str:
 
 def node_links(index: Index, root: str) -> Callable[[Node], str | None]:
     """What gives the page of a node, if it has one; `root` leads to the site's root."""
-    datasets = index.dataset_names
-    models = {item.name for item in index.catalog.models}
+    datasets, models = index.dataset_names, index.model_names
 
     def href(node: Node) -> str | None:
         name = node.id.partition(":")[2]
@@ -269,19 +272,23 @@ def node_links(index: Index, root: str) -> Callable[[Node], str | None]:
     return href
 
 
-def drawings(run: Run, read: Read, album: Album) -> tuple[Drawing, ...]:
+def drawings(run: Run, read: Read, album: Album) -> Steps[tuple[Drawing, ...]]:
     """Every plot of a run; an image only while the album has room."""
     made: dict[str, Drawing] = {}
     for plot in run.plots:
         key = text.slug(plot.name)
         key = key if f"plot-{key}" not in made else f"{key}-{len(made)}"
-        drawn = drawing_of(run, plot, f"plot-{key}", read, album)
+        drawn = yield from _drawn(run, plot, f"plot-{key}", read, album)
         made[drawn.id] = drawn
     return tuple(made.values())
 
 
 def drawing_of(run: Run, plot: Plot, key: str, read: Read, album: Album) -> Drawing:
     """One plot of a run; `key` is its id on the page."""
+    return finished(_drawn(run, plot, key, read, album))
+
+
+def _drawn(run: Run, plot: Plot, key: str, read: Read, album: Album) -> Steps[Drawing]:
     title = text.line(plot.title or plot.name)
     source = ", ".join(dict.fromkeys(text.line(path) for path, _ in plot.files))
     if plot.state is not State.PRESENT:
@@ -289,7 +296,7 @@ def drawing_of(run: Run, plot: Plot, key: str, read: Read, album: Album) -> Draw
         return Drawing(key, title, source=source, state=str(plot.state), reason=reason)
     if is_image(plot):
         return _image(run, plot, key, title, source, read, album)
-    return _chart(plot, key, title, source, read)
+    return (yield from _chart(plot, key, title, source, read))
 
 
 def is_image(plot: Plot) -> bool:
@@ -315,7 +322,7 @@ def _image(run: Run, plot: Plot, key: str, title: str, source: str, read: Read, 
     return Drawing(key, title, source=source, state="unreadable", reason=text.line(reason))
 
 
-def _chart(plot: Plot, key: str, title: str, source: str, read: Read) -> Drawing:
+def _chart(plot: Plot, key: str, title: str, source: str, read: Read) -> Steps[Drawing]:
     tables, reason = _tables(plot, read)
     if reason:
         return Drawing(key, title, source=source, state="unreadable", reason=text.line(reason))
@@ -323,9 +330,13 @@ def _chart(plot: Plot, key: str, title: str, source: str, read: Read) -> Drawing
     if isinstance(chart, charts.Nothing):
         return Drawing(key, title, source=source, state="unreadable", reason=text.line(chart.reason))
     data, more = _data(next(iter(tables.values()), {}))
-    return Drawing(
-        key, title, svg=chart.svg(key), figure=chart.plotly(), data=data, more_rows=more, source=source
-    )
+    small = all(len(column) <= MOST_HELD for table in tables.values() for column in table.values())
+    if small:  # or those of all pages that are being made would be held at once
+        yield
+    svg = chart.svg(key)
+    if small:
+        yield
+    return Drawing(key, title, svg=svg, figure=chart.plotly(), data=data, more_rows=more, source=source)
 
 
 def _tables(plot: Plot, read: Read) -> tuple[dict[str, dict[str, list[Any]]], str]:

@@ -79,6 +79,8 @@ class Index:
         self.runs: Mapping[str, Run] = {run.id: run for run in catalog.runs}
         self.experiments: Mapping[str, Experiment] = {item.name: item for item in catalog.experiments}
         self.snapshots: Mapping[str, Snapshot] = {item.commit.sha: item for item in catalog.snapshots}
+        self._commit_links: dict[str, Link] = {}
+        self._pipeline_links: dict[str, Link] = {}
         self.infos: Mapping[str, MetricInfo] = {info.name: info for info in catalog.metrics}
         self.current: frozenset[str] = frozenset(
             run for experiment in catalog.experiments for run in experiment.current
@@ -179,6 +181,11 @@ class Index:
         return headlines(self.catalog)
 
     @cached_property
+    def model_names(self) -> frozenset[str]:
+        """Of all models."""
+        return frozenset(item.name for item in self.catalog.models)
+
+    @cached_property
     def dataset_names(self) -> Mapping[str, str]:
         """Path of a dataset -> its name."""
         return {item.path: item.name for item in self.catalog.datasets}
@@ -227,6 +234,11 @@ class Index:
 
     def pipeline_link(self, name: str) -> Link:
         """A pipeline by its name: its table of experiments, if any experiment is of it now."""
+        if name not in self._pipeline_links:
+            self._pipeline_links[name] = self._link_pipeline(name)
+        return self._pipeline_links[name]
+
+    def _link_pipeline(self, name: str) -> Link:
         place = text.slug(name or "pipeline")
         if len(self.catalog.experiments) > MOST_PLAIN:
             quoted = name.replace("\\", r"\\").replace('"', r"\"")
@@ -239,7 +251,13 @@ class Index:
         return frozenset(item.pipeline for item in self.catalog.experiments)
 
     def commit_link(self, sha: str) -> Link:
-        """A commit by its short id: our page of it, else the forge's."""
+        """A commit by its short id: our page of it, else the forge's. Many pages name the same."""
+        found = self._commit_links.get(sha)
+        if found is None:
+            found = self._commit_links[sha] = self._link_commit(sha)
+        return found
+
+    def _link_commit(self, sha: str) -> Link:
         short = sha if sha == WORKSPACE else sha[:7]
         if sha in self.snapshots:
             return Link(short, commit_href(sha), text.line(self.snapshots[sha].commit.subject))
@@ -251,10 +269,19 @@ class Index:
 
     def forge(self, kind: str, sha: str, path: str = "") -> str | None:
         """Address of a commit (`commit`) or file (`blob`) on the project's forge, if it has one."""
-        base = text.web(self.catalog.project.url.rstrip("/"))
+        base = self._forge
         if not base or not sha or sha == WORKSPACE:
             return None
-        return "/".join([base, kind, quote(sha), *([quote(path)] if path else [])])
+        return f"{base}/{kind}/{quote(sha)}/{quote(path)}" if path else f"{base}/{kind}/{quote(sha)}"
+
+    @cached_property
+    def _forge(self) -> str | None:
+        return text.web(self.catalog.project.url.rstrip("/"))
+
+    @cached_property
+    def declared(self) -> frozenset[str]:
+        """Names of the metrics that the project declares."""
+        return frozenset(info.name for info in self.catalog.project.metrics)
 
 
 def runs_href(pipeline: str, info: MetricInfo | None = None) -> str:

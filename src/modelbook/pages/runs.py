@@ -26,6 +26,7 @@ from modelbook.pages.cells import (
 from modelbook.pages.drawings import Album, Drawing, drawings, run_lineage
 from modelbook.pages.index import Entry, Index, Link, compare_href, model_href
 from modelbook.pages.rundata import tells
+from modelbook.pages.steps import Steps
 from modelbook.records import Artifact, Dependency, Environment, Run, Stage, State
 
 FIRST_ROWS = 100
@@ -146,14 +147,19 @@ def _wide(index: Index, runs: Sequence[Run]) -> tuple[tuple[Column, ...], tuple[
     return columns, rows
 
 
-def page(index: Index, run: Run, read: Read, album: Album) -> RunPage:
+def page(index: Index, run: Run, read: Read, album: Album) -> Steps[RunPage]:
     """One run."""
     info = index.headlines.get(run.pipeline)
     receipts = Receipts(index, run)
     metrics = facts(index, run, by_weight(index, run), "m", receipts, MOST_METRICS)
+    params = facts(index, run, run.params, "p", receipts)
+    yield
+    plots = runfacts.interactive((yield from drawings(run, read, album)))
+    yield
+    drawn = run_lineage(index, run)
+    yield
     before, after = index.neighbours(run)
     code = _code(index, run)
-    params = facts(index, run, run.params, "p", receipts)
     commits = tuple(index.commit_link(sha) for sha in run.commits[: MOST_COMMITS + MOST_FOLDED])
     headline = next((fact for fact in metrics if info and fact.name == text.line(info.name)), None)
     return RunPage(
@@ -179,7 +185,7 @@ def page(index: Index, run: Run, read: Read, album: Album) -> RunPage:
         more_metrics=metrics[MOST_METRICS:],
         params=params,
         receipts=receipts.all,
-        plots=runfacts.interactive(drawings(run, read, album)),
+        plots=plots,
         data=Link(runfacts.name_of(run.id), runfacts.href(run.id)),
         code=Table(_CODE, code[:MOST_FILES], "Files that the stages read"),
         more_code=max(0, len(code) - MOST_FILES),
@@ -189,7 +195,7 @@ def page(index: Index, run: Run, read: Read, album: Album) -> RunPage:
         stages=_stages(run.stages[-MOST_LISTED:]),
         more_stages=max(0, len(run.stages) - MOST_LISTED),
         environments=_environments(run.environments),
-        lineage=run_lineage(index, run),
+        lineage=drawn,
         expand=_expand(index, run),
         command=_command(index, run),
         whole=text.web(index.catalog.project.url) is not None,

@@ -150,6 +150,7 @@ class Shell:
     """
 
     TITLE = "modelbook-shell-title"
+    _TITLE = TITLE.encode()
     CONTENT = "modelbook-shell-content"
     MARKDOWN = f'<div class="{CONTENT}"><h1>{TITLE}</h1></div>\n'
 
@@ -159,9 +160,10 @@ class Shell:
             raise SiteNotBuilt("the theme lost the content of a page")
         # A third of what a theme writes is blank; the shell is in every page, and holds nothing preformatted.
         head, tail = (_BLANK.sub("\n", part) for part in (head, tail))
-        self._head, self._tail = head.split(self.TITLE), tail.split(self.TITLE)
+        self._head, self._tail = head.encode().split(self._TITLE), tail.encode().split(self._TITLE)
         self.digest = hashlib.sha256(f"{head}\0{tail}".encode()).hexdigest()
 
-    def stamp(self, title: str, content: str) -> str:
-        """The page with this title (escaped already) and content (HTML)."""
-        return title.join(self._head) + content + title.join(self._tail)
+    def stamp(self, title: str, content: str) -> bytes:
+        """The page with this title (escaped already) and content (HTML), encoded."""
+        name = title.encode("utf-8", "replace")
+        return b"".join((name.join(self._head), content.encode("utf-8", "replace"), name.join(self._tail)))

@@ -14,6 +14,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
+from modelbook import charts
+
 _SPECIAL = re.compile(
     r"[^A-Za-z0-9 ,/%;?\u00a1-\u200d\u2010-\u2027\u2030-\u205e\u2070-\U0010ffff]"
     r"(?<!(?<=[A-Za-z0-9])-(?=[A-Za-z0-9]))(?<!\.(?=[A-Za-z0-9/.]))"
@@ -69,7 +71,8 @@ def html_plain(raw: str) -> str:
     if raw.isalnum():  # hashes, numbers and most names
         return raw
     raw = raw.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return raw.replace('"', "&quot;").replace("'", "&#39;")
+    raw = raw.replace('"', "&quot;").replace("'", "&#39;")
+    return raw if raw.isascii() else raw.translate(charts.REFERENCES)
 
 
 def _reference(found: re.Match[str]) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from markupsafe import escape as escape_html
 
-from modelbook.pages import Draft
+from modelbook.pages import Data, Draft, Page
 from modelbook.site import crew, engine, escape, manifest
 from modelbook.site.manifest import Kept, Manifest, sha256
 from modelbook.site.themes import Theme
@@ -71,6 +71,14 @@ def copy_images(site: Path, images: Iterable[tuple[str, str]], read: Read) -> di
 def data_script(name: str, value: object) -> str:
     """Data as a script, for `Modelbook.load` of core.js: a page opened from a file may not fetch."""
     return f"Modelbook.data({escape.script_json(name)},{escape.script_string(value)});\n"
+
+
+def _kept(page: Page, key: str) -> Kept:
+    return Kept(key, tuple(item.path.rpartition("/")[2] for item in page.data), page.files)
+
+
+def _data(item: Data) -> bytes:
+    return data_script(item.name, item.value).encode("utf-8", "replace")
 
 
 class Standing:
@@ -216,35 +224,58 @@ class Press:
             self._add_image(path, images[path])
 
     def _stamp(self, drafts: Sequence[Draft]) -> Sheets:
-        """Put some pages into the site."""
-        files, images, pages, kept = dict[str, str](), dict[str, str](), dict[str, Kept](), 0
+        """Put some pages into the site.
+
+        Each step is done for all of them before the next: a processor is quicker where it stays with one.
+        """
+        files, kept = dict[str, str](), dict[str, Kept]()
+        left: list[tuple[Draft, str]] = []
         for draft in drafts:
             key = self._key(draft)
-            taken = self._standing.take(draft.path, key, self._site) if key else None
-            entry, made = taken or self._render(draft, key)
-            kept += taken is not None
-            files |= made
-            images.update(entry.images)
-            if entry.key:
-                pages[draft.path] = entry
-        return Sheets(files, images, pages, len(drafts) - kept, kept)
+            if taken := self._standing.take(draft.path, key, self._site) if key else None:
+                kept[draft.path] = taken[0]
+                files |= taken[1]
+            else:
+                left.append((draft, key))
+        made = self._made(left)
+        contents = [self._theme.render(page, "html", stamped=True) for page, _ in made]
+        written = [
+            (page.path, self._stamped(page, content))
+            for (page, _), content in zip(made, contents, strict=True)
+        ]
+        written += [(item.path, _data(item)) for page, _ in made for item in page.data]
+        for page, entry in made:
+            self._make_folder(page.path)
+            kept[page.path] = entry
+        for path, data in written:
+            _put(f"{self._site}/{path}", data)
+        files |= {path: sha256(data) for path, data in written}
+        images = {path: blob for entry in kept.values() for path, blob in entry.images}
+        pages = {path: entry for path, entry in kept.items() if entry.key}
+        return Sheets(files, images, pages, len(left), len(drafts) - len(left))
 
     def _key(self, draft: Draft) -> str:
         key = draft.key()
         return sha256(f"{key} {self._salts[draft.bulk]}".encode())[:24] if key else ""
 
-    def _render(self, draft: Draft, key: str) -> tuple[Kept, dict[str, str]]:
-        """Make a page; it has no key when a file of a plot was missing, which may come another time."""
-        missed = self._read.missed
-        page = draft.make()
-        content = self._theme.render(page, "html", stamped=True)
-        self._make_folder(page.path)
-        shown = self._shells[page.bulk].stamp(str(escape_html(page.title)), content)
-        files = {page.path: write(f"{self._site}/{page.path}", shown)}
-        for item in page.data:
-            files[item.path] = write(f"{self._site}/{item.path}", data_script(item.name, item.value))
-        names = tuple(item.path.rpartition("/")[2] for item in page.data)
-        return Kept(key if self._read.missed == missed else "", names, page.files), files
+    def _made(self, drafts: Sequence[tuple[Draft, str]]) -> list[tuple[Page, Kept]]:
+        """Make pages; one has no key when a file of a plot was missing, which may come another time."""
+        going = {at: draft.steps() for at, (draft, _) in enumerate(drafts)}
+        missed = dict.fromkeys(going, 0)
+        made: dict[int, Page] = {}
+        while going:
+            for at, steps in list(going.items()):
+                before = self._read.missed
+                try:
+                    next(steps)
+                except StopIteration as end:
+                    made[at] = end.value
+                    del going[at]
+                missed[at] += self._read.missed - before
+        return [(made[at], _kept(made[at], "" if missed[at] else key)) for at, (_, key) in enumerate(drafts)]
+
+    def _stamped(self, page: Page, content: str) -> bytes:
+        return self._shells[page.bulk].stamp(str(escape_html(page.title)), content)
 
     def _make_folder(self, path: str) -> None:
         """The folder of a page, made without asking first: each page has its own."""
