@@ -20,7 +20,7 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("spec", "records"),  # wishes: what people write; facts: what history says
     ("history", "stages", "runner", "registry", "pull", "forge", "seeds", "judge", "package", "monitor"),
     ("catalog", "lineage", "diff", "cards", "charts", "gates", "query", "subproject", "reproduce", "alerts"),
-    ("verdict", "admission", "export"),
+    ("verdict", "admission", "export", "retrain"),
     ("pages",),
     ("site", "scaffold", "comment", "serve"),
     ("deploy", "notify"),
@@ -48,6 +48,7 @@ PURE = {
     "verdict",
     "admission",
     "export",
+    "retrain",
     "comment",
     "pages",
 }

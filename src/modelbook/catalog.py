@@ -134,6 +134,8 @@ def build(history: History, found: tuple[Run, ...] | None = None) -> Catalog:
         notices=history.notices,
         deployments=history.deployments,
         faults=history.faults,
+        retrainings=history.retrainings,
+        scores=history.scores,
     )
 
 

@@ -281,6 +281,7 @@ class Stage(Record, frozen=True, kw_only=True):
         meta: DVC's `meta:` of the definition, as it stands.
         experiment, run, pipeline: what a stage written by `modelbook sync` says it belongs to.
         guard: True for the stage that only checks the plan. monitor: the monitor it belongs to, or empty.
+        scores: the model that it judges runs for, or empty.
         lock: digest of the canonical lock entry, None when the stage has never run.
         orphan: True when the lock still has it and its dvc.yaml does not; it is in no run.
     """
@@ -303,11 +304,12 @@ class Stage(Record, frozen=True, kw_only=True):
     lock: str | None = None
     orphan: bool = False
     monitor: str = ""
+    scores: str = ""
 
     @property
     def aside(self) -> bool:
-        """Whether it makes no model and stands in no run: the guard, and what only watches."""
-        return self.guard or bool(self.monitor)
+        """Whether it makes no model and stands in no run: the guard, and what only watches or judges."""
+        return self.guard or bool(self.monitor or self.scores)
 
 
 class Spec(Record, frozen=True, kw_only=True):
@@ -366,32 +368,6 @@ class PipelineInfo(Record, frozen=True, kw_only=True):
     datasets: tuple[str, ...] = ()
 
 
-class ModelInfo(Record, frozen=True, kw_only=True):
-    """A model as declared in `mlproject.yaml`, in the `artifacts:` of a dvc.yaml or in GTO's artifacts.yaml.
-
-    Attributes:
-        artifact: path of the model file, with `${run}` where the run's name stands.
-        task: what kind of problem it solves, as the Hub names it; empty when nobody says it.
-        versions: (version, run id) in file order. environments: (environment, version).
-        deprecated: (version, why nobody should use it any more).
-        file: where it is declared, empty when only tags speak of it. type: DVC's word, such as `model`.
-    """
-
-    name: str
-    pipeline: str = ""
-    artifact: str = ""
-    description: str = ""
-    task: str = ""
-    owner: str = ""
-    license: str = ""
-    versions: tuple[tuple[str, str], ...] = ()
-    deprecated: tuple[tuple[str, str], ...] = ()
-    environments: tuple[tuple[str, str], ...] = ()
-    file: str = ""
-    type: str = "model"
-    labels: tuple[str, ...] = ()
-
-
 class Gate(Record, frozen=True, kw_only=True):
     """One rule that a metric must hold, as `metrics: {NAME: {gates: ...}}` declares it.
 
@@ -424,6 +400,63 @@ class MonitorInfo(Record, frozen=True, kw_only=True):
     environment: str = ""
     schedule: str = ""
     retention: int = 0
+
+
+class RetrainPolicy(Record, frozen=True, kw_only=True):
+    """When a model is trained again, as `models: {NAME: {retrain: ...}}` declares it.
+
+    Attributes:
+        on: `breach`, `new_data`, `schedule`. kinds: of findings of the monitor that count as a breach.
+        windows: (`expanding` or `rolling`, how many periods, 0 for all).
+        retrains, runs: at most so many within the newest `periods`; runs of 0 is no limit.
+        cool_down: periods after a retraining in which there is no other.
+        environment: where the champion is in force; empty for the newest version. assign: put one there.
+    """
+
+    on: tuple[str, ...] = ()
+    monitor: str = ""
+    kinds: tuple[str, ...] = ()
+    every: int = 1
+    schedule: str = ""
+    experiment: str = ""
+    param: str = ""
+    windows: tuple[tuple[str, int], ...] = ()
+    metric: str = ""
+    gates: tuple[Gate, ...] = ()
+    retrains: int = 4
+    periods: int = 12
+    runs: int = 0
+    cool_down: int = 0
+    environment: str = ""
+    assign: bool = False
+
+
+class ModelInfo(Record, frozen=True, kw_only=True):
+    """A model as declared in `mlproject.yaml`, in the `artifacts:` of a dvc.yaml or in GTO's artifacts.yaml.
+
+    Attributes:
+        artifact: path of the model file, with `${run}` where the run's name stands.
+        task: what kind of problem it solves, as the Hub names it; empty when nobody says it.
+        versions: (version, run id) in file order. environments: (environment, version).
+        deprecated: (version, why nobody should use it any more).
+        file: where it is declared, empty when only tags speak of it. type: DVC's word, such as `model`.
+        retrain: its policy of retraining, if it has one.
+    """
+
+    name: str
+    pipeline: str = ""
+    artifact: str = ""
+    description: str = ""
+    task: str = ""
+    owner: str = ""
+    license: str = ""
+    versions: tuple[tuple[str, str], ...] = ()
+    deprecated: tuple[tuple[str, str], ...] = ()
+    environments: tuple[tuple[str, str], ...] = ()
+    file: str = ""
+    type: str = "model"
+    labels: tuple[str, ...] = ()
+    retrain: RetrainPolicy | None = None
 
 
 class Project(Record, frozen=True, kw_only=True):
@@ -899,6 +932,79 @@ class Deployment(Record, frozen=True, kw_only=True):
     by: str = ""
 
 
+class GateResult(Record, frozen=True, kw_only=True):
+    """What a gate said of a challenger beside its champion. `passed` is None where it could not tell."""
+
+    metric: str
+    kind: str
+    limit: float = 0.0
+    passed: bool | None = None
+    reason: str = ""
+
+
+class Contestant(Record, frozen=True, kw_only=True):
+    """A run that was judged on a period.
+
+    Attributes:
+        run: its id. name: of the run. version: that it is registered as, if it is.
+        window: the kind of window (`expanding`, `rolling-3`), empty for a champion. periods: trained on.
+        metrics: on the period. scores: the file that has them.
+        gates, passed, reason: of a challenger, what was said of it.
+    """
+
+    run: str
+    name: str
+    version: str = ""
+    window: str = ""
+    periods: tuple[str, ...] = ()
+    metrics: dict[str, float | None] = {}
+    scores: str = ""
+    gates: tuple[GateResult, ...] = ()
+    passed: bool = False
+    reason: str = ""
+
+
+class Retraining(Record, frozen=True, kw_only=True):
+    """One time a model was trained again, as `runs/retrains/MODEL/PERIOD.json` says.
+
+    Attributes:
+        period: the labelled period that all were judged on. data: its file; md5: of its content.
+        trigger: `breach`, `new_data` or `schedule`. why: in a sentence.
+        outcome: `accepted` or `rejected`. reason: why, in a sentence.
+        chosen: the run that was accepted, registered as `version` and put in force in `environment`, if any.
+        date: when it was decided. by: who did it. path: of the file.
+    """
+
+    format: int = 1
+    model: str
+    period: str
+    data: str = ""
+    md5: str = ""
+    trigger: str = ""
+    why: str = ""
+    metric: str = ""
+    champion: Contestant
+    challengers: tuple[Contestant, ...] = ()
+    outcome: str
+    reason: str = ""
+    chosen: str = ""
+    version: str = ""
+    environment: str = ""
+    date: str = ""
+    by: str = ""
+    path: str = ""
+
+
+class Score(Record, frozen=True, kw_only=True):
+    """The metrics of a run on a labelled period, as `runs/scores/MODEL/PERIOD/RUN.json` has them."""
+
+    model: str
+    period: str
+    name: str
+    metrics: dict[str, float | None] = {}
+    path: str = ""
+
+
 class Catalog(Record, frozen=True, kw_only=True):
     """The waist: everything is read into it, everything is rendered from it.
 
@@ -909,7 +1015,9 @@ class Catalog(Record, frozen=True, kw_only=True):
         datasets: of the newest snapshot, with what older ones add.
         watches: by monitor and batch. notices: by monitor, each from the oldest to the newest.
         deployments: by name, each from the oldest to the newest.
-        faults: problems of watches, notices and deployments. These four are each a `Later` of a history.
+        retrainings: by model, each from the oldest period to the newest. scores: by model, period and run.
+        faults: problems of watches, notices, deployments, retrainings and scores. These six are each a
+            `Later` of a history.
     """
 
     project: Project
@@ -926,6 +1034,8 @@ class Catalog(Record, frozen=True, kw_only=True):
     watches: Sequence[Watch] = ()
     notices: Sequence[Notice] = ()
     deployments: Sequence[Deployment] = ()
+    retrainings: Sequence[Retraining] = ()
+    scores: Sequence[Score] = ()
     faults: Sequence[Problem] = ()
 
 

@@ -44,6 +44,7 @@ COMMANDS = {
     "deploy": "modelbook.cli.serving:deploy",
     "badge": "modelbook.cli.reading:badge",
     "monitor": "modelbook.cli.watching:monitor",
+    "retrain": "modelbook.cli.retraining:retrain",
     "build": "modelbook.cli.publish:build",
     "preview": "modelbook.cli.publish:preview",
 }

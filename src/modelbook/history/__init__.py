@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from modelbook.errors import UnknownRevision
-from modelbook.history import deployments, notices, reports, reproductions, watches
+from modelbook.history import deployments, notices, reports, reproductions, retrains, watches
 from modelbook.history.brought import PULLED, Pulled
 from modelbook.history.cache import Cache, Stored
 from modelbook.history.code import CodeReader
@@ -33,6 +33,8 @@ from modelbook.records import (
     Record,
     Report,
     Reproduction,
+    Retraining,
+    Score,
     Snapshot,
     Stale,
     Tag,
@@ -70,8 +72,8 @@ class History(Record, frozen=True, kw_only=True):
         head: sha of HEAD, `WORKSPACE` if the workspace differs from it, empty when there is nothing.
         snapshots: newest first; the workspace, if it differs from HEAD, is the first.
         problems: of the repository itself; those of a commit are in its snapshot.
-        reports, reproductions, watches, notices, deployments: those of HEAD or the workspace; the last three
-            are read when someone asks, and with them `faults`, which are their problems.
+        reports, reproductions, watches, notices, deployments, retrainings, scores: those of HEAD or the
+            workspace; the last five are read when someone asks, and with them `faults`: their problems.
         tags: every Git tag of a commit, by name. experiments: every experiment ref of DVC's.
     """
 
@@ -86,6 +88,8 @@ class History(Record, frozen=True, kw_only=True):
     watches: Sequence[Watch] = ()
     notices: Sequence[Notice] = ()
     deployments: Sequence[Deployment] = ()
+    retrainings: Sequence[Retraining] = ()
+    scores: Sequence[Score] = ()
     faults: Sequence[Problem] = ()
 
 
@@ -122,6 +126,8 @@ def read(
     watched, ill = _later(lambda: watches.read(repo, tree, commits, home))
     noticed, unread = _later(lambda: notices.read(repo, tree, home))
     deployed, odd = _later(lambda: deployments.read(repo, tree, home))
+    retrained, wrong = _later(lambda: retrains.read(repo, tree, home))
+    scored, unscored = _later(lambda: retrains.scores(repo, tree, home))
     return History(
         name=repo.name,
         head=WORKSPACE if workspace else head,
@@ -134,7 +140,9 @@ def read(
         watches=watched,
         notices=noticed,
         deployments=deployed,
-        faults=Later(lambda: (*ill, *unread, *odd)),
+        retrainings=retrained,
+        scores=scored,
+        faults=Later(lambda: (*ill, *unread, *odd, *wrong, *unscored)),
     )
 
 

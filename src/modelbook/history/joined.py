@@ -147,6 +147,7 @@ def _stage(file: str, stage: StageDef, locked: Locked | None, *, orphan: bool) -
         lock=locked.digest if locked else None,
         orphan=orphan,
         monitor=_meta_text(meta, "monitor") or "",
+        scores=_meta_text(meta, "scores") or "",
     )
 
 

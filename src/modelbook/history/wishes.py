@@ -25,6 +25,7 @@ from modelbook.records import (
     MonitorInfo,
     PipelineInfo,
     Project,
+    RetrainPolicy,
     Spec,
     finite,
 )
@@ -45,7 +46,9 @@ def project(data: Mapping[Any, Any], fallback_name: str, file: str = "mlproject.
         metrics=tuple(_metric(name, body) for name, body in _named(data, "metrics")),
         pipelines=tuple(_pipeline(name, body) for name, body in _named(data, "pipelines")),
         datasets=tuple(_dataset(name, body, file) for name, body in _named(data, "datasets")),
-        models=tuple(_model(name, body, file) for name, body in _named(data, "models")),
+        models=tuple(
+            _model(name, body, file, _mapping(data.get("metrics"))) for name, body in _named(data, "models")
+        ),
         gates=tuple(gate for name, body in _named(data, "metrics") for gate in _gates(name, body)),
         requirements=tuple(
             (name, _texts(body.get("requires"))) for name, body in _named(data, "environments")
@@ -198,7 +201,10 @@ def _metric(name: str, body: Mapping[Any, Any]) -> MetricInfo:
 
 def _gates(name: str, body: Mapping[Any, Any]) -> Iterator[Gate]:
     """The rules of a metric; one that is no number of the right kind is left out, as a typo would be."""
-    wanted, direction = _mapping(body.get("gates")), body.get("direction")
+    yield from _rules(name, _mapping(body.get("gates")), body.get("direction"))
+
+
+def _rules(name: str, wanted: Mapping[Any, Any], direction: Any) -> Iterator[Gate]:
     rule = Gate(
         metric=name,
         kind="",
@@ -234,7 +240,7 @@ def _dataset(name: str, body: Mapping[Any, Any], file: str) -> Dataset:
     )
 
 
-def _model(name: str, body: Mapping[Any, Any], file: str) -> ModelInfo:
+def _model(name: str, body: Mapping[Any, Any], file: str, metrics: Mapping[Any, Any]) -> ModelInfo:
     return ModelInfo(
         name=name,
         pipeline=_text(body.get("pipeline")),
@@ -247,7 +253,43 @@ def _model(name: str, body: Mapping[Any, Any], file: str) -> ModelInfo:
         deprecated=_pairs(body.get("deprecated")),
         environments=_pairs(body.get("environments")),
         file=file,
+        retrain=_retrain(body["retrain"], metrics) if isinstance(body.get("retrain"), dict) else None,
     )
+
+
+def _retrain(body: Mapping[Any, Any], metrics: Mapping[Any, Any]) -> RetrainPolicy:
+    """A policy; what it leaves out is as `spec` has it."""
+    budget, kinds = _mapping(body.get("budget")), _texts(body.get("breach"))
+    gates = [
+        rule
+        for name, wanted in _named(body, "gates")
+        for rule in _rules(name, wanted, _mapping(metrics.get(name)).get("direction"))
+    ]
+    return RetrainPolicy(
+        on=_texts(body.get("on")),
+        monitor=_text(body.get("monitor")),
+        kinds=kinds or ("quality", "drift", "performance"),
+        every=_whole(body.get("every")) or 1,
+        schedule=_text(body.get("schedule")),
+        experiment=_text(body.get("experiment")),
+        param=_text(body.get("param")),
+        windows=tuple(_windows(body.get("window"))),
+        metric=_text(body.get("metric")),
+        gates=tuple(gates),
+        retrains=_whole(budget.get("retrains")) or 4,
+        periods=_whole(budget.get("periods")) or 12,
+        runs=_whole(budget.get("runs")) or 0,
+        cool_down=_whole(budget.get("cool_down")) or 0,
+        environment=_text(body.get("environment")),
+        assign=body.get("assign") is True,
+    )
+
+
+def _windows(value: Any) -> Iterator[tuple[str, int]]:
+    for one in value if isinstance(value, list) else [value]:
+        body = one if isinstance(one, dict) else {"kind": one}
+        if body.get("kind") in ("expanding", "rolling"):
+            yield body["kind"], _whole(body.get("size")) or 0
 
 
 def _beside(file: str, path: Any) -> str:

@@ -84,27 +84,22 @@ def has_remote(root: Path) -> bool:
     return bool(_process.run(["dvc", "remote", "list"], cwd=root, env=_environment()).strip())
 
 
-def repro(root: Path, targets: Sequence[str] = (), *, quiet: bool = False, pull: bool = False) -> None:
+def repro(
+    root: Path, targets: Sequence[str] = (), *, quiet: bool = False, pull: bool = False, aside: bool = False
+) -> None:
     """Run `dvc repro`, its output on our own streams; quiet, only what stages and faults say.
 
     Args:
         pull: bring what is missing from the remote, and leave what is not stale without its data.
+        aside: all that is said goes to standard error.
 
     Raises:
         ReproFailed: a stage failed, or a signal ended it.
         MissingProgram: there is no dvc.
     """
-    status = processes.run(
-        [
-            "dvc",
-            "repro",
-            *(["--quiet"] if quiet else []),
-            *(["--pull", "--allow-missing"] if pull else []),
-            *targets,
-        ],
-        cwd=root,
-        env=_environment(),
-    )
+    flags = [*(["--quiet"] if quiet else []), *(["--pull", "--allow-missing"] if pull else [])]
+    argv = ["dvc", "repro", *flags, *targets]
+    status = processes.run(argv, cwd=root, env=_environment(), stdout=_STANDARD_ERROR if aside else None)
     if status == processes.NOT_FOUND:
         raise MissingProgram("dvc")
     if status:

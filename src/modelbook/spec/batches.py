@@ -1,4 +1,4 @@
-"""The files that monitors look at: those that are there, that `.dvc` files name, or that stages will make."""
+"""Files that monitors and policies look at: there already, named by `.dvc` files, or made by stages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from modelbook.errors import Issue
 from modelbook.spec.models import Monitor, Project
 from modelbook.spec.placeholders import names_in
-from modelbook.spec.source import Source
+from modelbook.spec.source import Loc, Source
 
 ENDINGS = frozenset({".parquet", ".csv", ".tsv", ".txt", ".gz"})
 
@@ -42,14 +42,22 @@ def _watched(
     if not reference:
         hint = "it may be a file, a pattern, or an output of a stage"
         issues.append(source.issue(("monitors", name, "reference"), "no file is called that", hint))
-    batches: dict[str, str] = {}
-    for path in _matching(root, project, monitor.batches):
+    batches = named(root, project, monitor.batches, source, ("monitors", name, "batches"), issues)
+    return Watched(tuple(reference), dict(list(batches.items())[-(monitor.retention or 0) :]))
+
+
+def named(
+    root: Path, project: Project, pattern: str, source: Source, at: Loc, issues: list[Issue]
+) -> dict[str, str]:
+    """Name -> file of all that a pattern finds, sorted by name; `at` is where the pattern stands."""
+    found: dict[str, str] = {}
+    for path in _matching(root, project, pattern):
         stem = PurePosixPath(path).name.partition(".")[0]
-        if stem in batches:
-            message = f"two batches would be called {stem}: {batches[stem]} and {path}"
-            issues.append(source.issue(("monitors", name, "batches"), message, "give one another name"))
-        batches.setdefault(stem, path)
-    return Watched(tuple(reference), dict(sorted(batches.items())[-(monitor.retention or 0) :]))
+        if stem in found:
+            message = f"two batches would be called {stem}: {found[stem]} and {path}"
+            issues.append(source.issue(at, message, "give one another name"))
+        found.setdefault(stem, path)
+    return dict(sorted(found.items()))
 
 
 def _matching(root: Path, project: Project, pattern: str) -> list[str]:

@@ -15,8 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from modelbook.errors import Issue
-from modelbook.spec.expand import Run, dotted_keys, lookup, merge, points, resolved
-from modelbook.spec.models import PACKAGE, Experiment, Model, Monitor, Pipeline, Project, Stage, Sweep
+from modelbook.spec.expand import Run, dotted_keys, lookup, merge, points, resolved, suffix
+from modelbook.spec.models import (
+    PACKAGE,
+    Experiment,
+    Model,
+    Monitor,
+    Pipeline,
+    Project,
+    Retrain,
+    Stage,
+    Sweep,
+)
 from modelbook.spec.packaging import place, stages_of, takes_part
 from modelbook.spec.placeholders import names_in
 from modelbook.spec.source import Loc, Source, suggestion
@@ -217,6 +227,10 @@ def _stage_names(spec: Project, source: Source) -> Iterator[Issue]:
                 message = f"DVC would know its stage as {full}, and so is {seen[full]}"
                 yield source.issue(("monitors", name), message, "rename one of them", key=True)
             seen.setdefault(full, f"a stage of monitor {name}")
+    for name in (name for name, model in spec.models.items() if model.retrain):
+        if (full := f"retrain-{name}") in seen:
+            message = f"DVC would know what judges it as {full}, and so is {seen[full]}"
+            yield source.issue(("models", name, "retrain"), message, "rename one of them", key=True)
 
 
 def _model(spec: Project, source: Source, name: str, model: Model) -> Iterator[Issue]:
@@ -237,10 +251,28 @@ def _model(spec: Project, source: Source, name: str, model: Model) -> Iterator[I
         if spec.environments and environment not in spec.environments:
             loc, hint = (*at, "environments", environment), suggestion(environment, spec.environments)
             yield source.issue(loc, f"unknown environment {environment}", hint, key=True)
+    if model.retrain is not None:
+        yield from _retrain(spec, source, (*at, "retrain"), model.retrain)
     for version in model.deprecated:
         if version not in model.versions:
             hint = suggestion(version, model.versions)
             yield source.issue((*at, "deprecated", version), f"unknown version {version}", hint, key=True)
+
+
+def _retrain(spec: Project, source: Source, at: Loc, policy: Retrain) -> Iterator[Issue]:
+    """Names that a policy uses and nobody declared."""
+    if policy.monitor and policy.monitor not in spec.monitors:
+        yield _unknown(source, (*at, "monitor"), "monitor", policy.monitor, spec.monitors)
+    if policy.metric not in spec.metrics:
+        yield _unknown(source, (*at, "metric"), "metric", policy.metric, spec.metrics)
+    for metric in policy.gates:
+        if metric not in spec.metrics:
+            hint = suggestion(metric, spec.metrics)
+            yield source.issue((*at, "gates", metric), f"unknown metric {metric}", hint, key=True)
+    known = sorted(spec.environments or {name for one in spec.models.values() for name in one.environments})
+    if policy.environment is not None and policy.environment not in known:
+        hint = suggestion(policy.environment, known) or "declare it under environments"
+        yield source.issue((*at, "environment"), f"unknown environment {policy.environment}", hint)
 
 
 def _artifact(source: Source, loc: Loc, path: str, name: str, pipeline: Pipeline) -> Iterator[Issue]:
@@ -411,6 +443,7 @@ def runs(
             else:
                 issues += _missing_params(source, where, stage, mine)
                 issues += _unusable_values(source, where, stage, mine)
+                issues += _spread_names(spec, source, where, stage, mine)
         issues += _nobody_wanted(source, name, pipeline, mine)
     issues += _clashes(spec, source, planned)
     return issues
@@ -441,20 +474,37 @@ def _unusable_values(source: Source, where: _Where, stage: Stage, mine: Sequence
         for name in names_in(text):
             if not name.startswith("params."):
                 continue
-            fault = next(filter(None, (_value_fault(run, name[len("params.") :]) for run in mine)), None)
+            faults = (_value_fault(run, name[len("params.") :], loc[0] == "deps") for run in mine)
+            fault = next(filter(None, faults), None)
             if fault:
                 yield source.issue(where.at(*loc), f"${{{name}}}: {fault[0]}", fault[1], key=True)
 
 
-def _value_fault(run: Run, dotted: str) -> tuple[str, str] | None:
+def _value_fault(run: Run, dotted: str, a_dep: bool) -> tuple[str, str] | None:
     there, value = lookup(run.params, dotted)
     if not there:
         return f"run {run.name} has no such param", suggestion(
             dotted, dotted_keys(run.params), list_all=False
         )
-    if not isinstance(value, str | int | float) or (isinstance(value, str) and _SHELL_SIGNS & set(value)):
+    values = value if a_dep and isinstance(value, list) else [value]
+    if not values:
+        return f"run {run.name} has an empty list there", "a dependency is one for each item"
+    if not all(isinstance(one, str | int | float) and not _SHELL_SIGNS & set(str(one)) for one in values):
         return f"run {run.name} has a value there that a command can't hold", "read it from ${params} instead"
     return None
+
+
+def _spread_names(
+    spec: Project, source: Source, where: _Where, stage: Stage, mine: Sequence[Run]
+) -> Iterator[Issue]:
+    """Stages that get a number behind their name, and are then called like another."""
+    taken = {f"{name}-{stage}" for name, pipeline in spec.pipelines.items() for stage in stages_of(pipeline)}
+    for end in sorted({suffix(stage, run) for run in mine} - {""}):
+        full = f"{where.pipeline}-{where.stage}{end}"
+        if full in taken:
+            yield source.issue(
+                where.at(), f"DVC would know this stage as {full}, as it does another", key=True
+            )
 
 
 def _overridden(

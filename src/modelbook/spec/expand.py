@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from modelbook.spec.models import Distribution, Experiment, Project, RandomSweep, Sweep
-from modelbook.spec.placeholders import fill, params_path
+from modelbook.spec.models import Distribution, Experiment, Project, RandomSweep, Stage, Sweep
+from modelbook.spec.placeholders import fill, names_in, params_path
 
 Point = dict[str, Any]
-_OWN = ("name", "description", "abstract", "extends")
+_OWN = ("name", "description", "abstract", "extends", "challenges")
 _LONGEST = 80
 
 
@@ -197,6 +197,33 @@ def _digest(text: str, digits: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:digits]
 
 
+def listed(run: Run, text: str) -> str:
+    """The placeholder of a dependency that stands for a list: one dependency for each item. Else empty."""
+    names = [name for name in names_in(text) if name.startswith("params.")]
+    return next((name for name in names if isinstance(lookup(run.params, name[7:])[1], list)), "")
+
+
+def spread(run: Run, text: str) -> list[str]:
+    """A dependency as it is for a run, `${params.KEY}` of a list as one for each item: `${params.KEY[0]}`."""
+    name = listed(run, text)
+    if not name:
+        return [text]
+    count = len(lookup(run.params, name[7:])[1])
+    return [
+        fill(text, lambda word, at=at: f"${{{word}[{at}]}}" if word == name else f"${{{word}}}")  # type: ignore[misc]
+        for at in range(count)
+    ]
+
+
+def suffix(stage: Stage, run: Run) -> str:
+    """What DVC's name of a stage has behind it for a run: how long the lists are that its deps stand for.
+
+    DVC writes a stage once for many runs, and all of those must have as many deps.
+    """
+    counts = [str(len(spread(run, dep))) for dep in stage.deps if listed(run, dep)]
+    return "".join(f"-{count}" for count in counts)
+
+
 def resolved(spec: Project, pipeline: str, run: Run | None, text: str) -> str:
     """A string of a stage as it is for one run (or for a shared stage); unknown placeholders are left."""
 
@@ -205,7 +232,9 @@ def resolved(spec: Project, pipeline: str, run: Run | None, text: str) -> str:
         if kind == "datasets" and rest in spec.datasets:
             return spec.datasets[rest].path
         if kind == "params" and rest and run is not None:
-            return str(lookup(run.params, rest)[1])
+            key, _, at = rest.partition("[")
+            found = lookup(run.params, key)[1]
+            return str(found[int(at[:-1])] if at else found)
         plain = {"pipeline": pipeline, "params": params_path(run.name if run else pipeline)}
         if run is not None:
             plain |= {"run": run.name, "experiment": run.experiment}

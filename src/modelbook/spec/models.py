@@ -57,6 +57,17 @@ CARD_SECTIONS = (
 TOLD = ("package", "version", "model", "environment", "run")
 """Placeholders of what a deployment runs or asks."""
 
+SCORED = ("model", "data", "out")
+"""Placeholders of what judges a model on a period."""
+CRON = {
+    "minute": (0, 59),
+    "hour": (0, 23),
+    "day of the month": (1, 31),
+    "month": (1, 12),
+    "day of the week": (0, 7),
+}
+"""Field of a schedule -> its least and greatest number."""
+
 
 def fault(
     message: str, hint: str = "", *, below: tuple[str | int, ...] = (), key: bool = False
@@ -289,6 +300,44 @@ def _one_path(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+def _as_windows(value: object) -> object:
+    found = value if isinstance(value, list) else [value]
+    return [{"kind": one} if isinstance(one, str) else one for one in found]
+
+
+_WINDOWS = str | dict[str, str | int] | list[str | dict[str, str | int]]
+
+
+def _cron(value: str) -> str:
+    """Five fields, each of numbers, ranges, steps and lists of them."""
+    fields = value.split()
+    if len(fields) != len(CRON):
+        raise fault(f"expected five fields as cron has them, found {value!r}", "such as 0 6 1 * *")
+    for text, (name, (low, high)) in zip(fields, CRON.items(), strict=True):
+        if not cron_field(text, low, high):
+            raise fault(
+                f"{text!r} is no {name}", f"expected numbers from {low} to {high}, *, a-b, */n or lists"
+            )
+    return value
+
+
+def cron_field(text: str, low: int, high: int) -> frozenset[int]:
+    """The numbers that a field of a schedule stands for; none where it cannot be read."""
+    found: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/(\d{1,2}))?", part)
+        if match is None:
+            return frozenset()
+        first = low if match[1] is None else int(match[1])
+        alone = match[1] is not None and match[2] is None and match[3] is None
+        last = int(match[2]) if match[2] else first if alone else high
+        step = int(match[3]) if match[3] else 1
+        if not low <= first <= last <= high or step < 1:
+            return frozenset()
+        found.update(range(first, last + 1, step))
+    return frozenset(found)
+
+
 Name = Annotated[
     str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": f"^{NAME.pattern}$"})
 ]
@@ -510,6 +559,123 @@ class Pipeline(Wish):
         return self
 
 
+class Window(Wish):
+    """Which periods a challenger is trained on; all are before the one that it is judged on."""
+
+    kind: Literal["expanding", "rolling"]
+    """expanding (all periods there are) or rolling (the newest ones)."""
+    size: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """How many periods a rolling window has."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Window:
+        if self.kind == "rolling" and self.size is None:
+            raise fault("a rolling window needs a size", "such as {kind: rolling, size: 3}", below=("kind",))
+        if self.kind == "expanding" and self.size is not None:
+            raise fault("an expanding window has no size", below=("size",), key=True)
+        return self
+
+
+class Scoring(Wish):
+    """How any model of this kind is judged on any period: the champion and its challengers alike."""
+
+    cmd: Text
+    """The command, one for each model and period. Placeholders: ${model} (the model file), ${data} (the
+    period's file), ${out} (the JSON file of metrics that it writes)."""
+    deps: list[InnerPath] = []
+    """The code it reads besides: when that changes, all is judged again."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Scoring:
+        found = names_in(self.cmd)
+        unknown = [name for name in found if name not in SCORED]
+        if unknown:
+            hint = f"expected one of {', '.join(SCORED)}"
+            raise fault(f"unknown placeholder ${{{unknown[0]}}}", hint, below=("cmd",))
+        missing = [name for name in SCORED if name not in found]
+        if missing:
+            raise fault(f"the command does not say where ${{{missing[0]}}} goes", below=("cmd",))
+        return self
+
+
+class Budget(Wish):
+    """How much may be retrained."""
+
+    retrains: Annotated[int, Field(ge=1)] = 4
+    """At most so many within `periods`."""
+    periods: Annotated[int, Field(ge=1)] = 12
+    """The newest periods that are counted."""
+    runs: Annotated[int, Field(ge=1)] | None = None
+    """At most so many training runs within `periods`; each window is one."""
+    cool_down: Annotated[int, Field(ge=0)] = 0
+    """Periods after a retraining in which there is no other."""
+
+
+class Retrain(Wish):
+    """When a model is trained again, on what, and when the new one takes the place of the old."""
+
+    on: Annotated[list[Literal["breach", "new_data", "schedule"]], Field(min_length=1)]
+    """What calls for it: breach (the newest batch of the monitor is in breach), new_data (there are labelled
+    periods that nobody was judged on) or schedule."""
+    monitor: str = ""
+    """The monitor that a breach is of, by name."""
+    breach: list[Literal["quality", "drift", "performance"]] = ["quality", "drift", "performance"]
+    """Kinds of breaches that count."""
+    every: Annotated[int, Field(ge=1)] = 1
+    """Of new_data: how many new periods it takes."""
+    schedule: Cron | None = None
+    """Of schedule: minute, hour, day of the month, month and day of the week in UTC, as cron has them."""
+    experiment: str
+    """The experiment that is trained again, by name. Every challenger is a new spec that extends it."""
+    param: Text
+    """Its dotted param that lists the periods to train on."""
+    data: InnerPath
+    """The labelled data, one file for each period, such as data/labelled/*.parquet. A period is called like
+    its file, and periods are in the order of their names."""
+    window: Annotated[
+        list[Window], Field(min_length=1), BeforeValidator(_as_windows, json_schema_input_type=_WINDOWS)
+    ]
+    """expanding, or {kind: rolling, size: N}; a list of them makes a challenger of each."""
+    metric: str
+    """What a challenger must be better in than the champion, on the newest labelled period."""
+    gates: dict[Text, Gates] = {}
+    """Metric -> gates of the challenger beside the champion, on the same data."""
+    evaluate: Scoring
+    """How both are judged."""
+    budget: Budget = Budget()
+    """How often, and how much, it may be trained again."""
+    environment: Name | None = None
+    """Where the champion is in force; without it, the champion is the newest version."""
+    assign: bool = False
+    """Put an accepted challenger in force there. By default it is only registered."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Retrain:
+        if "breach" in self.on and not self.monitor:
+            raise fault("on: breach needs a monitor", "name one of monitors:", below=("on",))
+        if ("schedule" in self.on) != (self.schedule is not None):
+            raise fault(
+                "on: schedule and a schedule go together", "such as schedule: 0 6 1 * *", below=("on",)
+            )
+        if self.assign and self.environment is None:
+            raise fault("assign needs an environment", below=("assign",))
+        twice = [one for at, one in enumerate(self.window) if one in self.window[:at]]
+        if twice:
+            raise fault("a window is there twice", below=("window",))
+        return self
+
+
+class Challenge(Wish):
+    """What an experiment that `modelbook retrain` wrote is for."""
+
+    model: str
+    """The model whose version it would become."""
+    champion: str
+    """The run that it would take the place of, by name."""
+    period: Text
+    """The labelled period that both are judged on, and that neither was trained on."""
+
+
 class Model(Wish):
     """A model that is registered, promoted and deployed under one name."""
 
@@ -532,6 +698,8 @@ class Model(Wish):
     """Versions that nobody should use any more: version -> why, in a sentence."""
     environments: dict[Name, str] = {}
     """What is in force where: environment -> version."""
+    retrain: Retrain | None = None
+    """When it is trained again, and when the new one takes the place of the old."""
 
 
 class Place(Wish):
@@ -834,3 +1002,5 @@ class Experiment(Wish):
     """Who answers for it."""
     card: Card = {}
     """Model card prose in Markdown: sections by name, or the path of a Markdown file."""
+    challenges: Challenge | None = None
+    """Written by `modelbook retrain`: what it is judged against, and on what. Never inherited."""

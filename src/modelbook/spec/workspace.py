@@ -9,9 +9,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from modelbook.errors import Issue, ModelbookError, SpecError
-from modelbook.spec import check, source
+from modelbook.spec import check, contests, source
 from modelbook.spec import edit as edits
 from modelbook.spec.batches import Watched, find
+from modelbook.spec.contests import Contest
 from modelbook.spec.expand import Run, inherit, runs_of
 from modelbook.spec.models import Experiment, Project, name_like
 from modelbook.spec.source import Loc, Source
@@ -51,6 +52,7 @@ class Workspace:
         specs: by name, sorted; abstract ones included.
         runs: in the order of the specs' names, then of sweep points and seeds.
         watched: monitor -> the files it looks at.
+        contests: model with a policy of retraining -> what is judged on what.
     """
 
     root: Path
@@ -59,6 +61,7 @@ class Workspace:
     runs: tuple[Run, ...]
     sources: Mapping[str, Source] = field(repr=False)
     watched: Mapping[str, Watched] = field(default_factory=dict)
+    contests: Mapping[str, Contest] = field(default_factory=dict)
 
     def runs_in(self, pipeline: str) -> list[Run]:
         """The runs of one pipeline."""
@@ -99,7 +102,15 @@ def load(root: Path) -> Workspace:
         raise SpecError(loading.issues)
     assert loading.project is not None  # noqa: S101 (without issues there is one)
     specs = dict(sorted(loading.specs.items()))
-    return Workspace(root, loading.project, specs, tuple(loading.runs), loading.sources, loading.watched)
+    return Workspace(
+        root,
+        loading.project,
+        specs,
+        tuple(loading.runs),
+        loading.sources,
+        loading.watched,
+        loading.contests,
+    )
 
 
 def parse_project(text: str, path: str = PROJECT_FILE) -> Project:
@@ -112,7 +123,12 @@ def parse_project(text: str, path: str = PROJECT_FILE) -> Project:
 
 
 def change_project(root: Path, loc: Loc, value: str | None) -> bool:
-    """Put one entry of `mlproject.yaml`, or with None take it out; every other byte stays.
+    """Put one entry of `mlproject.yaml`, or with None take it out; see `change_entries`."""
+    return change_entries(root, {loc: value})
+
+
+def change_entries(root: Path, entries: Mapping[Loc, str | None]) -> bool:
+    """Put entries of `mlproject.yaml`, or with None take them out, in one step; every other byte stays.
 
     Returns:
         Whether anything changed.
@@ -123,10 +139,12 @@ def change_project(root: Path, loc: Loc, value: str | None) -> bool:
     """
     if not (root / PROJECT_FILE).exists():
         raise NoProject(str(root))
-    keys = [str(step) for step in loc]
 
     def edit(text: str) -> str:
-        new = edits.drop(text, keys, PROJECT_FILE) if value is None else _put(text, keys, value)
+        new = text
+        for loc, value in entries.items():
+            keys = [str(step) for step in loc]
+            new = edits.drop(new, keys, PROJECT_FILE) if value is None else _put(new, keys, value)
         made = source.parse(new, PROJECT_FILE)
         issues = check.project(source.validate(Project, made), made)
         if issues:
@@ -153,6 +171,7 @@ class _Loading:
         self.specs: dict[str, Spec] = {}
         self.runs: list[Run] = []
         self.watched: dict[str, Watched] = {}
+        self.contests: dict[str, Contest] = {}
 
     def read(self) -> None:
         self.project = self._model(Project, PROJECT_FILE)
@@ -164,6 +183,16 @@ class _Loading:
             self.issues += check.project(self.project, self.sources[PROJECT_FILE])
             self._plan(self.project)
             self.watched = find(self.root, self.project, self.sources[PROJECT_FILE], self.issues)
+            self.contests = self._contests(self.project)
+
+    def _contests(self, project: Project) -> dict[str, Contest]:
+        tried = {
+            name: contests.Tried(own, self.specs[name].experiment, self.sources[path])
+            for name, (path, own) in self.own.items()
+            if name in self.specs
+        }
+        source = self.sources[PROJECT_FILE]
+        return contests.find(self.root, project, source, tried, self.runs, self.issues)
 
     def _model(self, model: type[Any], path: str) -> Any:
         """The model of one file; None, with its faults noted, when it is not valid."""

@@ -12,6 +12,8 @@ from modelbook.spec import PARAMS_FOLDER, Run, Workspace, packaging, params_path
 from modelbook.spec.models import PACKAGE
 from modelbook.spec.source import parse
 from modelbook.stages import generate, targets, watching
+from modelbook.stages.contests import address as scores_address
+from modelbook.stages.contests import scores_path
 from modelbook.stages.params import as_text
 from modelbook.stages.splice import FILE, is_generated, splice
 from modelbook.stages.targets import NothingToRun, addresses, split
@@ -30,6 +32,8 @@ __all__ = [
     "reference_path",
     "resolved_params",
     "result_path",
+    "scores_address",
+    "scores_path",
     "split",
     "sync",
     "upstream",

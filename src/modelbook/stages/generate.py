@@ -15,11 +15,11 @@ from typing import Any
 from modelbook._paths import inside
 from modelbook.spec import PARAMS_FOLDER, PROJECT_FILE, Project, Run, Workspace, params_path
 from modelbook.spec.check import GUARD
-from modelbook.spec.expand import lookup, with_point
+from modelbook.spec.expand import lookup, spread, suffix, with_point
 from modelbook.spec.models import OutOptions, Pipeline, Stage
 from modelbook.spec.packaging import stages_of, takes_part
 from modelbook.spec.placeholders import fill, names_in
-from modelbook.stages import watching
+from modelbook.stages import contests, watching
 
 NOTE = f"{PARAMS_FOLDER}/README.md"
 """A file of the guard that never changes, for stages that read no params to wait for."""
@@ -67,9 +67,20 @@ def stages(workspace: Workspace) -> dict[str, Any]:
     made: dict[str, Any] = {GUARD: _guard(project)}
     for name, pipeline in project.pipelines.items():
         for stage_name, stage in stages_of(pipeline).items():
-            if stage.shared or workspace.runs_in(name):
-                made[f"{name}-{stage_name}"] = _stage(workspace, name, stage_name, stage)
-    return made | watching.stages(workspace)
+            if stage.shared:
+                made[f"{name}-{stage_name}"] = _stage(workspace, name, stage_name, stage, [])
+                continue
+            for end, runs in _alike(stage, workspace.runs_in(name)).items():
+                made[f"{name}-{stage_name}{end}"] = _stage(workspace, name, stage_name, stage, runs)
+    return made | watching.stages(workspace) | contests.stages(workspace)
+
+
+def _alike(stage: Stage, runs: list[Run]) -> dict[str, list[Run]]:
+    """The runs that DVC can write a stage for in one: those with as many deps. Most stages have one such."""
+    found: dict[str, list[Run]] = {}
+    for run in runs:
+        found.setdefault(suffix(stage, run), []).append(run)
+    return dict(sorted(found.items(), key=lambda item: [int(part) for part in item[0].split("-")[1:]]))
 
 
 def _guard(project: Project) -> dict[str, Any]:
@@ -82,14 +93,15 @@ def _guard(project: Project) -> dict[str, Any]:
     }
 
 
-def _stage(workspace: Workspace, pipeline: str, name: str, stage: Stage) -> dict[str, Any]:
+def _stage(workspace: Workspace, pipeline: str, name: str, stage: Stage, runs: list[Run]) -> dict[str, Any]:
     who = pipeline if stage.shared else "${key}"
     values = _values(workspace, pipeline, who)
     body: dict[str, Any] = {}
     if stage.desc:
         body["desc"] = stage.desc
     body["cmd"] = f"modelbook exec {who}/{name} -- {fill(command(stage.cmd), values)}"
-    deps = [fill(dep, values) for dep in stage.deps]
+    listed = [one for dep in stage.deps for one in (spread(runs[0], dep) if runs else [dep])]
+    deps = [fill(dep, values) for dep in listed]
     if stage.params == [] and not _is_fed(workspace, deps):
         deps.append(NOTE)
     if deps:
@@ -105,14 +117,14 @@ def _stage(workspace: Workspace, pipeline: str, name: str, stage: Stage) -> dict
     if stage.shared:
         return {**body, "meta": {**stage.meta, "modelbook": owner}}
     body["meta"] = {**stage.meta, "modelbook": {**owner, "experiment": "${item.experiment}"}}
-    return {"foreach": _items(workspace, pipeline, name), "do": body}
+    return {"foreach": _items(workspace, pipeline, name, runs), "do": body}
 
 
-def _items(workspace: Workspace, name: str, stage: str) -> str | dict[str, Any]:
+def _items(workspace: Workspace, name: str, stage: str, runs: list[Run]) -> str | dict[str, Any]:
     """The runs that a stage is there for: the variable that lists all, or those by name."""
-    pipeline, runs = workspace.project.pipelines[name], workspace.runs_in(name)
+    pipeline = workspace.project.pipelines[name]
     mine = [run for run in runs if takes_part(pipeline, stage, run)]
-    if len(mine) == len(runs):
+    if len(mine) == len(workspace.runs_in(name)):
         return f"${{modelbook.{name}}}"
     return {run.name: _item(run, pipeline) for run in mine}
 

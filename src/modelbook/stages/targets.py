@@ -11,7 +11,7 @@ from typing import Any
 from modelbook.errors import Issue, ModelbookError
 from modelbook.spec import PROJECT_FILE, Run, Workspace
 from modelbook.spec.check import GUARD, outputs
-from modelbook.spec.expand import resolved
+from modelbook.spec.expand import resolved, spread, suffix
 from modelbook.spec.models import Pipeline
 from modelbook.spec.packaging import place, stages_of, takes_part
 
@@ -47,7 +47,7 @@ def addresses(workspace: Workspace, run: Run) -> list[str]:
     pipeline = workspace.project.pipelines[run.pipeline]
     stages = stages_of(pipeline)
     return [
-        f"{run.pipeline}-{name}@{run.name}"
+        f"{run.pipeline}-{name}{suffix(stages[name], run)}@{run.name}"
         for name in _ordered(pipeline)
         if not stages[name].shared and takes_part(pipeline, name, run)
     ]
@@ -105,13 +105,18 @@ def missing_deps(workspace: Workspace, by_hand: Mapping[str, Any], exists: Any) 
             mine = [run for run in workspace.runs_in(name) if takes_part(pipeline, stage_name, run)]
             who: list[Run | None] = [None] if stage.shared else [*mine]
             for index, dep in enumerate(stage.deps):
-                paths = {resolved(workspace.project, name, run, dep) for run in who}
+                paths = {path for run in who for path in _paths(workspace, name, run, dep)}
                 lost = sorted(path for path in paths if not _there(path, made, exists))
                 if lost:
                     loc = place(name, stage_name, ("deps", index), stage_name not in pipeline.stages)
                     message = f"there is no {lost[0]}, and no stage makes it"
                     issues.append(workspace.issue(PROJECT_FILE, loc, message, "DVC can't run the stage"))
     return issues
+
+
+def _paths(workspace: Workspace, pipeline: str, run: Run | None, dep: str) -> list[str]:
+    """What a dependency is for a run: several where it stands for a list."""
+    return [resolved(workspace.project, pipeline, run, one) for one in (spread(run, dep) if run else [dep])]
 
 
 def _made(workspace: Workspace) -> Iterator[str]:
@@ -136,7 +141,8 @@ def _deps(workspace: Workspace, run: Run) -> Iterator[tuple[str, str]]:
     pipeline = workspace.project.pipelines[run.pipeline]
     for name, stage in stages_of(pipeline).items():
         for dep in stage.deps:
-            yield name, resolved(workspace.project, run.pipeline, None if stage.shared else run, dep)
+            for path in _paths(workspace, run.pipeline, None if stage.shared else run, dep):
+                yield name, path
 
 
 def _outs(body: Any) -> list[str]:
