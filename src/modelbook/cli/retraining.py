@@ -229,8 +229,7 @@ def _write_spec(case: Case, training: Training) -> str:
 def _spec_text(case: Case, training: Training, depth: int) -> str:
     """What a challenger is, in YAML: what it extends, what it challenges, and the periods in its window."""
 
-    def said(value: object) -> str:
-        return json.dumps(value, ensure_ascii=False)
+    from modelbook.spec.edit import scalar as said
 
     first, last = training.periods[0], training.periods[-1]
     span = first if first == last else f"{first} to {last}"

@@ -31,6 +31,7 @@ from modelbook.pages import (
     models,
     monitoring,
     reports,
+    retraining,
     rundata,
     runfacts,
     runs,
@@ -176,7 +177,8 @@ def _sections(
     index: Index, rows: tuple[changes.Row, ...], read: Read, seen: tuple[monitoring.Seen, ...]
 ) -> Iterator[Page]:
     deployed = [found] if (found := deployments.page(index)) else []
-    watched = [monitoring.overview(seen)] if seen else []
+    again = retraining.overview(index)
+    watched = [monitoring.overview(seen, again)] if seen or again else []
     graph, nodes = graphs.page(index, data_href("lineage"))
     tried = experiments.listing(index, data_href("experiments"))
     contexts = (

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from modelbook import admission, cards, charts, gates
 from modelbook.judge import better
-from modelbook.pages import text
+from modelbook.pages import retraining, text
 from modelbook.pages.cells import (
     ABSENT,
     DASH,
@@ -27,6 +27,7 @@ from modelbook.pages.cells import (
 )
 from modelbook.pages.drawings import spark
 from modelbook.pages.index import Index, Link, changes_href, model_href, number
+from modelbook.pages.retraining import Retrained
 from modelbook.records import Dataset, MetricInfo, Model, ModelVersion, Promotion, Run
 
 MOST_METRICS = 12
@@ -103,6 +104,7 @@ class ModelPage(msgspec.Struct, frozen=True, gc=False):
         run: what it was registered from; `reason` says what is wrong when there is none.
         slices: metrics by parts of the data: tables, and how many rows are not in each.
         environment: what it was trained on. lineage: where to see what it comes from.
+        retraining: of the model as a whole, where it has a policy.
     """
 
     name: str
@@ -136,6 +138,7 @@ class ModelPage(msgspec.Struct, frozen=True, gc=False):
     sections: tuple[cards.Section, ...]
     missing: tuple[str, ...]
     snippet: str
+    retraining: Retrained | None
 
 
 def listing(index: Index) -> ModelsPage:
@@ -314,6 +317,7 @@ def page(index: Index, model: Model, version: ModelVersion | None = None) -> Mod
         sections=card.sections,
         missing=card.missing,
         snippet=_snippet(model, candidate),
+        retraining=None if version else retraining.section(index, model),
     )
 
 

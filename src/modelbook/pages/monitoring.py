@@ -58,9 +58,14 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
 
 
 class MonitoringPage(msgspec.Struct, frozen=True, gc=False):
-    """`monitoring/`: the worst first."""
+    """`monitoring/`: the worst first.
+
+    Attributes:
+        retraining: every model that is trained again, and what was decided last.
+    """
 
     monitors: tuple[Standing, ...]
+    retraining: Table | None
 
 
 class MonitorPage(msgspec.Struct, frozen=True, gc=False):
@@ -113,13 +118,12 @@ def _seen(index: Index, name: str, items: tuple[Watch, ...]) -> Seen:
     return Seen(name, items, items[-info.retention :], counted, _standing(index, info, items, counted))
 
 
-def overview(found: Iterable[Seen]) -> MonitoringPage:
-    """All monitors."""
+def overview(found: Iterable[Seen], retraining: Table | None = None) -> MonitoringPage:
+    """All monitors, and what came of it."""
     order = {"good": 2, "warn": 1}
     standings = (item.standing for item in found)
-    return MonitoringPage(
-        tuple(sorted(standings, key=lambda item: (order.get(item.tone, 0), item.link.text)))
-    )
+    first = sorted(standings, key=lambda item: (order.get(item.tone, 0), item.link.text))
+    return MonitoringPage(tuple(first), retraining)
 
 
 def _standing(index: Index, info: MonitorInfo, items: Sequence[Watch], counted: Sequence[Watch]) -> Standing:
@@ -205,17 +209,17 @@ def _told(items: Sequence[Notice]) -> tuple[Cell, ...]:
     )
 
 
-def _axis(items: Sequence[Watch]) -> tuple[charts.Axis, list[float | None]]:
-    """The batches along an axis: by date where all their names are of a month or a day of their own."""
-    found = [period(item.batch) for item in items]
+def axis(names: Sequence[str]) -> tuple[charts.Axis, list[float | None]]:
+    """Batches along an axis: by date where all their names are of a month or a day of their own."""
+    found = [period(name) for name in names]
     dates = [item.start.timestamp() for item in found if item]
-    if len(set(dates)) == len(items):
+    if len(set(dates)) == len(names):
         return charts.Axis(label="batch", kind="date"), [*dates]
-    return charts.Axis(label="batch", kind="index"), [float(at) for at in range(1, len(items) + 1)]
+    return charts.Axis(label="batch", kind="index"), [float(at) for at in range(1, len(names) + 1)]
 
 
 def _drift_chart(items: Sequence[Watch]) -> charts.Chart:
-    axis, x = _axis(items)
+    along, x = axis([item.batch for item in items])
     labels = [text.line(item.batch) for item in items]
     far: dict[str, float] = {}
     for item in items:
@@ -228,7 +232,7 @@ def _drift_chart(items: Sequence[Watch]) -> charts.Chart:
         )
         for name in names
     ]
-    return charts.xy_chart("Drift from the reference", series, x=axis, y=charts.Axis(label="PSI", low=0))
+    return charts.xy_chart("Drift from the reference", series, x=along, y=charts.Axis(label="PSI", low=0))
 
 
 def _psi_of(item: Watch, name: str) -> float | None:
@@ -240,7 +244,7 @@ def _performance_charts(items: Sequence[Watch]) -> list[charts.Chart]:
     limited = dict.fromkeys(
         item.measure for watch in items for item in watch.findings if item.kind == "performance"
     )
-    axis, x = _axis(items)
+    along, x = axis([item.batch for item in items])
     labels = [text.line(item.batch) for item in items]
     made = []
     for name in limited:
@@ -250,7 +254,7 @@ def _performance_charts(items: Sequence[Watch]) -> list[charts.Chart]:
             charts.Series(name=name, x=x, y=real, labels=labels, style="both"),
             charts.Series(name="expected, no labels yet", x=x, y=hoped, labels=labels, style="points"),
         ]
-        made.append(charts.xy_chart(f"{name} of each batch", series, x=axis, y=charts.Axis(label=name)))
+        made.append(charts.xy_chart(f"{name} of each batch", series, x=along, y=charts.Axis(label=name)))
     return made
 
 

@@ -113,7 +113,7 @@ def _put(text: str, loc: Sequence[str], value: str) -> str:
         if depth < len(loc) - 1 and not isinstance(node, MappingNode):  # `environments:` with nothing behind
             end = key.end_mark.index + 1
             return _spliced(text, end, end, f" {_flow(loc[depth + 1 :], value)}")
-    return _spliced(text, node.start_mark.index, node.end_mark.index, _scalar(value))
+    return _spliced(text, node.start_mark.index, node.end_mark.index, scalar(value))
 
 
 def _pair(node: Node, name: str) -> tuple[Node, Node] | None:
@@ -134,8 +134,8 @@ def _inserted(text: str, node: Any, keys: Sequence[str], value: str) -> str:
     newline = "\r\n" if "\r\n" in text else "\n"
     column = node.value[0][0].start_mark.column
     step = _step(node) or 2
-    lines = [f"{' ' * (column + step * depth)}{_scalar(name)}:" for depth, name in enumerate(keys)]
-    lines[-1] += f" {_scalar(value)}"
+    lines = [f"{' ' * (column + step * depth)}{scalar(name)}:" for depth, name in enumerate(keys)]
+    lines[-1] += f" {scalar(value)}"
     return _spliced(text, end, end, "".join(newline + line for line in lines))
 
 
@@ -190,13 +190,13 @@ def _spliced(text: str, start: int, end: int, new: str) -> str:
 
 
 def _flow(keys: Sequence[str], value: str) -> str:
-    said = _scalar(value)
+    said = scalar(value)
     for name in reversed(keys):
-        said = f"{{{_scalar(name)}: {said}}}"
+        said = f"{{{scalar(name)}: {said}}}"
     return said
 
 
-def _scalar(value: str) -> str:
+def scalar(value: str) -> str:
     """A string as YAML, in quotes where it would be something else without."""
     if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
