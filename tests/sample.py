@@ -17,6 +17,7 @@ from modelbook.records import (
     Catalog,
     ColumnDrift,
     Commit,
+    Contestant,
     Dataset,
     Dependency,
     Deployment,
@@ -39,7 +40,10 @@ from modelbook.records import (
     Promotion,
     Report,
     Reproduction,
+    Retraining,
+    RetrainPolicy,
     Run,
+    Score,
     Snapshot,
     Spec,
     Stage,
@@ -640,7 +644,9 @@ def catalog() -> Catalog:
             ),
             Model(
                 name=SCRIPT,
-                info=ModelInfo(name=SCRIPT, pipeline="digits", description=MARKDOWN, owner=LINK),
+                info=ModelInfo(
+                    name=SCRIPT, pipeline="digits", description=MARKDOWN, owner=LINK, retrain=POLICY
+                ),
                 versions=(
                     ModelVersion(version="v0", run="0" * 12, reason="no commit holds run 000000000000"),
                 ),
@@ -654,6 +660,8 @@ def catalog() -> Catalog:
         watches=WATCHES,
         notices=NOTICES,
         deployments=DEPLOYMENTS,
+        retrainings=RETRAININGS,
+        scores=SCORES,
     )
 
 
@@ -743,6 +751,49 @@ DEPLOYMENTS = (
         "web", f"v1.1.0{SCRIPT}", "deployed", SCRIPT, before=MARKDOWN, by=LINK, checksum=f"{SCRIPT}{MARKDOWN}"
     ),
     _deployed("yet", "v1.0.0", "failed", "2024-03-05T09:00:00+00:00", model=SCRIPT, environment=MARKDOWN),
+)
+
+POLICY = RetrainPolicy(
+    on=("breach", "new_data"),
+    monitor="flights",
+    kinds=(SCRIPT,),
+    experiment=MARKDOWN,
+    param="window",
+    windows=(("expanding", 0), ("rolling", 3)),
+    metric="roc_auc",
+    gates=(Gate(metric=SCRIPT, kind="floor", limit=0.5),),
+    runs=3,
+)
+RETRAININGS = (
+    Retraining(
+        model=SCRIPT,
+        period="2013-05",
+        data=SCRIPT,
+        md5=LINK,
+        trigger="breach",
+        why=MARKDOWN,
+        metric="roc_auc",
+        champion=Contestant(
+            run=digest("gbm", 12), name="gbm", version=SCRIPT, periods=("2013-04",), metrics={"roc_auc": 0.6}
+        ),
+        challengers=(
+            Contestant(
+                run="f" * 12, name=SCRIPT, window=SCRIPT, periods=(LINK, SCRIPT), metrics={"roc_auc": 0.7},
+                scores=SCRIPT, passed=True, reason=MARKDOWN,
+            ),
+        ),
+        outcome="accepted",
+        reason=f"{SCRIPT} {MARKDOWN}",
+        chosen="f" * 12,
+        version=SCRIPT,
+        date=SCRIPT,
+        by=LINK,
+        path=SCRIPT,
+    ),
+)  # fmt: skip
+SCORES = (
+    Score(model=SCRIPT, period="2013-05", name=MARKDOWN, metrics={"roc_auc": 0.61}),
+    Score(model=SCRIPT, period=f"2013-06 {SCRIPT}", name=MARKDOWN, metrics={"roc_auc": None}),
 )
 
 EMPTY = Catalog(project=Project(name="nothing-yet"))

@@ -35,7 +35,8 @@ class Retrained(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         says: the policy in a few sentences. chart: by period, as SVG; empty where there is little to draw.
-        timeline: newest period first. contests: who was judged on what, newest first.
+        timeline: newest period first. told: the same in words, as far as something was called for.
+        contests: who was judged on what, newest first.
         more: decisions that are not listed.
         receipts: of the decisions, where the numbers come from.
     """
@@ -43,9 +44,20 @@ class Retrained(msgspec.Struct, frozen=True, gc=False):
     says: tuple[str, ...]
     chart: str
     timeline: Table
+    told: tuple[Told, ...]
     contests: Table
     more: int
     receipts: tuple[Receipt, ...]
+
+
+class Told(msgspec.Struct, frozen=True, gc=False):
+    """A period in which something called for a retraining, what became of that, and why."""
+
+    period: Link
+    outcome: str
+    tone: str
+    called: str
+    says: str
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
@@ -53,7 +65,7 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         version: in force then. value: of the policy's metric, in force; base: that of the first run.
-        done: the record of a retraining; else `why` says why there was none.
+        done: the record of a retraining; else `why` says why there was none. called: what called for one.
     """
 
     period: str
@@ -63,7 +75,7 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     base: float | None
     done: Retraining | None
     why: str
-    called: bool
+    called: str
 
 
 def section(index: Index, model: Model) -> Retrained | None:
@@ -79,6 +91,7 @@ def section(index: Index, model: Model) -> Retrained | None:
         says=tuple(_says(policy)),
         chart=_chart(model, policy, steps),
         timeline=_timeline(model, policy, info, steps[::-1]),
+        told=tuple(_told(step) for step in steps[::-1] if step.done or step.called),
         contests=_contests(index, policy, info, newest),
         more=max(0, len(past) - MOST_DECISIONS),
         receipts=tuple(_receipts(newest)),
@@ -159,7 +172,7 @@ def _steps(index: Index, model: Model, policy: RetrainPolicy, past: tuple[Retrai
             base=scores.get((period, policy.experiment), {}).get(policy.metric),
             done=done,
             why=decision.waits or "it is due: the command was not called",
-            called=bool(decision.trigger),
+            called=done.why if done else decision.why if decision.trigger else "",
         )
 
 
@@ -248,7 +261,6 @@ def _timeline(model: Model, policy: RetrainPolicy, info: MetricInfo, steps: Sequ
             "never retrained", f"{name} of {text.line(policy.experiment)} on the same period", number=True
         ),
         Column("retraining"),
-        Column("why"),
     )
     rows = tuple(_step_row(model, info, step) for step in steps)
     return Table(columns, rows, "Retraining by period")
@@ -257,24 +269,38 @@ def _timeline(model: Model, policy: RetrainPolicy, info: MetricInfo, steps: Sequ
 def _step_row(model: Model, info: MetricInfo, step: Step) -> tuple[Cell, ...]:
     watch = step.watch
     found = next((item for item in model.versions if item.version == step.version), None)
-    if step.done:
-        done = Cell(step.done.outcome, tone=TONES[step.done.outcome])
-        registered = (
-            f"{text.line(step.done.version)}, {text.line(step.done.reason)}" if step.done.version else ""
-        )
-        why = registered or text.line(step.done.reason)
-    else:
-        done, why = Cell("held back" if step.called else DASH), text.line(step.why)
+    outcome, tone = _outcome(step)
     return (
-        Cell(text.line(step.period)),
-        Cell(watch.status, href=batch_href(watch), tone=WATCHED.get(watch.status, "bad"))
-        if watch
-        else ABSENT,
+        link_cell(_period(step)),
+        Cell(watch.status, tone=WATCHED.get(watch.status, "bad")) if watch else ABSENT,
         Cell(text.line(step.version) or DASH, href=model_href(model.name, found.version) if found else None),
         _number(step.value, info),
         _number(step.base, info),
-        done,
-        Cell(text.cut(why, 240), title=text.line(step.done.why) if step.done else ""),
+        Cell(outcome, tone=tone, badge=text.line(step.done.version) if step.done else ""),
+    )
+
+
+def _period(step: Step) -> Link:
+    """A period, with the batch of that name."""
+    return Link(text.line(step.period), batch_href(step.watch) if step.watch else None)
+
+
+def _outcome(step: Step) -> tuple[str, str]:
+    if step.done:
+        return step.done.outcome, TONES[step.done.outcome]
+    return ("held back", "warn") if step.called else (DASH, "")
+
+
+def _told(step: Step) -> Told:
+    outcome, tone = _outcome(step)
+    reason = step.done.reason if step.done else step.why
+    as_version = f"{step.done.version}, " if step.done and step.done.version else ""
+    return Told(
+        period=_period(step),
+        outcome=outcome,
+        tone=tone,
+        called=text.cut(text.line(step.called), 300),
+        says=text.cut(text.line(f"{as_version}{reason}"), 600),
     )
 
 

@@ -269,9 +269,8 @@ def _retrain(spec: Project, source: Source, at: Loc, policy: Retrain) -> Iterato
         if metric not in spec.metrics:
             hint = suggestion(metric, spec.metrics)
             yield source.issue((*at, "gates", metric), f"unknown metric {metric}", hint, key=True)
-    known = sorted(spec.environments or {name for one in spec.models.values() for name in one.environments})
-    if policy.environment is not None and policy.environment not in known:
-        hint = suggestion(policy.environment, known) or "declare it under environments"
+    if policy.environment is not None and spec.environments and policy.environment not in spec.environments:
+        hint = suggestion(policy.environment, spec.environments)
         yield source.issue((*at, "environment"), f"unknown environment {policy.environment}", hint)
 
 
