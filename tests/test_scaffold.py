@@ -33,6 +33,7 @@ def test_an_empty_repository_gets_an_example(empty: Path) -> None:
             ".github/workflows/modelbook-deploy.yml",
             ".github/workflows/modelbook-monitor.yml",
             ".github/workflows/modelbook-pull-request.yml",
+            ".github/workflows/modelbook-retrain.yml",
             ".github/workflows/modelbook.yml",
             ".gitignore",
             ".modelbook/experiment.schema.json",

@@ -82,6 +82,8 @@ def test_this_repository_uses_what_init_writes(path: str, name: str) -> None:
         expected = expected.replace("      - name: Look\n", f"{INSTALL}      - name: Look\n")
     if name.endswith("deploy.yml"):
         expected = expected.replace("      - name: Deploy\n", f"{MAKE}      - name: Deploy\n")
+    if name.endswith("retrain.yml"):
+        expected = expected.replace("      - id: retrain\n", f"{INSTALL}      - id: retrain\n")
     assert (ROOT / path).read_text(encoding="utf-8") == expected
 
 
@@ -103,6 +105,8 @@ def test_no_job_may_do_more_than_it_must() -> None:
         ("tell", "contents"),
         ("tell", "issues"),
         ("tell", "pull-requests"),
+        ("propose", "contents"),
+        ("propose", "pull-requests"),
     }
     for path in [*WORKFLOWS, *(TEMPLATES / "github").glob("*.yml")]:
         if path.name != "action.yml":

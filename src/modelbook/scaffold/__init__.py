@@ -53,6 +53,7 @@ _GITHUB = {
     ".github/workflows/modelbook-comment.yml": "github/comment.yml",
     ".github/workflows/modelbook-deploy.yml": "github/deploy.yml",
     ".github/workflows/modelbook-monitor.yml": "github/monitor.yml",
+    ".github/workflows/modelbook-retrain.yml": "github/retrain.yml",
 }
 _GITLAB = {".gitlab/modelbook.yml": "gitlab/modelbook.yml", ".gitlab-ci.yml": "gitlab/gitlab-ci.yml"}
 CI = {"github": _GITHUB, "gitlab": _GITLAB, "none": dict[str, str]()}
