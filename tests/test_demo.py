@@ -26,12 +26,14 @@ from sklearn import metrics as reference
 
 from digits import evaluate as digits_evaluate
 from digits import prepare as digits_prepare
-from flights import evaluate, features, models, prepare, scoring
+from flights import evaluate, features, fitted, models, prepare, refit, scoring
 from flights import months as watched
 from flights.ingest import WrongSource, data_folder
+from modelbook import catalog, history
 from modelbook._process import own_bin_first
 from modelbook.cli import main
 from modelbook.package import verify, write
+from modelbook.retrain import judge
 from shared import answers
 from shared.curve import log_curve
 from shared.files import read_params, rounded, write_csv
@@ -421,3 +423,90 @@ def test_months_are_cut_only_with_the_scores_of_the_same_flights(tmp_path: Path)
     assert (tmp_path / "2013-05.parquet").is_file()
     with pytest.raises(SystemExit, match="not of these flights: their late differs"):
         watched.cut(flights, scores.set_column(1, "late", pa.array([1, 1, 1])), tmp_path)
+
+
+# -- the model that is trained again
+
+
+def program(name: str, *words: str, cwd: Path) -> None:
+    subprocess.run([sys.executable, str(SOURCES / "flights" / name), *words], cwd=cwd, check=True)
+
+
+@pytest.mark.slow
+def test_the_monthly_model_knows_its_window_and_is_judged_as_it_answers(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    pandas = pytest.importorskip("pandas")
+    labels = rng.integers(0, 2, 300)
+    numbers = {name: labels + rng.random(300) for name in ("distance", "dest_lat", "dest_lon")}
+    texts = {name: np.where(rng.random(300) < 0.5, "AA", "UA") for name in ("carrier", "origin")}
+    rows = pandas.DataFrame({**numbers, **texts})
+    (tmp_path / "data").mkdir()
+    for at in (1, 2, 3):
+        rows.iloc[: 100 * at].assign(late=labels[: 100 * at], month=at).to_parquet(
+            tmp_path / "data" / f"2013-0{at}.parquet"
+        )
+    params = {
+        "features": ["route"],
+        "seed": 0,
+        "window": ["2013-01", "2013-02"],
+        "model": {"kind": "hgb", "max_iter": 3},
+        "in_force": {"2013-03": "run"},
+    }
+    (tmp_path / "params.yaml").write_text(json.dumps(params))
+    (tmp_path / "data/2013-03.parquet").rename(tmp_path / "later")  # what is not in the window is not read
+    refit.refit(params, tmp_path / "data", tmp_path / "results/run")
+    (tmp_path / "later").rename(tmp_path / "data/2013-03.parquet")
+    assert json.loads((tmp_path / "results/run/metrics.json").read_text())["fit"]["rows"] == 300
+
+    program(
+        "judge.py",
+        "--model",
+        "results/run/model.skops",
+        "--data",
+        "data/2013-03.parquet",
+        "--out",
+        "out.json",
+        cwd=tmp_path,
+    )
+    program(
+        "serve.py", "--params", "params.yaml", "--data", "data", "--results", "results", "--out", "served",
+        cwd=tmp_path,
+    )  # fmt: skip
+    found = json.loads((tmp_path / "out.json").read_text())
+    served = pa.parquet.read_table(tmp_path / "served/2013-03.parquet")
+    chances = served["chance"].to_numpy().astype(float)
+    model = fitted.load_model(tmp_path / "results/run/model.skops")
+    assert chances == pytest.approx(model.predict_proba(rows[list(model.feature_names_in_)])[:, 1])
+    assert found["rows"] == 300
+    assert found["roc_auc"] == pytest.approx(reference.roc_auc_score(labels, chances), abs=1e-5)
+    assert found["bias"] == pytest.approx(chances.mean() - labels.mean(), abs=1e-5)
+
+
+def test_every_retraining_of_the_demo_can_be_replayed_and_saw_nothing_of_what_came_later() -> None:
+    found = catalog.build(history.read(ROOT, "HEAD"))
+    [model] = [item for item in found.models if item.name == "flight-delay-monthly"]
+    runs = {item.id: item for item in found.runs}
+    policy = model.info.retrain
+    assert policy is not None
+    assert [(item.period, item.outcome) for item in found.retrainings] == [
+        ("2013-06", "accepted"), ("2013-07", "accepted"), ("2013-09", "accepted"), ("2013-10", "rejected"),
+    ]  # fmt: skip
+    for item in found.retrainings:
+        again = judge(policy, found.project.metrics, item.champion, item.challengers)
+        assert (again.outcome, again.chosen, again.challengers) == (
+            item.outcome,
+            item.chosen,
+            item.challengers,
+        )
+        scored = {score.name: score.metrics for score in found.scores if score.period == item.period}
+        for one in (item.champion, *item.challengers):
+            assert scored[one.name] == one.metrics
+            [train] = runs[one.run].own_stages
+            months = [Path(dep.path).stem for dep in train.deps if dep.path.startswith("data/labelled/")]
+            assert tuple(months) == one.periods
+            assert max(months) < item.period
+    assert dict(model.info.versions) == {
+        "v1.0.0": found.retrainings[0].champion.run,
+        **{item.version: item.chosen for item in found.retrainings if item.version},
+    }

@@ -447,6 +447,14 @@ def test_history_reads_a_policy_as_its_spec_has_it() -> None:
     )  # fmt: skip
 
 
+def test_a_period_whose_name_would_run_as_a_command_is_a_fault(tmp_path: Path) -> None:
+    root = project(tmp_path, PROJECT + "environments:\n  prod: {}\n")
+    (root / "data" / "p3;touch x.csv").write_text(csv(1), encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        spec.load(root)
+    assert "mlproject.yaml:23:13 the name of 'p3;touch x' can't be part of a command" in str(caught.value)
+
+
 # -- stages
 
 

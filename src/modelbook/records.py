@@ -973,6 +973,7 @@ class Retraining(Record, frozen=True, kw_only=True):
         outcome: `accepted` or `rejected`. reason: why, in a sentence.
         chosen: the run that was accepted, registered as `version` and put in force in `environment`, if any.
         date: when it was decided. by: who did it. path: of the file.
+        as_of: the period that was taken for the newest, when a past decision was made later; else empty.
     """
 
     format: int = 1
@@ -990,6 +991,7 @@ class Retraining(Record, frozen=True, kw_only=True):
     chosen: str = ""
     version: str = ""
     environment: str = ""
+    as_of: str = ""
     date: str = ""
     by: str = ""
     path: str = ""

@@ -89,6 +89,8 @@ def limited(catalog: Catalog, folder: str) -> Catalog:
         notices=catalog.notices if own else (),
         deployments=Later(lambda: tuple(item for item in catalog.deployments if item.run in ids)),
         faults=Later(lambda: _in(catalog.faults, folder)),
+        retrainings=catalog.retrainings if own else (),
+        scores=catalog.scores if own else (),
     )
 
 

@@ -63,7 +63,7 @@ class Case(NamedTuple):
     """A model, its policy, and what the policy says.
 
     Attributes:
-        champion: its name, run and version, without metrics. periods: labelled period -> file.
+        champion: its name, run and version, without metrics. as_of: as it was asked for, or empty.
     """
 
     here: Desk
@@ -72,6 +72,7 @@ class Case(NamedTuple):
     workspace: Workspace
     champion: Contestant
     decision: Decision
+    as_of: str
 
     @property
     def periods(self) -> dict[str, str]:
@@ -137,7 +138,7 @@ def _case(repo: Path, name: str, as_of: str, dry_run: bool) -> Case:
         trained=champion.periods,
         now=datetime.now(UTC),
     )
-    return Case(here, model, policy, workspace, champion, rules.decide(policy, facts))
+    return Case(here, model, policy, workspace, champion, rules.decide(policy, facts), as_of)
 
 
 def _until(as_of: str, names: Iterable[str]) -> list[str]:
@@ -290,6 +291,7 @@ def _recorded(case: Case, runs: dict[str, str], names: Sequence[str]) -> Retrain
         outcome=verdict.outcome,
         reason=verdict.reason,
         chosen=verdict.chosen,
+        as_of=case.as_of,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         by=_who(case.here.root),
     )

@@ -8,11 +8,12 @@ import msgspec
 
 from modelbook import charts
 from modelbook import retrain as rules
-from modelbook.pages import text
+from modelbook.pages import inforce, text
+from modelbook.pages.batches import TONES as WATCHED
+from modelbook.pages.batches import batch_href
 from modelbook.pages.cells import ABSENT, DASH, Cell, Column, Receipt, Table, link_cell
 from modelbook.pages.index import Index, Link, model_href
-from modelbook.pages.monitoring import TONES as WATCHED
-from modelbook.pages.monitoring import axis, batch_href
+from modelbook.pages.monitoring import axis
 from modelbook.records import (
     Contestant,
     MetricInfo,
@@ -64,12 +65,14 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     """A period in the life of a model.
 
     Attributes:
+        watch: how the monitor found it; href: the page of that batch, if it has one.
         version: in force then. value: of the policy's metric, in force; base: that of the first run.
         done: the record of a retraining; else `why` says why there was none. called: what called for one.
     """
 
     period: str
     watch: Watch | None
+    href: str | None
     version: str
     value: float | None
     base: float | None
@@ -142,6 +145,7 @@ def _steps(index: Index, model: Model, policy: RetrainPolicy, past: tuple[Retrai
     }
     watches = [item for item in index.catalog.watches if item.monitor == policy.monitor]
     watched = {item.batch: item for item in watches}
+    paged = {item.batch for item in watches[-inforce.declared(index, policy.monitor).retention :]}
     trained = {
         period for item in past for one in (item.champion, *item.challengers) for period in one.periods
     }
@@ -165,6 +169,7 @@ def _steps(index: Index, model: Model, policy: RetrainPolicy, past: tuple[Retrai
         yield Step(
             period=period,
             watch=watch,
+            href=batch_href(watch) if watch and period in paged else None,
             version=then[1],
             value=scores.get((period, run.name if run else ""), {}).get(
                 policy.metric, _metric(watch, policy)
@@ -282,7 +287,7 @@ def _step_row(model: Model, info: MetricInfo, step: Step) -> tuple[Cell, ...]:
 
 def _period(step: Step) -> Link:
     """A period, with the batch of that name."""
-    return Link(text.line(step.period), batch_href(step.watch) if step.watch else None)
+    return Link(text.line(step.period), step.href)
 
 
 def _outcome(step: Step) -> tuple[str, str]:
@@ -370,6 +375,7 @@ def _receipts(past: Sequence[Retraining]) -> Iterator[Receipt]:
             "data": f"{item.data}, MD5 {item.md5}",
             "scores": ", ".join(one.scores for one in (item.champion, *item.challengers)),
             "decided": f"{item.date[:10]}{' by ' if item.by else ''}{item.by}",
+            **({"replayed": f"as if {item.as_of} were the newest period"} if item.as_of else {}),
         }
         yield Receipt(
             id=f"receipt-{text.slug(item.model)}-{text.slug(item.period)}",

@@ -7,6 +7,7 @@ what would have become of the model without retraining.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from modelbook.spec.batches import named
 from modelbook.spec.expand import Run, lookup
 from modelbook.spec.models import Experiment, Model, Project, Retrain
 from modelbook.spec.source import Loc, Source, suggestion
+
+_SAFE = re.compile(r"[A-Za-z0-9._/-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,11 @@ def find(
         if model.retrain is not None:
             at: Loc = ("models", name, "retrain")
             periods = named(root, project, model.retrain.data, source, (*at, "data"), issues)
+            for name_of, path in periods.items():
+                if not _SAFE.fullmatch(path):
+                    message = f"the name of {name_of!r} can't be part of a command"
+                    hint = "letters, digits and . _ - / can"
+                    issues.append(source.issue((*at, "data"), message, hint))
             issues += _base(source, at, model, model.retrain, tried, runs)
             found[name] = Contest(periods, _base_pairs(model.retrain, runs, periods))
     issues += _challenges(project, tried, runs, found)

@@ -59,14 +59,6 @@ TOLD = ("package", "version", "model", "environment", "run")
 
 SCORED = ("model", "data", "out")
 """Placeholders of what judges a model on a period."""
-CRON = {
-    "minute": (0, 59),
-    "hour": (0, 23),
-    "day of the month": (1, 31),
-    "month": (1, 12),
-    "day of the week": (0, 7),
-}
-"""Field of a schedule -> its least and greatest number."""
 
 
 def fault(
@@ -306,36 +298,6 @@ def _as_windows(value: object) -> object:
 
 
 _WINDOWS = str | dict[str, str | int] | list[str | dict[str, str | int]]
-
-
-def _cron(value: str) -> str:
-    """Five fields, each of numbers, ranges, steps and lists of them."""
-    fields = value.split()
-    if len(fields) != len(CRON):
-        raise fault(f"expected five fields as cron has them, found {value!r}", "such as 0 6 1 * *")
-    for text, (name, (low, high)) in zip(fields, CRON.items(), strict=True):
-        if not cron_field(text, low, high):
-            raise fault(
-                f"{text!r} is no {name}", f"expected numbers from {low} to {high}, *, a-b, */n or lists"
-            )
-    return value
-
-
-def cron_field(text: str, low: int, high: int) -> frozenset[int]:
-    """The numbers that a field of a schedule stands for; none where it cannot be read."""
-    found: set[int] = set()
-    for part in text.split(","):
-        match = re.fullmatch(r"(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/(\d{1,2}))?", part)
-        if match is None:
-            return frozenset()
-        first = low if match[1] is None else int(match[1])
-        alone = match[1] is not None and match[2] is None and match[3] is None
-        last = int(match[2]) if match[2] else first if alone else high
-        step = int(match[3]) if match[3] else 1
-        if not low <= first <= last <= high or step < 1:
-            return frozenset()
-        found.update(range(first, last + 1, step))
-    return frozenset(found)
 
 
 Name = Annotated[
