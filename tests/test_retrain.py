@@ -540,7 +540,7 @@ def test_records_and_scores_are_read_and_bad_ones_are_problems(tmp_path: Path) -
     ]
     [score] = found.scores
     assert (score.name, score.metrics) == ("base", {"auc": 0.5, "by.origin": None, "rows": 3.0})
-    reasons = {item.path.removeprefix("runs/"): item.reason.partition(":")[0] for item in found.problems}
+    reasons = {item.path.removeprefix("runs/"): item.reason.partition(":")[0] for item in found.faults}
     assert set(reasons) == {
         "retrains/model/p3.json",
         "retrains/model/p4.json",

@@ -345,7 +345,7 @@ def _contest_row(
     if len(one.periods) > 1:
         span += f" to {text.line(one.periods[-1])}"
     return (
-        Cell(text.line(item.period), href=f"#receipt-{text.slug(item.model)}-{text.slug(item.period)}"),
+        Cell(text.line(item.period), href=f"{model_href(item.model)}#{_anchor(item)}"),
         Cell(who),
         link_cell(index.run_link(one.run))
         if one.run in index.runs
@@ -363,6 +363,10 @@ def _verdict(one: Contestant, *, chosen: bool, version: str) -> Cell:
     return Cell("passed, not the best") if one.passed else Cell("rejected", tone="bad")
 
 
+def _anchor(item: Retraining) -> str:
+    return f"receipt-{text.slug(item.model)}-{text.slug(item.period)}"
+
+
 def _receipts(past: Sequence[Retraining]) -> Iterator[Receipt]:
     for item in past:
         stages = [
@@ -378,7 +382,7 @@ def _receipts(past: Sequence[Retraining]) -> Iterator[Receipt]:
             **({"replayed": f"as if {item.as_of} were the newest period"} if item.as_of else {}),
         }
         yield Receipt(
-            id=f"receipt-{text.slug(item.model)}-{text.slug(item.period)}",
+            id=_anchor(item),
             rows=tuple((name, Link(text.line(value))) for name, value in rows.items()),
             command=text.line(f"dvc repro {' '.join(stages)}"),
         )

@@ -297,9 +297,6 @@ def _as_windows(value: object) -> object:
     return [{"kind": one} if isinstance(one, str) else one for one in found]
 
 
-_WINDOWS = str | dict[str, str | int] | list[str | dict[str, str | int]]
-
-
 Name = Annotated[
     str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": f"^{NAME.pattern}$"})
 ]
@@ -595,7 +592,9 @@ class Retrain(Wish):
     """The labelled data, one file for each period, such as data/labelled/*.parquet. A period is called like
     its file, and periods are in the order of their names."""
     window: Annotated[
-        list[Window], Field(min_length=1), BeforeValidator(_as_windows, json_schema_input_type=_WINDOWS)
+        list[Window],
+        Field(min_length=1),
+        BeforeValidator(_as_windows, json_schema_input_type=str | Window | list[str | Window]),
     ]
     """expanding, or {kind: rolling, size: N}; a list of them makes a challenger of each."""
     metric: str
