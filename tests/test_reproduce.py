@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from importlib.metadata import distributions
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from click.testing import CliRunner, Result
@@ -70,6 +73,7 @@ class Made:
         self.path.mkdir()
         plain = {"train.py": SCRIPT, "dvc.yaml": DVC_YAML, "raw.txt": "a\nb\n"}
         for name, text in (files or plain).items():
+            (self.path / name).parent.mkdir(parents=True, exist_ok=True)
             (self.path / name).write_text(text)
         self.sh("git", "init", "-q", "-b", "main")
         self.sh("git", "config", "user.name", "Ada")
@@ -273,6 +277,61 @@ def test_all_runs_are_made_again_in_one_worktree_whatever_becomes_of_some(
     assert made.state() == before
     records = [json.loads(file.read_text()) for file in (made.path / "runs/reproduced").iterdir()]
     assert sorted(record["outcome"] for record in records) == ["differs", "failed", "reproduced"]
+
+
+LOGGED = """\
+stages:
+  p-train:
+    foreach: {a: {experiment: a}}
+    do:
+      cmd: python train.py
+      deps: [train.py]
+      outs: [model.txt]
+      meta: {modelbook: {pipeline: p, stage: train, experiment: a}}
+"""
+
+
+@pytest.mark.slow
+def test_stages_run_on_the_packages_that_were_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`tiny` is nowhere but in a wheel here, and `nowhere` not even there."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    with ZipFile(wheels / "tiny-1.0-py3-none-any.whl", "w") as wheel:
+        about = "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n"
+        kind = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        files = {"tiny.py": "said = 'one'\n", "tiny-1.0.dist-info/METADATA": about}
+        for name, text in {**files, "tiny-1.0.dist-info/WHEEL": kind}.items():
+            wheel.writestr(name, text)
+        wheel.writestr("tiny-1.0.dist-info/RECORD", "")
+    for name, value in {"NO_INDEX": "1", "FIND_LINKS": str(wheels)}.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+        monkeypatch.setenv(f"UV_{name}", value)
+    (tmp_path / "then").mkdir()
+    (tmp_path / "then/tiny.py").write_text("said = 'one'\n")
+    known = {dist.metadata["Name"]: dist.version for dist in distributions()}
+    log = {"python": platform.python_version(), "packages": {"tiny": "1.0", "nowhere": "2.0"}}
+    with monkeypatch.context() as then:
+        then.setenv("PYTHONPATH", str(tmp_path / "then"))
+        made = Made(tmp_path / "repo")
+        script = "import tiny\nopen('model.txt', 'w').write(tiny.said)\n"
+        files = {"train.py": script, "dvc.yaml": LOGGED, "raw.txt": ""}
+        made.make({**files, "runs/environment/a/train.json": json.dumps(log)})
+    assert "tiny" not in known
+    before = made.state()
+    assert made.call("--no-record").exit_code == 1, "there is no tiny here"
+    result = made.call("--install", "--json", "--no-record")
+    assert result.exit_code == 0, result.output
+    assert "nowhere==2.0 is not to be had" in result.stderr
+    told = json.loads(result.stdout)
+    assert (told["outcome"], told["exact"]) == ("reproduced", True)
+    differing = {row["name"]: row["found"] for row in told["environment"]}
+    assert differing == {"nowhere": None}
+    assert made.state() == before
+    assert not list(tmp_path.glob("modelbook-reproduce-*"))
 
 
 def test_all_are_those_of_head_and_of_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,7 @@ class NotAllReproduced(CheckFailed):
 @click.option("--rtol", type=click.FloatRange(min=0), default=0.0, help="A metric may be off by this share.")
 @click.option("--atol", type=click.FloatRange(min=0), default=0.0, help="A metric may be off by this much.")
 @click.option("--all-stages", is_flag=True, help="Run the shared stages as well, not just the run's own.")
+@click.option("--install", is_flag=True, help="With a Python of its own that has the recorded packages.")
 @click.option("--no-record", is_flag=True, help="Write no record.")
 @click.option("--json", "as_json", is_flag=True, help="The record as JSON, alone on standard output.")
 @repo_option
@@ -72,16 +73,17 @@ def reproduce(
     rtol: float,
     atol: float,
     all_stages: bool,
+    install: bool,
     no_record: bool,
     as_json: bool,
     repo: Path,
 ) -> None:
     """Make a run again in a clean worktree at its commit, and compare every metric and output.
 
-    Data comes by its hash from DVC's cache or a remote; the run's own stages really run. Nothing is
-    installed: what differs from the recorded environment is told. Writes runs/reproduced/RUN.json, for you to
-    commit. Exit status 1 when anything differs. With --all, runs that one commit has share a worktree, and
-    one that fails stops no other.
+    Data comes by its hash from DVC's cache or a remote; the run's own stages really run, with --install on
+    the recorded packages. What differs from the recorded environment is told. Writes
+    runs/reproduced/RUN.json, for you to commit. Exit status 1 when anything differs. With --all, runs that
+    one commit has share a worktree, and one that fails stops no other.
     """
     from modelbook import reproduce as again
     from modelbook.cli.life import desk
@@ -89,7 +91,7 @@ def reproduce(
     if (target is None) != every or (current and not every):
         raise click.UsageError("give a run, or --all, which --current may narrow")
     here = desk(repo)
-    how = again.How(rtol, atol, all_stages, lambda line: click.echo(line, err=True))
+    how = again.How(rtol, atol, all_stages, install, lambda line: click.echo(line, err=True))
     if target is None:
         _every(here, how, current, as_json=as_json, record=not no_record)
         return

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -106,21 +107,25 @@ def repro(
         raise ReproFailed(status)
 
 
-def again(root: Path, addresses: Sequence[str]) -> int:
+def again(root: Path, addresses: Sequence[str], programs: Path | None = None) -> int:
     """Run just these stages, whatever their state, in the order given; DVC's exit status.
 
     Nothing is taken from DVC's record of earlier runs, and nothing goes into its cache. What is said goes to
     standard error.
+
+    Args:
+        programs: a folder whose programs the stages find before all others, such as a `python`.
 
     Raises:
         MissingProgram: there is no dvc. KeyboardInterrupt: a signal ended it.
     """
     signals: list[int] = []
     flags = ["--force", "--single-item", "--no-commit", "--no-run-cache"]
-    argv = ["dvc", "repro", *flags, *addresses]
-    status = processes.run(
-        argv, cwd=root, env=_environment(), signalled=signals.append, stdout=_STANDARD_ERROR
-    )
+    argv = [shutil.which("dvc", path=_environment()["PATH"]) or "dvc", "repro", *flags, *addresses]
+    env = _environment()
+    if programs:
+        env["PATH"] = os.pathsep.join([str(programs), env["PATH"]])
+    status = processes.run(argv, cwd=root, env=env, signalled=signals.append, stdout=_STANDARD_ERROR)
     if status == processes.NOT_FOUND:
         raise MissingProgram("dvc")
     if signals and status:

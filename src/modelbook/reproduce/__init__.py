@@ -3,8 +3,8 @@
     of(repository, run, how) -> Reproduction
     each(repository, runs, how) -> one after the other, with Reproductions
 
-The worktree is gone when this ends, however it ends, short of a kill that nobody can catch. Nothing is
-installed, nothing goes into DVC's cache, and the working tree is not touched.
+The worktree is gone when this ends, however it ends, short of a kill that nobody can catch. Nothing goes into
+DVC's cache, and neither the working tree nor what is installed is touched.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from modelbook.records import (
     State,
     Value,
 )
+from modelbook.reproduce.installed import python_with
 from modelbook.runner import dvc, telemetry
 
 FOLDER = "runs/reproduced"
@@ -73,12 +74,14 @@ class How:
         rtol, atol: how far a metric may be off, as a share of the recorded one and as a number; with either,
             the metrics decide, for output hashes cannot be the same then.
         everything: run the shared stages as well, not just the run's own.
+        install: run the stages with a Python of its own that has the packages that the run logged.
         tell: is told what happens, a line each.
     """
 
     rtol: float = 0.0
     atol: float = 0.0
     everything: bool = False
+    install: bool = False
     tell: Tell = lambda _text: None
 
 
@@ -155,6 +158,7 @@ class _Bench:
     def __init__(self, root: Path, tree: Path, commit: str) -> None:
         self._root, self._tree, self._commit = root, tree, commit
         self._homes: set[Path] = set()
+        self._pythons: dict[frozenset[tuple[str, str]], Path] = {}
 
     def tried(self, run: Run, how: How) -> Made:
         """Make a run again and compare, or say why that was not possible."""
@@ -165,12 +169,13 @@ class _Bench:
 
     def _again(self, run: Run, how: How) -> Reproduction:
         """The worktree is as it was when this ends, but for data."""
-        differences = tuple(environment(run.environments))
+        programs = self._programs(run, how) if how.install else None
+        differences = tuple(environment(run.environments, programs))
         place = _Place(self._root, self._tree, run, self._homes)
         stages = place.ready(run.stages if how.everything else run.own_stages, how.tell)
         how.tell(f"running {', '.join(stage.address for stage in stages)}")
         try:
-            status = dvc.again(place.home, [place.address(stage) for stage in stages])
+            status = dvc.again(place.home, [place.address(stage) for stage in stages], programs)
             found = None if status else read_one(Repository(self._tree), WORKSPACE)
         finally:
             self._clear(stages)
@@ -186,6 +191,18 @@ class _Bench:
             environment=differences,
         )
         return _compared(record, run, stages, found) if found else record
+
+    def _programs(self, run: Run, how: How) -> Path | None:
+        """The programs of a Python with the packages that a run logged; one for all that logged the same."""
+        packages = dict(pair for item in run.environments for pair in item.packages)
+        if not packages:
+            how.tell(f"run {run.id} recorded no packages: it runs on what is installed here")
+            return None
+        key = frozenset(packages.items())
+        if key not in self._pythons:
+            folder = self._tree.parent / f"python-{len(self._pythons)}"
+            self._pythons[key] = python_with(folder, packages, how.tell)
+        return self._pythons[key]
 
     def _clear(self, stages: Iterable[Stage]) -> None:
         """Take away what stages wrote, and bring back what the commit has."""
@@ -355,14 +372,17 @@ def _who(root: Path) -> str:
 # -- what is compared
 
 
-def environment(recorded: Sequence[Environment]) -> Iterator[Comparison]:
+def environment(recorded: Sequence[Environment], programs: Path | None = None) -> Iterator[Comparison]:
     """What differs between what a run logged and where we are: Python, machine, packages; nothing for equals.
 
     A package that is here and was not there then changes nothing, and is left out.
+
+    Args:
+        programs: of the Python that stages run on, in place of ours.
     """
     if not recorded:
         return
-    path = _process.own_bin_first()["PATH"]
+    path = str(programs) if programs else _process.own_bin_first()["PATH"]
     here = {**telemetry.machine(), **telemetry.python_environment(["python"], path)}
     log = recorded[-1]
     for name in ("python", "platform", "cpu", "cores", "gpus"):
