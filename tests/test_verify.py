@@ -118,7 +118,7 @@ def test_a_number_that_was_changed_is_found_in_the_data_and_on_the_page(runs: Pa
     (folder / "data.js").write_text(data)
     page = (folder / "index.html").read_text()
     shown = re.search(
-        r'>roc&#95;auc</span>(?:<svg.*?</svg>)?<span class="mb-value[^>]*>([\d.]+)', page, re.DOTALL
+        r'>roc_auc</span>(?:<svg.*?</svg>)?<span class="mb-value[^>]*>([\d.]+)', page, re.DOTALL
     )
     assert shown is not None
     (folder / "index.html").write_text(page[: shown.start(1)] + "0.99" + page[shown.end(1) :])

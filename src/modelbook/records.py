@@ -35,6 +35,8 @@ class State(StrEnum):
 
 def finite(raw: object) -> float | None:
     """A value when it is a finite number that a float holds, else None; True is no number."""
+    if type(raw) is float:  # what it nearly always is
+        return raw if math.isfinite(raw) else None
     if isinstance(raw, bool) or not isinstance(raw, int | float):
         return None
     try:
@@ -628,7 +630,10 @@ class Run(Record, frozen=True, kw_only=True):
 
     def metric(self, name: str) -> Value | None:
         """The metric of that name, or None."""
-        return next((value for value in self.metrics if value.name == name), None)
+        for value in self.metrics:
+            if value.name == name:
+                return value
+        return None
 
     @property
     def own_stages(self) -> tuple[Stage, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from modelbook.records import Record, Run
 
@@ -38,6 +39,7 @@ class Interval(Record, frozen=True, kw_only=True):
     n_after: int
 
 
+@lru_cache(maxsize=1 << 12)
 def is_seed(name: str) -> bool:
     """Whether a param only says which random numbers were drawn."""
     return name.rpartition(".")[2].lower() in SEED_NAMES
@@ -47,7 +49,7 @@ def groups(runs: Iterable[Run]) -> list[list[Run]]:
     """Runs of one experiment that differ in their seed alone, together."""
     found: dict[tuple[tuple[str, str], ...], list[Run]] = defaultdict(list)
     for run in runs:
-        key = tuple(sorted((item.name, repr(item.value)) for item in run.params if not is_seed(item.name)))
+        key = tuple(sorted([(item.name, repr(item.value)) for item in run.params if not is_seed(item.name)]))
         found[key].append(run)
     return list(found.values())
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+import posixpath
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from pathlib import PurePosixPath
 
 from modelbook.records import Plot, Run, State
 
@@ -36,10 +36,15 @@ def curves(runs: Sequence[Run], read: Read) -> dict[str, list[list[float] | None
     counts = Counter(name for held in series for name in held)
     names = sorted(counts, key=lambda name: (-counts[name], name))[:MOST_CURVES]
     known: dict[Series, list[float] | None] = {}
+    tables: dict[tuple[str, str], Rows] = {}
     for held in series:
+        tables.clear()  # but what a run has in one file is read once
         for name in names:
             if name in held and held[name] not in known:
-                known[held[name]] = _points(held[name], read)
+                blob, field, delimiter = held[name]
+                if (blob, delimiter) not in tables:
+                    tables[blob, delimiter] = _rows(read(blob) or b"", delimiter)
+                known[held[name]] = _points(tables[blob, delimiter], field)
     found = {name: [known[held[name]] if name in held else None for held in series] for name in names}
     return {name: values for name, values in found.items() if any(values)}
 
@@ -53,7 +58,7 @@ def _series(run: Run) -> Iterator[tuple[str, Series]]:
 def _of_plot(plot: Plot) -> Iterator[tuple[str, Series]]:
     blobs: Mapping[str, str | None] = dict(plot.files)
     for path, field in plot.y:
-        delimiter = {".tsv": "\t", ".csv": ","}.get(PurePosixPath(path).suffix.lower())
+        delimiter = {".tsv": "\t", ".csv": ","}.get(posixpath.splitext(path)[1].lower())
         blob = blobs.get(path)
         live = _LIVE in path
         name = path.rpartition(_LIVE)[2].rpartition(".")[0] if live else field
@@ -61,19 +66,27 @@ def _of_plot(plot: Plot) -> Iterator[tuple[str, Series]]:
             yield name, (blob, None if live else field, delimiter)
 
 
-def _points(series: Series, read: Read) -> list[float] | None:
-    """At most POINTS of the values, the first and the last among them; only those lines are parsed."""
-    blob, field, delimiter = series
-    data = read(blob) or b""
-    text = data[: MOST_BYTES + 1].decode("utf-8-sig", "replace")
-    lines = list(filter(None, text.replace("\r", "\n").split("\n")))
-    if len(data) > MOST_BYTES or len(lines) < 3:
-        return None
+Rows = tuple[list[str], list[list[str]]]
+"""Names of columns, and some rows of cells."""
+
+
+def _rows(data: bytes, delimiter: str) -> Rows:
+    """At most POINTS rows, the first and the last among them; none of a file that is too large or short."""
+    if len(data) > MOST_BYTES:
+        return [], []
+    lines = list(filter(None, data.decode("utf-8-sig", "replace").replace("\r", "\n").split("\n")))
+    if len(lines) < 3:
+        return [], []
     names = [name.strip(' "') for name in lines[0].split(delimiter)]
+    return names, [lines[at].split(delimiter) for at in _chosen(len(lines) - 1)]
+
+
+def _points(table: Rows, field: str | None) -> list[float] | None:
+    """The values of a column, the last one's for no field; None when there is no curve in it."""
+    names, cells = table
     column = len(names) - 1 if field is None else names.index(field) if field in names else -1
     if column < 0:
         return None
-    cells = [lines[at].split(delimiter) for at in _chosen(len(lines) - 1)]
     try:
         values = [float(row[column]) for row in cells]
     except (ValueError, IndexError):

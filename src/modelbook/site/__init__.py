@@ -9,6 +9,7 @@ import gc
 import importlib.util
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,10 +96,17 @@ def build(
         _write_badges(folder / "docs", catalog)
         _write_shells(folder / "docs")
         report("Running MkDocs", 0, total)
-        site = engine.build(folder, _configuration(catalog, hand, theme), _date(catalog))
-        standing = Standing(out, manifest.load(out) if keep else Manifest(files={}))
-        press = Press(site, theme, reading, _shells(site), standing)
-        bulk = list(drafts)
+        with ThreadPoolExecutor(
+            1
+        ) as beside:  # MkDocs is a process of its own: there is time for other things
+            running = beside.submit(
+                engine.build, folder, _configuration(catalog, hand, theme), _date(catalog)
+            )
+            standing = Standing(out, manifest.load(out) if keep else Manifest(files={}))
+            bulk = list(drafts)
+            keys = {draft.path: draft.key() for draft in bulk}
+            site = running.result()
+        press = Press(site, theme, reading, _shells(site), standing, keys)
         for count in press.run(bulk, processes):
             report("Stamping runs and commits", count, total)
         press.write(SEARCH, _search([*hand, *bulk]))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from modelbook.errors import ModelbookError
@@ -61,8 +62,12 @@ def _remove(folder: Path) -> None:
 
 
 def _remove_each(paths: Sequence[Path]) -> None:
-    for path in paths:
-        shutil.rmtree(path, ignore_errors=True)
+    """Remove folders of a page each; what is not as pages have it is left to `shutil.rmtree`."""
+    for path in map(str, paths):
+        with suppress(OSError):
+            for name in os.listdir(path):  # noqa: PTH208 - a path for each would take longer than the rest
+                os.unlink(f"{path}/{name}")  # noqa: PTH108
+            os.rmdir(path)  # noqa: PTH106
 
 
 def publish(site: Path, out: Path) -> None:

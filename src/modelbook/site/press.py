@@ -1,7 +1,7 @@
 """Bulk pages: stamped by several processes, or taken as they are from the site that stands already."""
 
 # Without pathlib where a line runs for every one of tens of thousands of files: it would be half of the time.
-# ruff: noqa: PTH102, PTH103, PTH108, PTH120, PTH123
+# ruff: noqa: PTH102, PTH103, PTH108, PTH120
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ _IMAGES = "assets/plots/"
 
 _MANY = 500
 """Pages that are worth other processes."""
+
+_ROOM = 1 << 17
+"""Bytes that are read at once: more than nearly every page has."""
 
 _CHUNK = 25
 _MOST_CHUNKS = 1_000
@@ -56,6 +59,19 @@ def _put(path: str, data: bytes) -> None:
             left = left[os.write(descriptor, left) :]
     finally:
         os.close(descriptor)
+
+
+def _read(path: str) -> bytes:
+    """A file that is no link."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    try:
+        parts = [os.read(descriptor, _ROOM)]
+        while len(parts[-1]) == _ROOM:
+            parts.append(os.read(descriptor, _ROOM))
+    finally:
+        os.close(descriptor)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def copy_images(site: Path, images: Iterable[tuple[str, str]], read: Read) -> dict[str, str]:
@@ -125,9 +141,7 @@ class Standing:
     def _content(self, path: str) -> bytes | None:
         """A file as it was written; None when it has been changed since, or is no file of its own."""
         try:
-            descriptor = os.open(f"{self._folder}/{path}", os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-            with open(descriptor, "rb", buffering=0) as file:
-                data = file.read()
+            data = _read(f"{self._folder}/{path}")
         except OSError:
             return None
         return data if sha256(data) == self._files.get(path) else None
@@ -136,7 +150,10 @@ class Standing:
         target = f"{site}/{path}"
         folder = os.path.dirname(target)
         if folder != self._made:
-            os.makedirs(folder, exist_ok=True)
+            try:
+                os.mkdir(folder)
+            except OSError:  # it is there, or what it is to be in is not
+                os.makedirs(folder, exist_ok=True)
             self._made = folder
         try:
             os.link(f"{self._folder}/{path}", target)
@@ -190,8 +207,16 @@ class Press:
     """
 
     def __init__(
-        self, site: Path, theme: Theme, read: Reading, shells: Mapping[str, engine.Shell], standing: Standing
+        self,
+        site: Path,
+        theme: Theme,
+        read: Reading,
+        shells: Mapping[str, engine.Shell],
+        standing: Standing,
+        keys: Mapping[str, str],
     ) -> None:
+        """`keys`: of drafts, by their paths."""
+        self._keys = keys
         self._site, self._theme, self._read, self._shells = site, theme, read, shells
         self._standing = standing
         self._salts = {kind: f"{theme.digest} {shell.digest}" for kind, shell in shells.items()}
@@ -255,7 +280,7 @@ class Press:
         return Sheets(files, images, pages, len(left), len(drafts) - len(left))
 
     def _key(self, draft: Draft) -> str:
-        key = draft.key()
+        key = self._keys[draft.path]
         return sha256(f"{key} {self._salts[draft.bulk]}".encode())[:24] if key else ""
 
     def _made(self, drafts: Sequence[tuple[Draft, str]]) -> list[tuple[Page, Kept]]:
