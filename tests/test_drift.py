@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,50 @@ def test_a_larger_shift_is_never_less_drift(values: drift.Floats, shifts: list[f
         assert after["wasserstein"] >= before["wasserstein"] - 1e-6 * max(1, before["wasserstein"])
 
 
+BELL = stats.norm.ppf((np.arange(2000) + 0.5) / 2000)
+
+
+@given(st.lists(st.floats(0, 6), min_size=2, max_size=5), st.sampled_from([BELL, np.sort(np.exp(BELL))]))
+def test_a_larger_shift_of_one_hill_is_never_less_drift_by_any_measure(
+    shifts: list[float], values: drift.Floats
+) -> None:
+    first = distribution(values)
+    found = [measures(first, distribution(values + shift)) for shift in sorted(shifts)]
+    for before, after in itertools.pairwise(found):
+        assert all(after[name] >= before[name] - 1e-9 for name in ("wasserstein", "ks"))
+    # Bins see a shift as far as it moves values over an edge, and never see less than all in one of them.
+    bell = [measures(distribution(BELL), distribution(BELL + shift)) for shift in sorted(shifts)]
+    for before, after in itertools.pairwise(bell):
+        assert all(after[name] >= before[name] - 1e-9 for name in before)
+
+
+def of_categories(first: list[float], second: list[float]) -> dict[str, float]:
+    names = "abc"
+    sides = [dict(zip(names, side, strict=True)) for side in (first, second)]
+    return {
+        "psi": drift.psi(first, second),
+        "jensen_shannon": drift.jensen_shannon(first, second),
+        "cramers_v": drift.chi_squared(*sides).effect,
+    }
+
+
+@given(COUNTS, COUNTS, st.lists(st.floats(0, 1), min_size=2, max_size=5))
+def test_measures_of_categories_are_zero_symmetric_and_grow_with_the_share_that_moved(
+    first: list[int], second: list[int], shares: list[float]
+) -> None:
+    one, other = ([count / sum(side) for count in side] for side in (first, second))
+    assert all(value == pytest.approx(0, abs=1e-7) for value in of_categories(one, one).values())
+    same = {"a": first[0], "b": first[1], "c": first[2]}
+    assert drift.chi_squared(same, {name: 3 * count for name, count in same.items()}).effect == pytest.approx(
+        0, abs=1e-7
+    )
+    assert of_categories(one, other) == pytest.approx(of_categories(other, one), abs=1e-9)
+    mixed = [[a + share * (b - a) for a, b in zip(one, other, strict=True)] for share in sorted(shares)]
+    for before, after in itertools.pairwise([of_categories(one, found) for found in mixed]):
+        for name in before:
+            assert after[name] >= before[name] - 1e-6, name
+
+
 def test_a_shift_moves_the_distance_by_itself() -> None:
     values = np.arange(100.0)
     assert drift.wasserstein(distribution(values), distribution(values + 7)) == pytest.approx(7)
@@ -156,7 +201,13 @@ def test_distances_of_categories_are_evidentlys() -> None:
     assert natural == pytest.approx(GOLDEN["sky"]["jensenshannon"], rel=1e-9)
 
 
+@cache
+def weather() -> Any:
+    """The weather of every flight."""
+    return golden_drift.weather()
+
+
 def months(column: str, kept: tuple[int, ...]) -> Any:
     """The values of a column of the weather in some months."""
-    table = golden_drift.weather()
+    table = weather()
     return table.loc[table["month"].isin(kept), column].dropna().to_numpy()

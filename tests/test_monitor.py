@@ -437,3 +437,13 @@ def test_metrics_of_the_projects_own_are_measured_and_judged(tmp_path: Path) -> 
     found = look(tmp_path, table(), metrics={"hit-rate": "sum(nothing)"})
     assert bad(found)["performance", "", "hit-rate"] == "breach"
     assert "roc_auc" in found.performance[0].metrics, "the others are measured all the same"
+
+
+def test_the_order_of_rows_does_not_matter(tmp_path: Path, engine: str) -> None:
+    batch = odd_table()
+    order = np.random.default_rng(4).permutation(2000)
+    turned = {name: np.array(values, dtype=object)[order].tolist() for name, values in batch.items()}
+    first, second = look(tmp_path, batch, engine=engine), look(tmp_path, turned, engine=engine)
+    assert (second.status, bad(second)) == (first.status, bad(first))
+    for one, other in zip(first.columns, second.columns, strict=True):
+        assert (other.name, other.batch, near(other.measures)) == (one.name, one.batch, near(one.measures))
