@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 from itertools import groupby
+from typing import Literal
 
 import msgspec
 
@@ -31,6 +32,7 @@ MOST_BATCHES = 1_000
 
 MOST_PAST = 40
 MOST_TOLD = 100
+MOST_POINTS = 150
 MOST_LINES = 5
 """Columns, those that were furthest away in any batch, whose drift is drawn."""
 
@@ -228,11 +230,20 @@ def _drift_chart(items: Sequence[Watch]) -> charts.Chart:
     names = sorted(far, key=lambda name: (-far[name], name))[:MOST_LINES]
     series = [
         charts.Series(
-            name=text.line(name), x=x, y=[_psi_of(item, name) for item in items], labels=labels, style="both"
+            name=text.line(name),
+            x=x,
+            y=[_psi_of(item, name) for item in items],
+            labels=labels,
+            style=_style(items),
         )
         for name in names
     ]
     return charts.xy_chart("Drift from the reference", series, x=along, y=charts.Axis(label="PSI", low=0))
+
+
+def _style(items: Sequence[Watch]) -> Literal["line", "both"]:
+    """Points are for what can be told apart: a thousand of them are a line, and a page of a megabyte."""
+    return "both" if len(items) <= MOST_POINTS else "line"
 
 
 def _psi_of(item: Watch, name: str) -> float | None:
@@ -251,7 +262,7 @@ def _performance_charts(items: Sequence[Watch]) -> list[charts.Chart]:
         real = [_metric(item, name, estimated=False) for item in items]
         hoped = [_metric(item, name, estimated=True) for item in items]
         series = [
-            charts.Series(name=name, x=x, y=real, labels=labels, style="both"),
+            charts.Series(name=name, x=x, y=real, labels=labels, style=_style(items)),
             charts.Series(name="expected, no labels yet", x=x, y=hoped, labels=labels, style="points"),
         ]
         made.append(charts.xy_chart(f"{name} of each batch", series, x=along, y=charts.Axis(label=name)))
