@@ -18,7 +18,7 @@ from gitrepo import GitRepo
 from modelbook import scaffold, spec, stages
 from modelbook.cli import main
 from modelbook.scaffold import schedule
-from test_monitoring import project
+from test_monitoring import month, project
 from test_workflows import ROOT, Job, load, text
 
 PROJECT = """
@@ -97,9 +97,32 @@ def test_what_a_schedule_starts_is_its_monitors(tmp_path: Path, monkeypatch: pyt
         "No monitor has the schedule '1 1 1 1 1'"
         in ask(root, "monitor", "run", "--schedule", "1 1 1 1 1").output
     )
-    flights = ["monitor-flights-reference", "monitor-flights"]
+    flights = ["monitor-flights-reference", "monitor-flights@2013-04", "monitor-flights@2013-05"]
     other = ["monitor-other-reference"]
     assert asked == [(flights, True), ([*flights, *other], True), (other, True)]
+
+
+def test_a_batch_that_is_nowhere_is_missing_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr("modelbook.runner.dvc.has_remote", lambda _: True)
+    monkeypatch.setattr("modelbook.runner.dvc.repro", lambda _, targets, *, pull: asked.append(targets))
+    root = project(tmp_path, PROJECT)
+    for name in ("2013-06", "2013-07"):
+        (root / "data" / f"{name}.parquet.dvc").write_text("outs: []\n", encoding="utf-8")
+
+    def bring(_root: Path, files: list[str]) -> None:
+        assert files == ["data/2013-06.parquet.dvc", "data/2013-07.parquet.dvc"]
+        month(root / "data", "2013-07")
+
+    monkeypatch.setattr("modelbook.runner.dvc.bring", bring)
+    done = ask(root, "monitor", "run", "flights")
+    assert "flights 2013-06: missing (its .dvc file is here" in done.output
+    assert asked == [["monitor-flights-reference", *(f"monitor-flights@2013-0{at}" for at in (4, 5, 7))]]
+    folder = root / "runs/monitors/flights"
+    assert [file.name for file in folder.iterdir()] == ["2013-06.json"]
+    assert json.loads((folder / "2013-06.json").read_bytes())["status"] == "missing"
 
 
 # -- the jobs

@@ -59,6 +59,14 @@ def project(root: Path, text: str = PROJECT) -> Path:
     return root
 
 
+NOWHERE = """
+outs:
+- md5: 0123456789abcdef0123456789abcdef
+  size: 5
+  hash: md5
+  path: 2013-08.parquet
+"""
+
 # -- stages
 
 
@@ -132,7 +140,8 @@ def test_dvc_runs_each_batch_once_and_the_site_tells_it(tmp_path: Path) -> None:
 
     (root / "data" / "2013-06.parquet").write_bytes((root / "data" / "2013-05.parquet").read_bytes())
     (root / "data" / "2013-07.parquet").write_bytes(b"cut off")
-    ran("modelbook", "repro")
+    (root / "data" / "2013-08.parquet.dvc").write_text(NOWHERE, encoding="utf-8")
+    ran("modelbook", "monitor", "run")
     assert (results / "2013-04.json").stat().st_mtime_ns == before
     ran("git", "add", "-A")
     ran("git", "-c", "user.name=Ada", "-c", "user.email=ada@example.org", "commit", "-qm", "Watch")
@@ -144,9 +153,15 @@ def test_dvc_runs_each_batch_once_and_the_site_tells_it(tmp_path: Path) -> None:
         ("2013-05", "breach", ""),
         ("2013-06", "breach", "2013-05"),
         ("2013-07", "unreadable", ""),
+        ("2013-08", "missing", ""),
     ]
     page = next(page for page in compose(found, lambda _: None) if page.path == "monitoring/index.html")
-    assert page.context.monitors[0].status == "unreadable"
+    assert page.context.monitors[0].status == "missing"
+    month(root / "data", "2013-08")
+    (root / "data" / "2013-08.parquet.dvc").unlink()
+    ran("modelbook", "monitor", "run")
+    assert json.loads((results / "2013-08.json").read_bytes())["status"] == "ok"
+    assert (results / "2013-04.json").stat().st_mtime_ns == before
 
 
 # -- what is read

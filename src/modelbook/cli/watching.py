@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from modelbook.records import Watch
     from modelbook.spec import Channel, Workspace
 
+_NOWHERE = "its .dvc file is here, and its data are not, nor in the DVC remote"
 MARKS = {"ok": "ok", "warning": "WARNING", "breach": "BREACH"}
 
 
@@ -45,7 +46,6 @@ def profile(name: str, repo: Path) -> None:
 @repo_option
 def batch(name: str, batch: str, repo: Path) -> None:
     """Judge one BATCH of the monitor NAME, as the stage of that batch does."""
-    import msgspec
 
     from modelbook import monitor, stages
 
@@ -63,8 +63,17 @@ def batch(name: str, batch: str, repo: Path) -> None:
         monitor.load(reference.read_bytes()),
         workspace.root / batches[batch],
     )
+    _write(workspace, found)
+
+
+def _write(workspace: Workspace, found: Watch) -> None:
+    """Put a result in its place, and say it."""
+    import msgspec
+
+    from modelbook import stages
+
     data = msgspec.json.format(msgspec.json.encode(found, order="deterministic"), indent=1)
-    file = workspace.root / stages.result_path(name, batch)
+    file = workspace.root / stages.result_path(found.monitor, found.batch)
     for left in file.parent.glob(f".{glob.escape(file.name)}.*.tmp"):  # of a run that was killed
         left.unlink(missing_ok=True)
     replace_file(file, data + b"\n")
@@ -80,9 +89,11 @@ def batch(name: str, batch: str, repo: Path) -> None:
 def run(names: tuple[str, ...], repo: Path, schedule: str) -> None:
     """Look at the batches of each monitor that are new or changed, as DVC stages.
 
-    What its stages need and is not here comes from the DVC remote, if there is one.
+    What its stages need and is not here comes from the DVC remote, if there is one. The result of a batch
+    that is nowhere says so, and the others go on.
     """
     from modelbook import stages
+    from modelbook.records import Watch
     from modelbook.runner import dvc
 
     workspace = _workspace(repo, *names)
@@ -93,8 +104,25 @@ def run(names: tuple[str, ...], repo: Path, schedule: str) -> None:
         return
     if stages.sync(workspace):
         click.echo(f"{stages.FILE} written")
-    targets = [stage for name in due for stage in stages.monitor_stages(workspace, name)]
-    dvc.repro(workspace.root, targets, pull=dvc.has_remote(workspace.root))
+    pull = dvc.has_remote(workspace.root)
+    lost = {name: _absent(workspace, name) for name in due}
+    if pull and any(lost.values()):
+        dvc.bring(workspace.root, [f"{path}.dvc" for found in lost.values() for path in found.values()])
+        lost = {name: _absent(workspace, name) for name in due}
+    for name, found in lost.items():
+        for batch in found:
+            _write(workspace, Watch(monitor=name, batch=batch, status="missing", reason=_NOWHERE))
+    targets = [stage for name in due for stage in stages.monitor_stages(workspace, name, lost[name])]
+    dvc.repro(workspace.root, targets, pull=pull)
+
+
+def _absent(workspace: Workspace, name: str) -> dict[str, str]:
+    """Batch -> file of those that a `.dvc` file names and that are not here."""
+    return {
+        batch: path
+        for batch, path in workspace.watched[name].batches.items()
+        if not (workspace.root / path).exists() and (workspace.root / f"{path}.dvc").is_file()
+    }
 
 
 @monitor.command()

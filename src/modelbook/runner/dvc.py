@@ -85,6 +85,16 @@ def has_remote(root: Path) -> bool:
     return bool(_process.run(["dvc", "remote", "list"], cwd=root, env=_environment()).strip())
 
 
+def bring(root: Path, files: Sequence[str]) -> None:
+    """Bring what `.dvc` files name from the remote, as far as it has it; what DVC says is on our own streams.
+
+    Raises:
+        MissingProgram: there is no dvc.
+    """
+    if processes.run(["dvc", "pull", *files], cwd=root, env=_environment()) == processes.NOT_FOUND:
+        raise MissingProgram("dvc")
+
+
 def repro(
     root: Path, targets: Sequence[str] = (), *, quiet: bool = False, pull: bool = False, aside: bool = False
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from modelbook.spec import Monitor, Workspace, params_path
@@ -46,9 +47,9 @@ def result_path(monitor: str, batch: str) -> str:
     return f"runs/monitors/{monitor}/{batch}.json"
 
 
-def monitor_stages(workspace: Workspace, name: str) -> list[str]:
-    """What DVC must be asked for to look at all batches of a monitor."""
-    batches = [f"monitor-{name}"] if workspace.watched[name].batches else []
+def monitor_stages(workspace: Workspace, name: str, without: Container[str] = ()) -> list[str]:
+    """What DVC must be asked for to look at the batches of a monitor, but for some."""
+    batches = [f"monitor-{name}@{batch}" for batch in workspace.watched[name].batches if batch not in without]
     return [f"monitor-{name}-reference", *batches]
 
 
