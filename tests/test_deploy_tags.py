@@ -121,6 +121,22 @@ def test_a_tag_that_puts_nothing_in_force_is_told(shelf: Shelf, tmp_path: Path) 
     assert json.loads(other.stdout) == {"environment": "prod", "deployments": []}
 
 
+def test_a_package_that_is_required_is_checked_file_by_file(shelf: Shelf, tmp_path: Path) -> None:
+    root = shelf.clone(tmp_path / "clone")
+    project = root / "mlproject.yaml"
+    project.write_text(project.read_text().replace("{prod: {}}", "{prod: {}, dev: {requires: [package]}}"))
+    words = ["assign", "late", "v2.0.0", "dev", "--tag", "--repo", str(root)]
+    assert CliRunner().invoke(main, words).exit_code == 0
+    (damaged,) = [
+        path for path in (root / ".dvc/cache").rglob("*") if path.is_file() and path.read_bytes() == b"one"
+    ]
+    damaged.write_bytes(b"eno")
+    refused = CliRunner().invoke(main, [*words[:2], "v1.0.0", *words[3:]])
+    assert refused.exit_code == 1
+    assert "what DVC's cache has is not what the hash says" in refused.stderr
+    assert "late#dev" not in git(root, "tag", "--points-at", shelf.one)
+
+
 # -- the workflow
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -16,6 +17,7 @@ from modelbook.cli.source import cache_options
 from modelbook.errors import ModelbookError
 
 if TYPE_CHECKING:
+    from modelbook.admission import Unmet
     from modelbook.history import Repository
     from modelbook.records import Catalog, Model, ModelVersion, Run, Tag
 
@@ -275,7 +277,7 @@ def assign(model: str, version: str, environment: str, by_tag: bool, repo: Path)
 
     here = desk(repo)
     found, item = here.version(model, version)
-    unmet = admission.judge(here.catalog, found, item, environment)
+    unmet = admission.judge(here.catalog, found, item, environment) or _damage(here, item, environment)
     if unmet:
         raise admission.Refused(f"{model} {item.version}", environment, unmet)
     if by_tag:
@@ -293,6 +295,21 @@ def assign(model: str, version: str, environment: str, by_tag: bool, repo: Path)
         here.put(
             (model, "environments", environment), item.version, f"{model} {item.version} is in {environment}"
         )
+
+
+def _damage(here: Desk, version: ModelVersion, environment: str) -> tuple[Unmet, ...]:
+    """What is wrong with the package that an environment requires, held file by file against checksums."""
+    from modelbook import admission, serve
+
+    if "package" not in dict(here.catalog.project.requirements).get(environment, ()):
+        return ()
+    run = next(item for item in here.catalog.runs if item.id == version.run)
+    try:
+        with tempfile.TemporaryDirectory(prefix="modelbook-") as folder:
+            serve.fetch(here.root, run, Path(folder))
+    except ModelbookError as error:
+        return (admission.Unmet(kind="package", reason=str(error), hint=error.hint),)
+    return ()
 
 
 @click.command()

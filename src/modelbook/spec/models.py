@@ -671,7 +671,8 @@ class Place(Wish):
     requires: list[Literal["gates", "card", "package", "reproduced"]] = []
     """What a version must have before it may be put in force here: gates (no gate of its metrics fails
     against the version before), card (no section of its model card is missing), package (a stage of its run
-    packaged it), reproduced (a record says that it was run again and gave the same)."""
+    packaged it; `modelbook assign` checks every file of it), reproduced (a record says that it was run again
+    and gave the same)."""
 
 
 class Limits(Wish):
