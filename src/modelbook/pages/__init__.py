@@ -77,6 +77,7 @@ class Page(msgspec.Struct, frozen=True, gc=False):
         kind: what the search says it is.
         files: (address from the site's root, Git blob id) of images the page shows.
         data: what scripts of the page load; it is written with the page, and follows from it alone.
+        later: gives more of it that takes long to gather, which may be done beside other work.
     """
 
     path: str
@@ -89,6 +90,7 @@ class Page(msgspec.Struct, frozen=True, gc=False):
     kind: str = ""
     files: tuple[tuple[str, str], ...] = ()
     data: tuple[Data, ...] = ()
+    later: Callable[[], tuple[Data, ...]] | None = None
 
 
 class Draft(msgspec.Struct, frozen=True, gc=False):
@@ -193,7 +195,6 @@ def _sections(
     )
     shards = {
         "experiments": [("experiments", shelf.columns(index))] if tried.data else [],
-        "runs": rundata.files(index, read, data_href),
         "lineage": [("lineage", nodes)] if graph.overview else [],
     }
     for name, title, context, words in contexts:
@@ -201,8 +202,21 @@ def _sections(
             yield from _change_lists(rows)
         table = tuple(Data(key, data_href(key), value) for key, value in shards.get(name, ()))
         yield Page(
-            f"{name}/index.html", title, name, context, nav=title, search=words, kind="page", data=table
+            f"{name}/index.html",
+            title,
+            name,
+            context,
+            nav=title,
+            search=words,
+            kind="page",
+            data=table,
+            later=partial(_rows, index, read) if name == "runs" else None,
         )
+
+
+def _rows(index: Index, read: Read) -> tuple[Data, ...]:
+    """All runs, for their table."""
+    return tuple(Data(key, data_href(key), value) for key, value in rundata.files(index, read, data_href))
 
 
 def _verdict(index: Index, found: Verdict) -> Page:

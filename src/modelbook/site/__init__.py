@@ -36,7 +36,7 @@ Progress = Callable[[str, int, int], None]
 SCRIPTS = ("core.js", "charts.js", "modelbook.js")
 """Assets that every page runs, in this order."""
 
-_RARELY = 20_000
+_RARELY = 50_000
 """Objects, so many more than before, that the cycle collector waits for."""
 
 SEARCH = pages.data_href("search")
@@ -107,7 +107,7 @@ def build(
             keys = {draft.path: draft.key() for draft in bulk}
             site = running.result()
         press = Press(site, theme, reading, _shells(site), standing, keys)
-        for count in press.run(bulk, processes):
+        for count in press.run(bulk, [page.later for page in hand if page.later], processes):
             report("Stamping runs and commits", count, total)
         press.write(SEARCH, _search([*hand, *bulk]))
         press.write("404.html", gone.page(_name(catalog)))
@@ -157,6 +157,9 @@ def source(
         made = folder / "source"
         hand, drafts = _split(pages.plan(catalog, read, code, verdict))
         _write_docs(made / "docs", hand, theme, read)
+        for page in hand:
+            for item in page.later() if page.later else ():
+                write(made / "docs" / item.path, data_script(item.name, item.value))
         _write_badges(made / "docs", catalog)
         count, listed = 0, list[Page | Draft](hand)
         for count, draft in enumerate(drafts, 1):

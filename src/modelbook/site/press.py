@@ -20,6 +20,8 @@ from modelbook.site.themes import Theme
 
 Read = Callable[[str], bytes | None]
 
+Gather = Callable[[], Sequence[Data]]
+
 _IMAGES = "assets/plots/"
 
 _MANY = 500
@@ -224,10 +226,13 @@ class Press:
         self.pages: dict[str, Kept] = {}
         self.rendered = self.kept = 0
 
-    def run(self, drafts: Sequence[Draft], processes: int | None = None) -> Iterator[int]:
+    def run(
+        self, drafts: Sequence[Draft], later: Sequence[Gather] = (), processes: int | None = None
+    ) -> Iterator[int]:
         """Put pages into the site.
 
         Args:
+            later: what gathers data that is still to be written.
             processes: how many to work with; None for as many as are of use. The site is the same.
 
         Yields:
@@ -236,9 +241,10 @@ class Press:
         if processes is None:
             processes = crew.hands() if len(drafts) >= _MANY else 1
         size = max(_CHUNK, -(-len(drafts) // _MOST_CHUNKS))
-        chunks = [drafts[at : at + size] for at in range(0, len(drafts), size)]
+        stamped = [drafts[at : at + size] for at in range(0, len(drafts), size)]
         images: dict[str, str] = {}
-        for made in crew.each(self._stamp, chunks, processes):
+        chunks: list[Gather | Sequence[Draft]] = [*later, *stamped]
+        for made in crew.each(self._work, chunks, processes):
             self.files.update(made.files)
             self.pages.update(made.pages)
             images.update(made.images)
@@ -247,6 +253,17 @@ class Press:
             yield self.rendered + self.kept
         for path in sorted(images.keys() - self.files.keys()):
             self._add_image(path, images[path])
+
+    def _work(self, chunk: Gather | Sequence[Draft]) -> Sheets:
+        return self._stamp(chunk) if isinstance(chunk, Sequence) else self._gather(chunk)
+
+    def _gather(self, later: Gather) -> Sheets:
+        """Put data into the site."""
+        files = {
+            item.path: write(f"{self._site}/{item.path}", data_script(item.name, item.value))
+            for item in later()
+        }
+        return Sheets(files, {}, {})
 
     def _stamp(self, drafts: Sequence[Draft]) -> Sheets:
         """Put some pages into the site.
