@@ -20,7 +20,8 @@ from ruamel.yaml import YAML
 import forge_stub
 from forge_stub import REPOSITORY, TOKEN, Stub, archive
 from gitrepo import GitRepo, entry, lock
-from modelbook import scaffold
+from modelbook import scaffold, spec
+from modelbook.scaffold import schedule
 
 ROOT = Path(__file__).parent.parent
 TEMPLATES = ROOT / "src/modelbook/scaffold/template"
@@ -80,6 +81,7 @@ def test_this_repository_uses_what_init_writes(path: str, name: str) -> None:
     expected = expected.replace("PACKAGE: modelbook[monitor]\n", "PACKAGE: .[monitor]\n")
     if name.endswith("monitor.yml"):
         expected = expected.replace("      - name: Look\n", f"{INSTALL}      - name: Look\n")
+        expected = schedule.text_with(expected, schedule.of(spec.load(ROOT).project))
     if name.endswith("deploy.yml"):
         expected = expected.replace("      - name: Deploy\n", f"{MAKE}      - name: Deploy\n")
     if name.endswith("retrain.yml"):
