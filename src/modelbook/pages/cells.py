@@ -252,6 +252,7 @@ def facts(
     """
     made: list[Fact] = []
     taken: set[str] = set()
+    alone = len(index.trail(run).runs) < 2
     for found in values:
         anchor, name, key = _named(prefix, found.name or found.path, found.key)
         anchor = anchor if anchor not in taken else f"{anchor}-{text.slug(found.path + '#' + found.name)}"
@@ -261,8 +262,8 @@ def facts(
         if not info:
             made.append(Fact(anchor, name, shown, key, receipt))
             continue
-        shown, before = _moved(index, run, found, info, shown)
-        drawn = _spark(index, run, info, anchor) if len(made) < sparks else ""
+        shown, before = (shown, None) if alone else _moved(index, run, found, info, shown)
+        drawn = "" if alone or len(made) >= sparks else _spark(index, run, info, anchor)
         made.append(Fact(anchor, name, shown, key, receipt, direction(info), before, drawn))
     return tuple(made)
 

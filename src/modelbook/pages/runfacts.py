@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -79,6 +80,8 @@ def _values(values: Iterable[Value]) -> list[list[Any]]:
 
 def _bounded(value: Any) -> Any:
     """A list that is too long to compare by eye as the text it would be shown as."""
+    if type(value) is float and math.isfinite(value):  # what it nearly always is
+        return value
     if not isinstance(value, list | tuple | dict):
         return raw(value)
     shown = text.exact(value)

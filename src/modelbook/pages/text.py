@@ -33,7 +33,7 @@ def slug(name: str) -> str:
 
 def plain(text: str) -> str:
     """One line that is harmless wherever a theme puts it raw: no markup, no control characters."""
-    return _CONTROL.sub(" ", text).strip().translate(_TITLE)
+    return line(text).translate(_TITLE)
 
 
 def line(text: str) -> str:
