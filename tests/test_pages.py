@@ -195,7 +195,11 @@ def test_hashes_are_short_and_whole_on_demand(made: dict[str, pages.Page]) -> No
 
 
 def test_a_version_names_its_file_and_where_it_is_in_force(made: dict[str, pages.Page]) -> None:
-    facts = dict(context(made, "models/flight-delay/v1.1.0/index.html").facts)
+    version = context(made, "models/flight-delay/v1.1.0/index.html")
+    drawn = {f"{version.run.href}#{item.id}": item for item in context(made, version.run.href).plots}
+    assert version.plots
+    assert all(drawn[link.href].title == link.text for link in version.plots)
+    facts = dict(version.facts)
     assert facts["artifact"].text == "results/gbm/model.skops"
     assert facts["MD5"].text == sample.digest("modelgbm", 12)
     assert (facts["size"].text, facts["in force in"].text) == ("346 kB", "staging")

@@ -11,7 +11,7 @@ from modelbook import charts, lineage, seeds
 from modelbook.pages import text
 from modelbook.pages.cells import DASH
 from modelbook.pages.images import kind_of
-from modelbook.pages.index import Index, model_href, number, run_href, spread
+from modelbook.pages.index import Index, Link, model_href, number, run_href, spread
 from modelbook.pages.steps import Steps, finished
 from modelbook.records import WORKSPACE, Commit, Experiment, Graph, MetricInfo, Model, Node, Plot, Run, State
 
@@ -274,13 +274,29 @@ def node_links(index: Index, root: str) -> Callable[[Node], str | None]:
 
 def drawings(run: Run, read: Read, album: Album) -> Steps[tuple[Drawing, ...]]:
     """Every plot of a run; an image only while the album has room."""
-    made: dict[str, Drawing] = {}
+    made = []
+    for key, plot in _keys(run).items():
+        drawn = yield from _drawn(run, plot, key, read, album)
+        made.append(drawn)
+    return tuple(made)
+
+
+def _keys(run: Run) -> dict[str, Plot]:
+    """Every plot by its id on the page of the run."""
+    found: dict[str, Plot] = {}
     for plot in run.plots:
-        key = text.slug(plot.name)
-        key = key if f"plot-{key}" not in made else f"{key}-{len(made)}"
-        drawn = yield from _drawn(run, plot, f"plot-{key}", read, album)
-        made[drawn.id] = drawn
-    return tuple(made.values())
+        key = f"plot-{text.slug(plot.name)}"
+        found[key if key not in found else f"{key}-{len(found)}"] = plot
+    return found
+
+
+def plot_links(index: Index, run: Run) -> tuple[Link, ...]:
+    """Where every plot of a run that there is is drawn."""
+    page = index.run_link(run)
+    shown = {key: plot for key, plot in _keys(run).items() if plot.state is State.PRESENT and page.href}
+    return tuple(
+        Link(text.line(plot.title or plot.name), f"{page.href}#{key}") for key, plot in shown.items()
+    )
 
 
 def drawing_of(run: Run, plot: Plot, key: str, read: Read, album: Album) -> Drawing:

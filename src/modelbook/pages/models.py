@@ -25,7 +25,7 @@ from modelbook.pages.cells import (
     link_cell,
     metric_columns,
 )
-from modelbook.pages.drawings import spark
+from modelbook.pages.drawings import plot_links, spark
 from modelbook.pages.index import Index, Link, changes_href, model_href, number
 from modelbook.pages.retraining import Retrained
 from modelbook.records import Dataset, MetricInfo, Model, ModelVersion, Promotion, Run
@@ -103,6 +103,7 @@ class ModelPage(msgspec.Struct, frozen=True, gc=False):
         between: where any two versions are compared, if there are two.
         run: what it was registered from; `reason` says what is wrong when there is none.
         slices: metrics by parts of the data: tables, and how many rows are not in each.
+        plots: where its curves are drawn: calibration, ROC, what there is.
         environment: what it was trained on. lineage: where to see what it comes from.
         retraining: of the model as a whole, where it has a policy.
     """
@@ -133,6 +134,7 @@ class ModelPage(msgspec.Struct, frozen=True, gc=False):
     receipts: tuple[Receipt, ...]
     data: tuple[Link, ...]
     slices: tuple[tuple[Table, int], ...]
+    plots: tuple[Link, ...]
     environment: Link | None
     lineage: Link | None
     sections: tuple[cards.Section, ...]
@@ -312,6 +314,7 @@ def page(index: Index, model: Model, version: ModelVersion | None = None) -> Mod
         receipts=receipts,
         data=tuple(_data(index, item) for item in run.datasets) if run else (),
         slices=_slices(index, run) if run else (),
+        plots=plot_links(index, run) if run else (),
         environment=_environment(index, run) if run else None,
         lineage=replace(index.run_link(run), href=f"{index.run_link(run).href}#lineage") if run else None,
         sections=card.sections,
