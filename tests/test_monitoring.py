@@ -284,6 +284,7 @@ def held(batch: str, date: str, name: str = "flights") -> list[list[str]]:
         )
     )
     found = inforce.at_time_of(index, moved(batch, date, monitor=name))
+    assert {row[5].href for row in found.table.rows if row[5].text != "–"} <= {"deployments/index.html"}
     return [[cell.text for cell in row[:4]] + [row[5].text] for row in found.table.rows]
 
 

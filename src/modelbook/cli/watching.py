@@ -199,7 +199,8 @@ def _about(workspace: Workspace, name: str, site: str) -> dict[str, str]:
 
     watched = workspace.project.monitors[name]
     url = f"{site.rstrip('/')}/{monitor_href(name)}" if site else ""
-    return {"project": workspace.project.name, "model": watched.model, "url": url}
+    about = {"project": workspace.project.name, "model": watched.model, "url": url}
+    return about | ({"environment": watched.environment} if watched.environment else {})
 
 
 def _issues(title: str) -> forge.Issue:

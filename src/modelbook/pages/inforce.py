@@ -99,7 +99,7 @@ def _rows(
                 _version(model, version),
                 Cell(text.day(held.date) if held else DASH, title=text.line(held.date) if held else ""),
                 link_cell(_by(index, held)) if held else Cell(DASH),
-                Cell(_deployed(index, model.name, environment, end)),
+                _deployed(index, model.name, environment, end),
             )
 
 
@@ -126,7 +126,7 @@ def _by(index: Index, item: Promotion) -> Link:
     return Link(text.line(item.tag), found.href, "an annotated tag") if item.tag else found
 
 
-def _deployed(index: Index, model: str, environment: str, end: float) -> str:
+def _deployed(index: Index, model: str, environment: str, end: float) -> Cell:
     """The version at each deployment then, as far as logs say."""
     last: dict[str, Deployment] = {}
     for item in index.catalog.deployments:
@@ -135,7 +135,7 @@ def _deployed(index: Index, model: str, environment: str, end: float) -> str:
         if mine and at is not None and at <= end:
             last[item.deployment] = item
     said = [f"{text.line(name)} {text.line(item.version)}" for name, item in sorted(last.items())]
-    return text.cut(", ".join(said)) or DASH
+    return Cell(text.cut(", ".join(said)), href="deployments/index.html") if said else Cell(DASH)
 
 
 def came_late(items: Iterable[Watch]) -> dict[str, str]:
