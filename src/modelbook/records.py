@@ -643,7 +643,10 @@ class Run(Record, frozen=True, kw_only=True):
 
     def param(self, name: str) -> Value | None:
         """The param of that name, or None."""
-        return next((value for value in self.params if value.name == name), None)
+        for value in self.params:
+            if value.name == name:
+                return value
+        return None
 
 
 class Experiment(Record, frozen=True, kw_only=True):

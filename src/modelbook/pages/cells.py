@@ -322,11 +322,10 @@ def by_weight(index: Index, run: Run) -> tuple[Value, ...]:
 def varied(runs: Sequence[Run]) -> list[str]:
     """Names of the params whose values differ between the runs, sorted."""
     values: dict[str, set[str]] = {}
+    counts: dict[str, int] = {}
     for run in runs:
         for found in run.params:
             values.setdefault(found.name, set()).add(repr(found.value))
-    counts: dict[str, int] = {}
-    for run in runs:
         for name in {found.name for found in run.params}:
             counts[name] = counts.get(name, 0) + 1
     return sorted(name for name in values if name and (len(values[name]) > 1 or counts[name] < len(runs)))
@@ -335,23 +334,25 @@ def varied(runs: Sequence[Run]) -> list[str]:
 def runs_table(index: Index, runs: Sequence[Run], headline: MetricInfo | None, caption: str = "") -> Table:
     """Runs with their metrics and the params that tell them apart; the best of each metric is marked."""
     infos = metric_columns(index, runs, headline.name if headline else "")
-    params = varied(runs)[:8]
+    held = [{found.name: found for found in reversed(run.params)} for run in runs]
+    params = {name: [of_run.get(name) for of_run in held] for name in varied(runs)[:8]}
+    shown = {name: [cell(value) for value in found] for name, found in params.items()}
     best = {info.name: tops(runs, info) for info in infos}
     columns = (
         Column("run"),
         *(heading(info) for info in infos),
-        *(_param_column(runs, name) for name in params),
+        *(_param_column(name, found, shown[name]) for name, found in params.items()),
         Column("date"),
         Column("commit"),
     )
     rows = []
-    for run in runs:
+    for at, run in enumerate(runs):
         tones = {info.name: "best" if run.id in best[info.name] else "" for info in infos}
         rows.append(
             (
                 link_cell(index.run_link(run)),
                 *(cell(run.metric(info.name), info, tone=tones[info.name]) for info in infos),
-                *(cell(run.param(name)) for name in params),
+                *(cells[at] for cells in shown.values()),
                 Cell(text.day(run.date), title=run.date),
                 link_cell(index.commit_link(run.commit)),
             )
@@ -359,6 +360,6 @@ def runs_table(index: Index, runs: Sequence[Run], headline: MetricInfo | None, c
     return Table(columns, tuple(rows), caption)
 
 
-def _param_column(runs: Sequence[Run], name: str) -> Column:
-    shown = [cell(found) for run in runs if (found := run.param(name))]
-    return Column(text.cut(text.line(name), 60), number=all(item.number for item in shown))
+def _param_column(name: str, found: Sequence[Value | None], cells: Sequence[Cell]) -> Column:
+    numbers = all(shown.number for value, shown in zip(found, cells, strict=True) if value)
+    return Column(text.cut(text.line(name), 60), number=numbers)
