@@ -117,7 +117,9 @@ def overview(index: Index) -> Table | None:
                 Cell(str(len(past) - accepted), number=True),
                 Cell(text.line(last.period) if last else DASH),
                 Cell(last.outcome, tone=TONES[last.outcome]) if last else ABSENT,
-                Cell(text.cut(text.line(last.reason), 160) if last else "never trained again"),
+                Cell(text.cut(text.line(last.reason), 160), title=text.line(last.reason))
+                if last
+                else Cell("never trained again"),
             )
         )
     columns = (
