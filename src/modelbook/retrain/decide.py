@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+
+from msgspec.structs import replace
 
 from modelbook.records import Record, Retraining, RetrainPolicy, Watch
 from modelbook.retrain.schedule import due
@@ -69,7 +70,7 @@ def decide(policy: RetrainPolicy, facts: Facts) -> Decision:
         return _waiting(made, f"there is nothing new to train on: {'; '.join(left_out)}", left_out)
     if reason := _over_budget(policy, facts, periods, len(trainings)):
         return _waiting(made, reason, left_out)
-    return _with(made, trainings=tuple(trainings), left_out=tuple(left_out))
+    return replace(made, trainings=tuple(trainings), left_out=tuple(left_out))
 
 
 def champion_at(past: Sequence[Retraining], period: str) -> tuple[str, str] | None:
@@ -81,14 +82,8 @@ def champion_at(past: Sequence[Retraining], period: str) -> tuple[str, str] | No
     return (later.champion.run, later.champion.version) if later else None
 
 
-def _with(made: Decision, **values: Any) -> Decision:
-    from msgspec.structs import replace
-
-    return replace(made, **values)
-
-
 def _waiting(made: Decision, reason: str, left_out: Iterable[str] = ()) -> Decision:
-    return _with(made, waits=reason, left_out=tuple(left_out))
+    return replace(made, waits=reason, left_out=tuple(left_out))
 
 
 def _trigger(policy: RetrainPolicy, facts: Facts, periods: Sequence[str]) -> tuple[str, str]:
