@@ -358,6 +358,21 @@ def test_each_thing_is_told_once_and_the_exit_status_says_so_too(
     assert "s3cr3t" not in (root / "runs" / "alerts" / "flights.jsonl").read_text(encoding="utf-8")
 
 
+def test_data_that_came_before_is_told_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged(root, seen("04", OK), seen("05", BREACH), seen("06", OK), seen("07", BREACH))
+    stages = "".join(
+        f"  monitor-flights@{batch}:\n    cmd: x\n    deps:\n"
+        "    - path: runs/monitors/flights.reference.json\n      hash: md5\n      md5: same\n      size: 1\n"
+        f"    - path: samples/{batch}.csv\n      hash: md5\n      md5: {md5}\n      size: 1\n"
+        for batch, md5 in (("04", "a"), ("05", "b"), ("06", "c"), ("07", "b"))
+    )
+    (root / "dvc.lock").write_text(f"schema: '2.0'\nstages:\n{stages}", encoding="utf-8")
+    with hook() as held:
+        monkeypatch.setenv("OPS_URL", held.url)
+        assert told(root).output.startswith("flights: told ops\nflights is well again: batch 06")
+        assert held.got[0][1]["batch"] == "06"
+
+
 def test_who_could_not_be_told_is_told_by_the_next_one_and_nobody_else_is(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

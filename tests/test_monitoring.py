@@ -24,7 +24,7 @@ from modelbook.cli import main
 from modelbook.errors import SpecError
 from modelbook.pages import batches, compose, inforce, monitoring
 from modelbook.pages.index import Index
-from modelbook.records import Deployment, MonitorInfo, Promotion, Watch
+from modelbook.records import Dependency, Deployment, MonitorInfo, Promotion, Stage, Watch
 
 PROJECT = """
 name: watched
@@ -504,3 +504,23 @@ def test_more_faults_of_a_monitor_are_told(tmp_path: Path, old: str, new: str, s
     with pytest.raises(SpecError) as caught:
         spec.load(project(tmp_path, PROJECT.replace(old, new, 1)))
     assert says in str(caught.value)
+
+
+def test_equal_data_is_known_by_its_own_hash_wherever_it_lies() -> None:
+    """DVC sorts what a stage reads by its path, and `samples/` comes after `runs/`."""
+    stages_ = tuple(
+        Stage(
+            address=f"monitor-m@{batch}",
+            file="dvc.yaml",
+            item=batch,
+            monitor="m",
+            deps=(
+                Dependency(path="runs/monitors/m.reference.json", md5="r"),
+                Dependency(path=f"samples/{batch}.csv", md5=md5),
+            ),
+        )
+        for batch, md5 in (("a", "1"), ("b", "2"), ("c", "1"))
+    )
+    head = msgspec.structs.replace(sample.catalog().snapshots[0], stages=stages_)
+    found = catalog._watches([Watch(monitor="m", batch=batch) for batch in "abc"], head)
+    assert [item.same_as for item in found] == ["", "", "a"]

@@ -142,9 +142,11 @@ def build(history: History, found: tuple[Run, ...] | None = None) -> Catalog:
 def _watches(found: Sequence[Watch], head: Snapshot | None) -> tuple[Watch, ...]:
     """The results of monitors; one of data that an earlier batch brought already says so."""
     data = {
-        (stage.monitor, stage.item): stage.deps[0].md5
+        (stage.monitor, stage.item): dep.md5
         for stage in (head.stages if head else ())
-        if stage.monitor and stage.item and stage.deps
+        if stage.monitor and stage.item
+        for dep in stage.deps
+        if not dep.path.endswith(f"runs/monitors/{stage.monitor}.reference.json")
     }
     first: dict[tuple[str, str], str] = {}
     made = []

@@ -175,17 +175,40 @@ def alert(names: tuple[str, ...], repo: Path, site: str, dry_run: bool) -> None:
 
 
 def _results(workspace: Workspace, name: str) -> list[Watch]:
-    """All results of a monitor, oldest first, without those that cannot be read."""
+    """All results of a monitor, oldest first, but those that cannot be read or are of data that came before."""
     from modelbook.history.files import Unreadable
     from modelbook.history.watches import FOLDER, parsed
 
-    found = []
+    found, data, known = [], _data(workspace, name), set[str]()
     for file in sorted((workspace.root / FOLDER / name).glob("*.json")):
+        if (md5 := data.get(file.stem, "")) and md5 in known:
+            continue
+        known.add(md5)
         try:
             found.append(parsed(file.read_bytes(), name, file.stem))
         except Unreadable as error:
             click.echo(f"{FOLDER}/{name}/{file.name}: {error}", err=True)
     return found
+
+
+def _data(workspace: Workspace, name: str) -> dict[str, str]:
+    """Batch -> hash of its data, as far as `dvc.lock` says."""
+    from modelbook import stages
+    from modelbook.history.files import Unreadable
+    from modelbook.history.lockfile import Locks
+
+    lock, start = workspace.root / "dvc.lock", f"monitor-{name}@"
+    try:
+        entries = Locks().parse(lock.read_bytes()) if lock.is_file() else {}
+    except Unreadable:
+        return {}
+    return {
+        stage.removeprefix(start): str(dep.get("md5", ""))
+        for stage, entry in entries.items()
+        if stage.startswith(start)
+        for dep in entry.get("deps", ())
+        if dep.get("path") != stages.reference_path(name)
+    }
 
 
 def _channels(workspace: Workspace, name: str) -> dict[str, Channel]:
