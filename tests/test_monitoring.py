@@ -511,6 +511,7 @@ def test_equal_data_is_known_by_its_own_hash_wherever_it_lies() -> None:
     stages_ = tuple(
         Stage(
             address=f"monitor-m@{batch}",
+            group="monitor-m",
             file="dvc.yaml",
             item=batch,
             monitor="m",

@@ -175,7 +175,7 @@ def alert(names: tuple[str, ...], repo: Path, site: str, dry_run: bool) -> None:
 
 
 def _results(workspace: Workspace, name: str) -> list[Watch]:
-    """All results of a monitor, oldest first, but those that cannot be read or are of data that came before."""
+    """All results of a monitor, oldest first, but those that cannot be read, or whose data came before."""
     from modelbook.history.files import Unreadable
     from modelbook.history.watches import FOLDER, parsed
 
