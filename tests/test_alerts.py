@@ -139,6 +139,17 @@ def test_a_channel_for_breaches_hears_of_no_warning() -> None:
     assert ear.hear(*months) == [("07", "temp", BREACH, WARNING)]
 
 
+def test_what_happens_again_is_news_again_with_an_id_of_its_own() -> None:
+    ear = Ear()
+    for status in (OK, BREACH, OK, BREACH):
+        ear.hear(seen("04", OK), seen("05", status))
+    sent = [item for item in ear.log if item.events]
+    assert sent[0].events == sent[2].events
+    assert len({item.id for item in sent}) == 3
+    again = alerts.news("flights", [seen("04", OK), seen("05", OK)], ear.log, "ear")
+    assert again == alerts.news("flights", [seen("04", OK), seen("05", OK)], ear.log, "ear")
+
+
 def test_a_notice_says_since_when() -> None:
     months = [seen("04", OK), seen("05", BREACH), seen("06", BREACH, drift(BREACH, "wind"))]
     known = Notice(monitor="flights", channel="ear", known={"04": {}, "05": {"drift psi temp": BREACH}})

@@ -73,7 +73,8 @@ def news(
         return None
     fresh[watches[-1].batch] = before
     events.sort(key=lambda event: (event.batch, rank(event.status)), reverse=True)
-    return _notice(name, watches, channel, tuple(events[:MOST_EVENTS]), fresh)
+    number = sum(item.channel == channel for item in told)
+    return _notice(name, watches, channel, number, tuple(events[:MOST_EVENTS]), fresh)
 
 
 def adopted(name: str, watches: Sequence[Watch], told: Sequence[Notice], channel: str) -> Notice | None:
@@ -88,13 +89,19 @@ def adopted(name: str, watches: Sequence[Watch], told: Sequence[Notice], channel
 
 
 def _notice(
-    name: str, watches: Sequence[Watch], channel: str, events: tuple[Event, ...], fresh: dict[str, Bad]
+    name: str,
+    watches: Sequence[Watch],
+    channel: str,
+    number: int,
+    events: tuple[Event, ...],
+    fresh: dict[str, Bad],
 ) -> Notice:
-    digest = hashlib.sha256(msgspec.json.encode([name, channel, events, fresh], order="deterministic"))
+    """News with an id that is the same until somebody was told, and another one should they happen again."""
+    said = msgspec.json.encode([name, channel, number, events, fresh], order="deterministic")
     return Notice(
         monitor=name,
         channel=channel,
-        id=digest.hexdigest()[:32],
+        id=hashlib.sha256(said).hexdigest()[:32],
         status=_status(watches[-1], fresh[watches[-1].batch]),
         batch=watches[-1].batch,
         since=since(watches).batch,
