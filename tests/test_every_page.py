@@ -50,7 +50,7 @@ def test_a_page_of_a_run_is_quick_to_send(folder: Path) -> None:
     assert len(runs) > 10
     for run in runs:
         sent = sum(len(gzip.compress(path.read_bytes())) for path in run.iterdir() if path.is_file())
-        assert sent < 60_000, run
+        assert sent < 40_000, run
 
 
 @pytest.mark.slow

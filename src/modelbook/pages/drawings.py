@@ -342,12 +342,14 @@ def _chart(plot: Plot, key: str, title: str, source: str, read: Read) -> Steps[D
     tables, reason = _tables(plot, read)
     if reason:
         return Drawing(key, title, source=source, state="unreadable", reason=text.line(reason))
+    small = all(len(column) <= MOST_HELD for table in tables.values() for column in table.values())
+    if small:  # or those of all pages that are being made would be held at once
+        yield
     chart = charts.from_plot(plot, tables)
     if isinstance(chart, charts.Nothing):
         return Drawing(key, title, source=source, state="unreadable", reason=text.line(chart.reason))
     data, more = _data(next(iter(tables.values()), {}))
-    small = all(len(column) <= MOST_HELD for table in tables.values() for column in table.values())
-    if small:  # or those of all pages that are being made would be held at once
+    if small:
         yield
     svg = chart.svg(key)
     if small:

@@ -31,6 +31,9 @@ _ROOM = 1 << 17
 """Bytes that are read at once: more than nearly every page has."""
 
 _CHUNK = 25
+_LARGE_CHUNK = 50
+"""Pages that are made step by step together, where that leaves every process several chunks."""
+
 _MOST_CHUNKS = 1_000
 
 
@@ -240,7 +243,7 @@ class Press:
         """
         if processes is None:
             processes = crew.hands() if len(drafts) >= _MANY else 1
-        size = max(_CHUNK, -(-len(drafts) // _MOST_CHUNKS))
+        size = max(_CHUNK, min(_LARGE_CHUNK, len(drafts) // (8 * processes)), -(-len(drafts) // _MOST_CHUNKS))
         stamped = [drafts[at : at + size] for at in range(0, len(drafts), size)]
         images: dict[str, str] = {}
         chunks: list[Gather | Sequence[Draft]] = [*later, *stamped]
