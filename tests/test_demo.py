@@ -270,7 +270,6 @@ import sys; sys.path.insert(0, sys.argv[1])
 from hashlib import sha256
 from sklearn.linear_model import LogisticRegression
 from shared.model_file import model_bytes
-from test_package import home, mixed, order
 model = LogisticRegression(random_state=0).fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
 print(sha256(model_bytes(model)).hexdigest())
 """

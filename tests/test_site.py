@@ -116,6 +116,11 @@ def test_prose(raw: str, html: str) -> None:
     assert html in escape.prose(raw)
 
 
+def test_headings_of_prose_leave_out_no_level() -> None:
+    shown = escape.prose("### a\n\n# b\n\n#### c\n\n## d", 2)
+    assert re.findall(r"<h(\d)>(\w)", shown) == [("2", "a"), ("2", "b"), ("3", "c"), ("3", "d")]
+
+
 def test_data_cannot_leave_its_script() -> None:
     packed = escape.script_json({"a": "</script><!--\u2028", "b": float("nan"), "c": [1, None, "\ud800"]})
     assert not set(packed) & set("<>&\u2028")

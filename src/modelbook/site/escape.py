@@ -118,14 +118,17 @@ def _finite(value: Any) -> Any:
     return [_finite(item) for item in value] if isinstance(value, Sequence) else value
 
 
-def prose(raw: str) -> Markup:
+def prose(raw: str, top: int = 3) -> Markup:
     """Markdown that people of the project wrote, as HTML.
 
     Raw HTML in it is shown, not obeyed; images become links, so that no page loads anything from elsewhere;
-    links lead to the web or nowhere; headings start at the third level, for the page has its own.
+    links lead to the web or nowhere; headings leave out no level, for those who hear the page.
+
+    Args:
+        top: the level of the first heading: one below that of the page which it stands under.
     """
     shown = _NOT_TEXT.sub("\ufffd", raw)
-    html = _markdown().render(shown)
+    html = _markdown().render(shown, {"top": top})
     return Markup('<div class="mb-prose">' + _FENCES.sub(_fence, html) + "</div>")  # noqa: S704 - by markdown-it
 
 
@@ -216,17 +219,20 @@ def _fence(found: re.Match[str]) -> str:
 def _markdown() -> MarkdownIt:
     engine = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable(["table", "strikethrough"])
     engine.disable("image")
-    engine.core.ruler.push("modelbook", lambda state: _tame(state.tokens))
+    engine.core.ruler.push("modelbook", lambda state: _tame(state.tokens, state.env["top"]))
     return engine
 
 
-def _tame(tokens: Sequence[Token]) -> None:
+def _tame(tokens: Sequence[Token], top: int) -> None:
+    last = top - 1
     for token in tokens:
+        if token.type == "heading_open":
+            last = min(6, int(token.tag[1]) + top - 1, last + 1)
         if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
+            token.tag = f"h{last}"
         if token.type == "link_open":
             _tame_link(token)
-        _tame(token.children or ())
+        _tame(token.children or (), top)
 
 
 def _tame_link(token: Token) -> None:
