@@ -72,18 +72,26 @@ _BY_ROW = ("values", "states", "hrefs")
 
 
 def _parts(ids: Sequence[str], columns: Sequence[Column]) -> Iterator[dict[str, Any]]:
-    """All rows, cut into parts that are small enough, the first of them at once on the screen."""
-    waiting = [(0, min(FIRST_ROWS, len(ids))), (FIRST_ROWS, len(ids))]
+    """All rows, cut into parts that are small enough, the first of them at once on the screen.
+
+    As many rows make a part as the first ones say that it holds; where these are longer, it is halved.
+    """
+    size, rows = FIRST_ROWS, len(ids)
+    waiting = [(0, min(size, rows))]
     while waiting:
-        start, end = waiting.pop(0)
-        if start >= end:
-            continue
+        start, end = waiting.pop()
         part = _part(ids, columns, start, end)
-        if end - start == 1 or len(msgspec.json.encode(part)) <= MOST_BYTES:
-            yield part
-        else:
+        length = len(msgspec.json.encode(part))
+        if end - start > 1 and length > MOST_BYTES:
             half = (start + end) // 2
-            waiting = [(start, half), (half, end), *waiting]
+            waiting += [(half, end), (start, half)]
+            continue
+        if start < end:
+            yield part
+        if start == 0:
+            size = max(1, end * MOST_BYTES // length)
+        if not waiting and end < rows:
+            waiting.append((end, min(end + size, rows)))
 
 
 def _part(ids: Sequence[str], columns: Sequence[Column], start: int, end: int) -> dict[str, Any]:
