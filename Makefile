@@ -20,9 +20,6 @@ ACTIONS := .github/actions/modelbook/action.yml $(TEMPLATES)/github/action.yml
 WORKFLOWS := .github/workflows/*.yml $(filter-out %/action.yml,$(wildcard $(TEMPLATES)/github/*.yml))
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 
-# One more than processors: many tests wait for a program that they started.
-WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1 )))
-
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	if $$python -c '$(RECENT)' 2>/dev/null; then echo $$python; break; fi; done)
@@ -49,11 +46,11 @@ site: $(VENV)/.have-demo ## run the demo's stages and build the site
 	@$(BIN)/modelbook build || { echo "FAILED: modelbook build: see above"; exit 1; }
 
 test: $(VENV)/.have-test browser ## run all tests (ARGS="-k name" to choose)
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS) || { \
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS) || { \
 		echo "FAILED: tests: the names are above; one again: $(BIN)/pytest tests/test_x.py::test_y"; exit 1; }
 
 quick: $(VENV)/.have-test ## run the tests that need no dvc, mkdocs, pip or browser
-	@$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not browser" $(ARGS)
+	@$(BIN)/python -m pytest -n 2 -m "not slow and not browser" $(ARGS)
 
 check: lint workflows project ## all checks but the tests
 
