@@ -383,6 +383,16 @@ def test_bad_lines_of_a_log_are_left_out() -> None:
     assert faults[0].startswith("line 2 is no record of a deployment")
 
 
+def test_a_line_that_was_cut_off_is_closed_before_the_next(root: Path) -> None:
+    go(root, ONE, "v1.0.0")
+    path = Log(root, "web").path
+    path.write_bytes(path.read_bytes() + b'{"deployment":"we')
+    go(root, TWO, "v2.0.0")
+    known, faults = parsed(path.read_bytes(), "web")
+    assert [item.version for item in known] == ["v1.0.0", "v2.0.0"]
+    assert len(faults) == 1
+
+
 def faults_of(tmp_path: Path, text: str) -> list[str]:
     (tmp_path / "experiments").mkdir(exist_ok=True)
     (tmp_path / "experiments/a.yaml").write_text("pipeline: p\n")

@@ -15,3 +15,18 @@ def replace_file(file: Path, data: bytes) -> None:
         beside.replace(file)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def add_line(file: Path, line: bytes) -> None:
+    """Write a line that outlasts this process; one that was cut off before is closed first.
+
+    Nothing keeps two processes apart: hold a lock. The folder is made when missing.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a+b") as stream:
+        end = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, end - 1))
+        start = b"" if stream.read(1) in (b"", b"\n") else b"\n"
+        stream.write(start + line + b"\n")
+        stream.flush()
+        os.fsync(stream.fileno())

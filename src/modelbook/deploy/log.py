@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from modelbook import _process
+from modelbook._files import add_line
 from modelbook.deploy.faults import Busy, Unfit
 from modelbook.errors import ModelbookError
 from modelbook.history.deployments import FOLDER, parsed
@@ -31,7 +32,7 @@ class Log:
 
     def lines(self) -> tuple[Deployment, ...]:
         """What can be read of it."""
-        return parsed(self._content(), self._name)[0]
+        return parsed(self.path.read_bytes(), self._name)[0] if self.path.is_file() else ()
 
     def last(self) -> Deployment | None:
         """What was done last, however it ended."""
@@ -45,22 +46,13 @@ class Log:
         """Write a line, with the time and who it is, as Git knows them."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         made = msgspec.structs.replace(made, date=now, by=self._who())
-        start = b"" if self._content()[-1:] in (b"", b"\n") else b"\n"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab") as file:
-            file.write(start + msgspec.json.encode(made) + b"\n")
+        add_line(self.path, msgspec.json.encode(made))
         return made
 
     def lock(self) -> Path:
         """The file that is locked while something is done; it lies with Git's own."""
         shared = _process.run(["git", "rev-parse", "--git-common-dir"], cwd=self._root).strip()
         return self._root / shared / f"modelbook-deploy-{self._name}.lock"
-
-    def _content(self) -> bytes:
-        try:
-            return self.path.read_bytes()
-        except FileNotFoundError:
-            return b""
 
     def _who(self) -> str:
         try:

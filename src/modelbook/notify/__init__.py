@@ -18,6 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from modelbook import alerts
+from modelbook._files import add_line
 from modelbook.comment import code
 from modelbook.errors import ModelbookError
 from modelbook.forge import Issue, follow, webhook
@@ -164,11 +165,5 @@ def _lines(log: Path, monitor: str) -> tuple[Notice, ...]:
 
 
 def _add(log: Path, notice: Notice) -> None:
-    """Write a line that outlasts this process; one that was cut off before is closed first."""
     dated = msgspec.structs.replace(notice, date=datetime.now(UTC).isoformat(timespec="seconds"))
-    old = log.read_bytes() if log.is_file() else b""
-    start = b"" if old[-1:] in (b"", b"\n") else b"\n"
-    with log.open("ab") as file:
-        file.write(start + msgspec.json.encode(dated, order="deterministic") + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    add_line(log, msgspec.json.encode(dated, order="deterministic"))
