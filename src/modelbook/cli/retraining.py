@@ -263,6 +263,7 @@ def _recorded(case: Case, runs: dict[str, str], names: Sequence[str]) -> Retrain
     from modelbook import retrain as rules
     from modelbook.cli.life import desk
     from modelbook.records import Contestant, Retraining
+    from modelbook.runner import telemetry
 
     again = desk(case.here.root)
     ids = {run.name: run.id for run in again.catalog.runs if again.catalog.head in run.commits}
@@ -293,7 +294,7 @@ def _recorded(case: Case, runs: dict[str, str], names: Sequence[str]) -> Retrain
         chosen=verdict.chosen,
         as_of=case.as_of,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
-        by=_who(case.here.root),
+        by=telemetry.who(case.here.root),
     )
     return replace(made, **_place(again, case, verdict)) if verdict.chosen else made
 
@@ -312,12 +313,6 @@ def _md5(file: Path) -> str:
     """As DVC has it."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-
-
-def _who(root: Path) -> str:
-    from modelbook.runner import telemetry
-
-    return (telemetry.ask(["git", "config", "user.name"], cwd=root) or "").strip()
 
 
 def _place(here: Desk, case: Case, verdict: Judged) -> dict[str, str]:

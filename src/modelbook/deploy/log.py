@@ -13,9 +13,9 @@ import msgspec
 from modelbook import _process
 from modelbook._files import add_line
 from modelbook.deploy.faults import Busy, Unfit
-from modelbook.errors import ModelbookError
 from modelbook.history.deployments import FOLDER, parsed
 from modelbook.records import Deployment
+from modelbook.runner import telemetry
 
 
 class Log:
@@ -45,7 +45,7 @@ class Log:
     def add(self, made: Deployment) -> Deployment:
         """Write a line, with the time and who it is, as Git knows them."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        made = msgspec.structs.replace(made, date=now, by=self._who())
+        made = msgspec.structs.replace(made, date=now, by=telemetry.who(self._root))
         add_line(self.path, msgspec.json.encode(made))
         return made
 
@@ -53,12 +53,6 @@ class Log:
         """The file that is locked while something is done; it lies with Git's own."""
         shared = _process.run(["git", "rev-parse", "--git-common-dir"], cwd=self._root).strip()
         return self._root / shared / f"modelbook-deploy-{self._name}.lock"
-
-    def _who(self) -> str:
-        try:
-            return _process.run(["git", "config", "user.name"], cwd=self._root).strip()
-        except ModelbookError:
-            return ""
 
 
 @contextmanager

@@ -185,7 +185,7 @@ class _Bench:
             rtol=how.rtol,
             atol=how.atol,
             date=datetime.now(UTC).isoformat(timespec="seconds"),
-            by=_who(self._root),
+            by=telemetry.who(self._root),
             commit=self._commit,
             stages=tuple(stage.address for stage in stages),
             environment=differences,
@@ -362,11 +362,6 @@ def _dvc_root(top: Path, folder: str) -> Path:
 
 def _makes(stage: Stage, path: str) -> bool:
     return any(inside(path, out.path) or inside(out.path, path) for out in stage.outs)
-
-
-def _who(root: Path) -> str:
-    """Who does it, as Git knows them."""
-    return (telemetry.ask(["git", "config", "user.name"], cwd=root) or "").strip()
 
 
 # -- what is compared

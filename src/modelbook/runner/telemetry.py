@@ -97,6 +97,11 @@ def git_state(root: Path, outputs: Sequence[str]) -> dict[str, Any]:
     return {"commit": head.strip(), "dirty": any(not _written(path, outputs) for path in paths)}
 
 
+def who(root: Path) -> str:
+    """The user's name, as Git knows them; empty where it does not."""
+    return (ask(["git", "config", "user.name"], cwd=root) or "").strip()
+
+
 def _written(path: str, outputs: Sequence[str]) -> bool:
     """Whether a path is written by runs: outputs, DVC's own records and our logs."""
     if path == "dvc.lock" or path.startswith("runs/") or Path(path).name == ".gitignore":
