@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent / "src" / "modelbook"
 
 STOREYS: tuple[tuple[str, ...], ...] = (
     ("errors", "_paths", "_periods"),
-    ("_process", "_files"),
+    ("_process", "_files", "_hashes"),
     ("spec", "records"),  # wishes: what people write; facts: what history says
     ("history", "stages", "runner", "registry", "pull", "forge", "seeds", "judge", "package", "monitor"),
     ("catalog", "lineage", "diff", "cards", "charts", "gates", "query", "subproject", "reproduce", "alerts"),

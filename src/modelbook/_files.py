@@ -1,4 +1,4 @@
-"""Files that nobody ever reads half of."""
+"""Files that nobody ever reads half of, and logs."""
 
 from __future__ import annotations
 

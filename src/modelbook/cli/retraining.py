@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from modelbook._files import replace_file
+from modelbook._hashes import md5_of
 from modelbook.cli import repo_option
 from modelbook.cli.source import cache_options
 from modelbook.errors import CheckFailed, ModelbookError
@@ -283,7 +283,7 @@ def _recorded(case: Case, runs: dict[str, str], names: Sequence[str]) -> Retrain
         model=case.model.name,
         period=case.decision.period,
         data=path,
-        md5=_md5(case.here.root / path),
+        md5=md5_of(case.here.root / path),
         trigger=case.decision.trigger,
         why=case.decision.why,
         metric=case.policy.metric,
@@ -307,12 +307,6 @@ def _scored(case: Case, one: Contestant) -> Contestant:
 
     path = stages.scores_path(case.model.name, one.name, case.decision.period)
     return replace(one, metrics=metrics((case.here.root / path).read_bytes()), scores=path)
-
-
-def _md5(file: Path) -> str:
-    """As DVC has it."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _place(here: Desk, case: Case, verdict: Judged) -> dict[str, str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
 import posixpath
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -12,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from modelbook._hashes import md5_of_folder
 from modelbook.history import template
 from modelbook.history.files import Unreadable, plain
 from modelbook.history.files import name as key_name
@@ -342,13 +341,8 @@ def content_of(entry: Mapping[Any, Any]) -> tuple[str | None, int | None, int | 
     listed = [item for item in _list(entry.get("files")) if isinstance(item, dict) and "relpath" in item]
     if not listed or _hash(entry) is not None:
         return _hash(entry), _count(entry.get("size")), _count(entry.get("nfiles"))
-    rows = sorted(({"md5": str(i.get("md5")), "relpath": str(i["relpath"])} for i in listed), key=_relpath)
-    digest = hashlib.md5(json.dumps(rows, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
-    return f"{digest}.dir", sum(_count(item.get("size")) or 0 for item in listed), len(listed)
-
-
-def _relpath(row: Mapping[str, str]) -> str:
-    return row["relpath"]
+    digest = md5_of_folder((str(item["relpath"]), str(item.get("md5"))) for item in listed)
+    return digest, sum(_count(item.get("size")) or 0 for item in listed), len(listed)
 
 
 def _hash(entry: Mapping[Any, Any]) -> str | None:

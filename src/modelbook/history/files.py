@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import datetime
-import hashlib
 import itertools
 import json
 import re
@@ -171,13 +170,6 @@ def dotted_key(dotted: str) -> Key:
 
 def _steps(dotted: str) -> list[str]:
     return _INDEX.sub(r".\1", dotted).split(".")
-
-
-def md5s(content: bytes) -> Iterator[str]:
-    """The hashes DVC may have given this content: as it stands, and with Unix line ends (before DVC 3)."""
-    yield hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if b"\r\n" in content:
-        yield hashlib.md5(content.replace(b"\r\n", b"\n"), usedforsecurity=False).hexdigest()
 
 
 def _check_conflict(content: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
+from modelbook._hashes import md5s
 from modelbook._paths import parents
 from modelbook.history import dvcfiles, files, plots, wishes
 from modelbook.history.brought import PULLED, Brought, Pulled
@@ -440,7 +441,7 @@ class Reader:
     def _metric_problems(self, path: str, blob: str, lock: LockedOut | None) -> Iterator[Problem]:
         """That a file was changed since the run, and that only the last line of it is shown."""
         try:
-            if lock and lock.md5 and lock.md5 not in files.md5s(self._memo.content(blob)):
+            if lock and lock.md5 and lock.md5 not in md5s(self._memo.content(blob)):
                 yield Problem(path=path, reason=f"changed since the run: dvc.lock has md5 {lock.md5}")
             data = self.data(path, blob) if path.endswith("json") else None
         except Unreadable:

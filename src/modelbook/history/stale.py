@@ -7,12 +7,12 @@ which Git ignores is compared only when it has as many files as the lock counted
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from modelbook._hashes import md5_of_folder, md5s
 from modelbook.history import files
 from modelbook.history.dvcfiles import LockedOut, StageDef, text
 from modelbook.history.files import Unreadable
@@ -49,7 +49,7 @@ class Contents:
             out = self._outs.get(path)
             return {out.md5} if out and out.md5 else None
         if found.entry.kind == "blob":
-            return set(files.md5s(self._reader.content(found.entry.id)))
+            return set(md5s(self._reader.content(found.entry.id)))
         inner = self._tree.below(found.path)
         if found.entry.kind != "tree" or nfiles is None or len(inner) != nfiles:
             return None
@@ -57,14 +57,9 @@ class Contents:
 
     def _folder(self, path: str, inner: list[tuple[str, str]], first: bool) -> str:
         """The hash of a folder's list of files. Args: first: which of a file's two hashes to take."""
-        rows = []
-        for name, blob in inner:
-            hashes = list(files.md5s(self._reader.content(blob)))
-            rows.append({"md5": hashes[0 if first else -1], "relpath": name[len(path) + 1 :]})
-        rows.sort(key=lambda row: row["relpath"])
-        return (
-            hashlib.md5(json.dumps(rows, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
-        )
+        at = 0 if first else -1
+        hashed = ((name, list(md5s(self._reader.content(blob)))[at]) for name, blob in inner)
+        return md5_of_folder((name[len(path) + 1 :], one) for name, one in hashed)
 
     def values(self, path: str) -> Any:
         """The content of a params file; None when it is not in Git.

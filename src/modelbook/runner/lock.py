@@ -7,8 +7,6 @@ look changed. HEAD is asked and not the file: other runs may be writing that at 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
 import shlex
@@ -19,6 +17,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from modelbook._hashes import md5_of, md5_of_folder
 from modelbook._process import run
 from modelbook.errors import ModelbookError
 
@@ -92,22 +91,14 @@ def _same_file(root: Path, item: Any) -> bool:
         return bool(item["md5"] == _folder_hash(path))
     try:
         size = path.stat().st_size
-        return bool(item.get("size", size) == size and item["md5"] == _hash(path))
+        return bool(item.get("size", size) == size and item["md5"] == md5_of(path))
     except OSError:
         return False
 
 
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-
-
 def _folder_hash(top: Path) -> str:
-    """DVC's hash of a folder: that of the JSON list of its files."""
-    files = [Path(folder) / name for folder, _, names in os.walk(top) for name in names]
-    listed = sorted((file.relative_to(top).as_posix(), file) for file in files)
-    text = json.dumps([{"md5": _hash(file), "relpath": path} for path, file in listed])
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() + ".dir"
+    files = (Path(folder) / name for folder, _, names in os.walk(top) for name in names)
+    return md5_of_folder((file.relative_to(top).as_posix(), md5_of(file)) for file in files)
 
 
 def _same_params(root: Path, locked: Any) -> bool:

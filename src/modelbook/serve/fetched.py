@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from modelbook import package, pull
+from modelbook import _hashes, package, pull
 from modelbook.errors import ModelbookError
 from modelbook.records import Artifact, Run
 
@@ -82,7 +81,7 @@ def _content(store: pull.Store, out: Artifact, md5: str) -> bytes:
     content = store.get(md5)
     if content is None:
         raise NotInCache(out.path, md5, "; ".join(store.problems) or "is not in DVC's cache")
-    if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5.removesuffix(".dir"):
+    if _hashes.md5(content) != md5.removesuffix(".dir"):
         raise NotInCache(out.path, md5, "what DVC's cache has is not what the hash says")
     return content
 

@@ -7,7 +7,6 @@ site, and every metrics file against the hash that the lock entry has of it.
 
 from __future__ import annotations
 
-import hashlib
 import html
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from modelbook._hashes import md5s
 from modelbook.pages import runfacts
 from modelbook.records import WORKSPACE, Catalog, Run, State, Value
 
@@ -180,13 +180,7 @@ def _locks(run: Run, read: Read, known: dict[tuple[str, str], bool | None]) -> I
         if not md5 or (value.path, md5) in known:
             continue
         content = read(value)
-        good = None if content is None else md5 in _digests(content)
+        good = None if content is None else md5 in md5s(content)
         known[value.path, md5] = good
         if good is False:
             yield value.path, f"is not the file that its lock entry names ({md5})"
-
-
-def _digests(content: bytes) -> set[str]:
-    """MD5 as DVC has it, and as older versions of it had that of texts."""
-    texts = (content, content.replace(b"\r\n", b"\n"))
-    return {hashlib.md5(text, usedforsecurity=False).hexdigest() for text in texts}
