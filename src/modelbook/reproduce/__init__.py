@@ -10,11 +10,10 @@ DVC's cache, and neither the working tree nor what is installed is touched.
 from __future__ import annotations
 
 import json
-import math
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,6 +37,7 @@ from modelbook.records import (
     Stage,
     State,
     Value,
+    plain,
 )
 from modelbook.reproduce.installed import python_with
 from modelbook.runner import dvc, telemetry
@@ -229,22 +229,11 @@ def _compared(record: Reproduction, run: Run, stages: Sequence[Stage], found: Sn
 
 def written(record: Reproduction) -> str:
     """A record as the text of its file: JSON, keys sorted."""
-    data = msgspec.to_builtins(record)
+    data = plain(record)
     kept = ("run", "outcome", "exact", "date", "by", "commit", "stages", "environment", "metrics", "outs")
     told = {key: data[key] for key in kept} | {"version": 1}
-    told["tolerance"] = {"rtol": record.rtol, "atol": record.atol}
-    return json.dumps(_plain(told), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _plain(value: Any) -> Any:
-    """NaN and the infinities as their names, for JSON has no word for them."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
+    told["tolerance"] = {key: data[key] for key in ("rtol", "atol")}
+    return json.dumps(told, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 # -- the worktree
