@@ -87,10 +87,9 @@ def _times(when: Period | None, item: Watch) -> Iterator[tuple[str, float, float
 
 
 def _rows(
-    index: Index, info: MonitorInfo, model: Model | None, name: str, start: float, end: float
+    index: Index, info: MonitorInfo, model: Model, name: str, start: float, end: float
 ) -> Iterator[tuple[Cell, ...]]:
-    for environment in environments(info, model) if model else ():
-        assert model is not None  # noqa: S101 -- for the type
+    for environment in environments(info, model):
         for held in _held(model, environment, start, end) or _NOTHING:
             version = held.version if held else ""
             yield (
