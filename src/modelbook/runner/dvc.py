@@ -130,9 +130,9 @@ def again(root: Path, addresses: Sequence[str], programs: Path | None = None) ->
         MissingProgram: there is no dvc. KeyboardInterrupt: a signal ended it.
     """
     signals: list[int] = []
-    flags = ["--force", "--single-item", "--no-commit", "--no-run-cache"]
-    argv = [shutil.which("dvc", path=_environment()["PATH"]) or "dvc", "repro", *flags, *addresses]
     env = _environment()
+    flags = ["--force", "--single-item", "--no-commit", "--no-run-cache"]
+    argv = [shutil.which("dvc", path=env["PATH"]) or "dvc", "repro", *flags, *addresses]
     if programs:
         env["PATH"] = os.pathsep.join([str(programs), env["PATH"]])
     status = processes.run(argv, cwd=root, env=env, signalled=signals.append, stdout=_STANDARD_ERROR)
