@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelbook.spec import Workspace
+from modelbook.spec import Run, Workspace
 from modelbook.spec.expand import resolved
 from modelbook.spec.models import Retrain
 from modelbook.spec.placeholders import fill
@@ -23,21 +23,23 @@ def address(model: str, run: str, period: str) -> str:
 def stages(workspace: Workspace) -> dict[str, Any]:
     """What judges, by its name in `dvc.yaml`; nothing for models that nobody retrains."""
     made: dict[str, Any] = {}
+    runs = {run.name: run for run in workspace.runs}
     for name, contest in workspace.contests.items():
         policy = workspace.project.models[name].retrain
         if contest.pairs and policy is not None:
-            items = {f"{run}.{period}": _item(workspace, name, run, period) for run, period in contest.pairs}
+            items = {
+                f"{run}.{period}": _item(workspace, name, runs[run], period) for run, period in contest.pairs
+            }
             made[f"retrain-{name}"] = {"foreach": items, "do": _judged(name, policy)}
     return made
 
 
-def _item(workspace: Workspace, model: str, run: str, period: str) -> dict[str, str]:
-    found = next(item for item in workspace.runs if item.name == run)
+def _item(workspace: Workspace, model: str, run: Run, period: str) -> dict[str, str]:
     artifact = workspace.project.models[model].artifact
     return {
-        "model": resolved(workspace.project, found.pipeline, found, artifact),
+        "model": resolved(workspace.project, run.pipeline, run, artifact),
         "data": workspace.contests[model].periods[period],
-        "out": scores_path(model, run, period),
+        "out": scores_path(model, run.name, period),
     }
 
 
