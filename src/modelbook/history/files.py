@@ -52,6 +52,20 @@ def text(data: bytes) -> str:
     return decoded.replace("\r\n", "\n") if "\r" in decoded else decoded
 
 
+def bounded(data: bytes, what: str, most: int) -> bytes:
+    """The same bytes, if they are no more than so many.
+
+    Args:
+        what: they are, in words with an article.
+
+    Raises:
+        Unreadable: they are more.
+    """
+    if len(data) > most:
+        raise Unreadable(f"{what} of {len(data):,} bytes: at most {most:,} are read")
+    return data
+
+
 def parse(data: bytes, path: str, chunks: dict[str, Any] | None = None) -> Any:
     """The content of a data file by its suffix: JSON, TOML, Python literals, else YAML.
 

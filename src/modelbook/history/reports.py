@@ -44,10 +44,7 @@ def _report(repo: Repository, tree: Tree, folder: str, path: str, blob: str, las
     commit = last.changed(path, blob)
     text, reason = "", ""
     try:
-        content = repo.blob(blob)
-        if len(content) > MOST_BYTES:
-            raise Unreadable(f"a report of {len(content):,} bytes: at most {MOST_BYTES:,} are read")
-        text = files.text(content)
+        text = files.text(files.bounded(repo.blob(blob), "a report", MOST_BYTES))
     except Unreadable as error:
         reason = str(error)
     return Report(

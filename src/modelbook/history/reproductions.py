@@ -33,9 +33,7 @@ def read(
 def _record(repo: Repository, path: str, blob: str, last: LastChange) -> Reproduction:
     run = path.rpartition("/")[2].removesuffix(".json")
     try:
-        content = repo.blob(blob)
-        if len(content) > _MOST_BYTES:
-            raise Unreadable(f"a record of {len(content):,} bytes: at most {_MOST_BYTES:,} are read")
+        content = files.bounded(repo.blob(blob), "a record", _MOST_BYTES)
         data = json.loads(files.text(content))
         if not isinstance(data, dict) or data.get("run") != run or not _RUN.fullmatch(run):
             raise Unreadable("it is not named by the run id that it is about")

@@ -63,10 +63,7 @@ def _files(
 
 
 def _content(repo: Repository, blob: str) -> bytes:
-    content = repo.blob(blob)
-    if len(content) > _MOST_BYTES:
-        raise Unreadable(f"a file of {len(content):,} bytes: at most {_MOST_BYTES:,} are read")
-    return content
+    return files.bounded(repo.blob(blob), "a file", _MOST_BYTES)
 
 
 def record(content: bytes, model: str, period: str) -> Retraining:

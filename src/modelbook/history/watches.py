@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec.structs import replace
 
-from modelbook.history import dvcfiles
+from modelbook.history import dvcfiles, files
 from modelbook.history.files import Unreadable
 from modelbook.history.repository import GitTree, Repository, Tree
 from modelbook.records import WORKSPACE, Commit, Problem, Watch
@@ -83,10 +83,8 @@ def parsed(content: bytes, monitor: str, batch: str) -> Watch:
     Raises:
         Unreadable: it is none, or of another monitor or batch.
     """
-    if len(content) > _MOST_BYTES:
-        raise Unreadable(f"a result of {len(content):,} bytes: at most {_MOST_BYTES:,} are read")
     try:
-        found = msgspec.json.decode(content, type=Watch)
+        found = msgspec.json.decode(files.bounded(content, "a result", _MOST_BYTES), type=Watch)
     except (msgspec.DecodeError, RecursionError) as error:
         raise Unreadable(f"no result of a monitor: {error}") from error
     if (found.monitor, found.batch) != (monitor, batch):
