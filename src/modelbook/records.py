@@ -51,6 +51,11 @@ def plain(value: Any) -> Any:
     return _named(msgspec.to_builtins(value))
 
 
+def written(record: msgspec.Struct) -> bytes:
+    """A record as the content of a file of its own: JSON that two versions of can be compared by line."""
+    return msgspec.json.format(msgspec.json.encode(record, order="deterministic"), indent=1) + b"\n"
+
+
 def _named(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"

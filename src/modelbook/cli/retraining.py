@@ -334,16 +334,14 @@ def _finish(case: Case, made: Retraining | None = None) -> Retraining | None:
     The record comes first: whoever is killed in between leaves one that says what is still to be done, and
     the next command does that and no more. A record that is committed is done with.
     """
-    import msgspec
-
     from modelbook import spec
+    from modelbook.records import written
     from modelbook.runner import lock
 
     root, name = case.here.root, case.model.name
     if made is not None:
         path = f"runs/retrains/{name}/{made.period}.json"
-        data = msgspec.json.format(msgspec.json.encode(made, order="deterministic"), indent=1)
-        replace_file(root / path, data + b"\n")
+        replace_file(root / path, written(made))
     else:
         past = [item for item in case.here.catalog.retrainings if item.model == name]
         open_ = [

@@ -68,15 +68,13 @@ def batch(name: str, batch: str, repo: Path) -> None:
 
 def _write(workspace: Workspace, found: Watch) -> None:
     """Put a result in its place, and say it."""
-    import msgspec
-
     from modelbook import stages
+    from modelbook.records import written
 
-    data = msgspec.json.format(msgspec.json.encode(found, order="deterministic"), indent=1)
     file = workspace.root / stages.result_path(found.monitor, found.batch)
     for left in file.parent.glob(f".{glob.escape(file.name)}.*.tmp"):  # of a run that was killed
         left.unlink(missing_ok=True)
-    replace_file(file, data + b"\n")
+    replace_file(file, written(found))
     _print(found)
 
 
