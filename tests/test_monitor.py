@@ -439,6 +439,15 @@ def test_metrics_of_the_projects_own_are_measured_and_judged(tmp_path: Path) -> 
     assert "roc_auc" in found.performance[0].metrics, "the others are measured all the same"
 
 
+def test_metrics_of_the_projects_own_need_no_column_but_prediction_and_label(
+    tmp_path: Path, engine: str
+) -> None:
+    file = write(tmp_path, "bare.parquet", p=[0.25, 0.75], y=[0.0, 1.0])
+    with tables.opened([file], engine) as held:
+        [whole] = performance.measured(held, "p", "y", own={"mean": "avg(p + y)"})
+    assert whole.metrics["mean"] == 1.0
+
+
 def test_the_order_of_rows_does_not_matter(tmp_path: Path, engine: str) -> None:
     batch = odd_table()
     order = np.random.default_rng(4).permutation(2000)

@@ -94,11 +94,11 @@ def _of(
         f"SELECT {key}, count(*), count(*) FILTER (WHERE {there}) FROM rows WHERE {key} IS NOT NULL "  # noqa: S608
         f"GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_SEGMENTS}"
     )
-    source = f"(SELECT {key} AS k, {p} AS p, {y} AS y FROM rows WHERE {there} AND {key} IS NOT NULL)"  # noqa: S608
+    others = (quoted(name) for name in table.columns if name.lower() not in ("k", "p", "y"))
+    columns = ", ".join((f"{key} AS k", f"{p} AS p", f"{y} AS y", *others))
+    source = f"(SELECT {columns} FROM rows WHERE {there} AND {key} IS NOT NULL)"  # noqa: S608
     found = _chances(table, source) if chances else _numbers(table, source)
-    others = ", ".join(quoted(name) for name in table.columns if name.lower() not in ("k", "p", "y"))
-    whole = f"(SELECT {others}, {key} AS k, {p} AS p, {y} AS y FROM rows WHERE {there} AND {key} IS NOT NULL)"  # noqa: S608
-    more = {} if estimated else _own(table, whole, own)
+    more = {} if estimated else _own(table, source, own)
     for value, rows, known in sizes:
         yield Performance(
             segment=f"{segment}={value}" if segment else "",
