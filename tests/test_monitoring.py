@@ -436,13 +436,17 @@ def test_the_newest_batches_have_stages_and_folders_are_batches(tmp_path: Path) 
     root = project(tmp_path, text)
     for name in ("2013-06", "2013-07"):
         month(root / "data" / name, "part")
+    part = root / "data" / "2013-07" / "part.parquet"
+    part.rename(part.with_name("PART.PARQUET"))
     (root / "data" / "2013-08").mkdir()
     (root / "data" / "2013-09.dvc").write_text("outs: []\n", encoding="utf-8")
     assert spec.load(root).watched["flights"].batches == {
         "2013-06": "data/2013-06", "2013-07": "data/2013-07", "2013-09": "data/2013-09",
     }  # fmt: skip
-    assert judge(root, "2013-06") == 0
-    assert json.loads((root / "runs" / "monitors" / "flights" / "2013-06.json").read_bytes())["rows"] == 800
+    for name in ("2013-06", "2013-07"):
+        assert judge(root, name) == 0
+        found = json.loads((root / "runs" / "monitors" / "flights" / f"{name}.json").read_bytes())
+        assert found["rows"] == 800
 
 
 def test_what_changes_no_result_makes_no_stage_stale(tmp_path: Path) -> None:

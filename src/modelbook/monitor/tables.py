@@ -15,6 +15,7 @@ import numpy as np
 from modelbook.errors import ModelbookError
 from modelbook.monitor.drift import Distribution
 from modelbook.monitor.engines import ENGINES, Engine
+from modelbook.spec.batches import COMMA, ENDINGS
 
 MOST_DISTINCT = 100_000
 """With more distinct numbers than that, a column is counted in bins between quantiles of the reference."""
@@ -26,7 +27,6 @@ MOST_PARTS = 20
 """Elements of a list in a serving log that are columns."""
 
 OTHERS = "(others)"
-COMMA = (".csv", ".tsv", ".txt", ".gz")
 
 
 class Unreadable(ModelbookError):
@@ -106,7 +106,7 @@ def quoted(name: str) -> str:
 def _within(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
         found = sorted(item for item in path.iterdir() if item.is_file()) if path.is_dir() else [path]
-        known = [item for item in found if item.suffix.lower() in (".parquet", *COMMA)]
+        known = [item for item in found if item.suffix.lower() in ENDINGS]
         yield from known if path.is_dir() else found
 
 

@@ -11,7 +11,11 @@ from modelbook.spec.models import Monitor, Project
 from modelbook.spec.placeholders import names_in
 from modelbook.spec.source import Loc, Source
 
-ENDINGS = frozenset({".parquet", ".csv", ".tsv", ".txt", ".gz"})
+COMMA = frozenset({".csv", ".tsv", ".txt", ".gz"})
+"""Endings, in lower case, of files whose values are parted by commas or the like."""
+
+ENDINGS = COMMA | {".parquet"}
+"""Of all files of data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,9 @@ def _files(root: Path, pattern: str) -> list[str]:
 
 def _is_data(path: Path) -> bool:
     """Whether a file, or a folder that has files of data in it."""
-    return path.is_file() or (path.is_dir() and any(item.suffix in ENDINGS for item in path.iterdir()))
+    return path.is_file() or (
+        path.is_dir() and any(item.suffix.lower() in ENDINGS for item in path.iterdir())
+    )
 
 
 def _outs(project: Project) -> Iterator[str]:
