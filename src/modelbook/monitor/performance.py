@@ -12,15 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from modelbook.monitor.tables import Table, Unreadable, quoted
 from modelbook.records import Performance
-
-CHANCES = ("roc_auc", "log_loss", "brier", "accuracy", "ece", "bias")
-"""Metrics of a chance between 0 and 1 against a label of 0 or 1."""
-
-NUMBERS = ("mae", "rmse", "bias")
-"""Metrics of a predicted number."""
-
-HIGHER = frozenset({"roc_auc", "accuracy"})
-"""Those that are better the higher they are; of `bias`, the mean of prediction minus label, zero is best."""
+from modelbook.spec.check import CHANCES, NUMBERS
 
 MOST_SEGMENTS = 20
 """Values of a column, the most frequent ones, that are segments."""

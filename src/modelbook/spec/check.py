@@ -33,8 +33,11 @@ from modelbook.spec.source import Loc, Source, suggestion
 
 GUARD = "modelbook-plan"
 """Name of the guard stage in `dvc.yaml`."""
-MEASURES = ("roc_auc", "accuracy", "log_loss", "brier", "ece", "mae", "rmse", "bias")
-"""What monitors measure of predictions."""
+CHANCES = ("roc_auc", "log_loss", "brier", "accuracy", "ece", "bias")
+"""What monitors measure of a chance between 0 and 1 against a label of 0 or 1."""
+NUMBERS = ("mae", "rmse", "bias")
+"""What monitors measure of a predicted number; `bias` is the mean of prediction minus label."""
+MEASURES = frozenset((*CHANCES, *NUMBERS))
 HERE = "here"
 """What the log of alerts calls the command itself, whose exit status is an alert too."""
 MOST_POINTS = 10_000
@@ -66,7 +69,7 @@ def _monitors(spec: Project, source: Source) -> Iterator[Issue]:
         for measure in monitor.performance:
             if measure not in (*MEASURES, *monitor.metrics):
                 yield _unknown(source, (*at, "performance", measure), "metric", measure, MEASURES)
-        for measure in set(monitor.metrics) & set(MEASURES):
+        for measure in MEASURES & monitor.metrics.keys():
             message = f"{measure} is measured anyway"
             yield source.issue((*at, "metrics", measure), message, "give yours another name", key=True)
         for index, channel in enumerate(monitor.alerts or ()):
