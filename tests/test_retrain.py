@@ -36,7 +36,7 @@ from modelbook.records import (
     Value,
     Watch,
 )
-from modelbook.retrain import Decision, Facts, champion_at, decide, due, judge
+from modelbook.retrain import Decision, Facts, champion, champion_at, decide, due, judge
 from modelbook.spec.models import Retrain
 from modelbook.stages import generate, targets
 
@@ -183,6 +183,19 @@ def test_the_champion_of_the_past_is_that_of_the_next_record() -> None:
     assert champion_at(done, "02") == champion_at(done, "03") == ("c" * 12, "v1.0.0")
     assert champion_at(done, "04") == ("d" * 12, "v1.1.0")
     assert champion_at(done, "06") is None
+
+
+def test_the_champion_is_what_is_in_force_else_the_newest() -> None:
+    model = told_model()
+    assert champion(model, policy()) == model.versions[0]
+    assert champion(model, policy(environment="prod")) is None, "nothing is in force there"
+    placed = msgspec.structs.replace(model.info, environments=(("prod", "v1.0.0"),))
+    model = msgspec.structs.replace(model, info=placed)
+    assert champion(model, policy(environment="prod")) == model.versions[1]
+    newest, oldest = model.versions
+    bad = msgspec.structs.replace(newest, deprecated=True)
+    assert champion(msgspec.structs.replace(model, versions=(bad, oldest)), policy()) == oldest
+    assert champion(msgspec.structs.replace(model, versions=(bad,)), policy()) is None
 
 
 # -- schedules

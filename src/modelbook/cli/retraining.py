@@ -19,7 +19,7 @@ from modelbook.errors import CheckFailed, ModelbookError
 
 if TYPE_CHECKING:
     from modelbook.cli.life import Desk
-    from modelbook.records import Contestant, Model, Retraining, RetrainPolicy, Run
+    from modelbook.records import Contestant, Model, Retraining, RetrainPolicy
     from modelbook.retrain import Decision, Judged, Training
     from modelbook.spec import Workspace
 
@@ -147,13 +147,12 @@ def _until(as_of: str, names: Iterable[str]) -> list[str]:
 
 def _champion(here: Desk, model: Model, policy: RetrainPolicy, known: tuple[str, str] | None) -> Contestant:
     """The version that a challenger must beat: that in force, else the newest; or one that a record names."""
+    from modelbook import retrain as rules
     from modelbook.records import Contestant
 
     if known is None:
-        placed = dict(model.info.environments).get(policy.environment) if policy.environment else None
-        usable = (item for item in model.versions if not item.deprecated)
-        version = next((item for item in usable if placed is None or item.version == placed), None)
-        if version is None or (policy.environment and placed is None):
+        version = rules.champion(model, policy)
+        if version is None:
             where = f"in force in {policy.environment}" if policy.environment else "registered"
             raise NoChampion(
                 f"no version of {model.name} is {where}",
@@ -165,17 +164,13 @@ def _champion(here: Desk, model: Model, policy: RetrainPolicy, known: tuple[str,
         raise NoChampion(
             f"run {known[0]} of {model.name} {known[1]} is in no commit", hint="fetch the history that has it"
         )
-    return Contestant(run=run.id, name=run.name, version=known[1], periods=_trained_on(run, policy))
-
-
-def _trained_on(run: Run, policy: RetrainPolicy) -> tuple[str, ...]:
-    found = run.param(policy.param)
-    if found is None or not isinstance(found.value, list):
+    periods = rules.trained_on(run, policy)
+    if periods is None:
         raise NoChampion(
             f"run {run.id} ({run.name}) does not say at {policy.param} what it was trained on",
             hint="let its train stage depend on that param",
         )
-    return tuple(map(str, found.value))
+    return Contestant(run=run.id, name=run.name, version=known[1], periods=periods)
 
 
 # -- carrying it out

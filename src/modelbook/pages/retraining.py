@@ -18,7 +18,6 @@ from modelbook.records import (
     Contestant,
     MetricInfo,
     Model,
-    ModelVersion,
     Retraining,
     RetrainPolicy,
     Watch,
@@ -151,7 +150,7 @@ def _steps(index: Index, model: Model, policy: RetrainPolicy, past: tuple[Retrai
     trained = {
         period for item in past for one in (item.champion, *item.challengers) for period in one.periods
     }
-    now = _now(model, policy)
+    now = rules.champion(model, policy)
     asked = sorted({period for period, _ in scores} | {item.period for item in past} | set(watched))
     known = sorted({*trained, *asked, *_periods(index, policy, now.run if now else "")})
     for period in asked:
@@ -183,18 +182,10 @@ def _steps(index: Index, model: Model, policy: RetrainPolicy, past: tuple[Retrai
         )
 
 
-def _now(model: Model, policy: RetrainPolicy) -> ModelVersion | None:
-    """The champion of today."""
-    placed = dict(model.info.environments).get(policy.environment) if policy.environment else None
-    usable = (item for item in model.versions if not item.deprecated)
-    return next((item for item in usable if placed is None or item.version == placed), None)
-
-
 def _periods(index: Index, policy: RetrainPolicy, run: str) -> tuple[str, ...]:
     """The periods that a run was trained on."""
     found = index.runs.get(run)
-    value = found.param(policy.param) if found else None
-    return tuple(map(str, value.value)) if value is not None and isinstance(value.value, list) else ()
+    return (rules.trained_on(found, policy) or ()) if found else ()
 
 
 def _metric(watch: Watch | None, policy: RetrainPolicy) -> float | None:

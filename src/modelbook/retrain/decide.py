@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from modelbook.records import Record, Retraining, RetrainPolicy, Watch
+from modelbook.records import Model, ModelVersion, Record, Retraining, RetrainPolicy, Run, Watch
 from modelbook.retrain.schedule import due
 
 
@@ -63,7 +63,7 @@ def decide(policy: RetrainPolicy, facts: Facts) -> Decision:
     made = Decision(period=period, trigger=trigger, why=why)
     if not trigger:
         return _waiting(made, why)
-    for reason in _hindrances(policy, facts, periods):
+    if reason := next(_hindrances(policy, facts, periods), ""):
         return _waiting(made, reason)
     trainings, left_out = _trainings(policy, periods[:-1], facts.trained)
     if not trainings:
@@ -71,6 +71,24 @@ def decide(policy: RetrainPolicy, facts: Facts) -> Decision:
     if reason := _over_budget(policy, facts, periods, len(trainings)):
         return _waiting(made, reason, left_out)
     return replace(made, trainings=tuple(trainings), left_out=tuple(left_out))
+
+
+def champion(model: Model, policy: RetrainPolicy) -> ModelVersion | None:
+    """The version that a challenger has to beat: that in force in the policy's environment, else the newest.
+
+    None when nothing is in force there, or what is has been deprecated.
+    """
+    placed = dict(model.info.environments).get(policy.environment) if policy.environment else None
+    if policy.environment and placed is None:
+        return None
+    usable = (item for item in model.versions if not item.deprecated)
+    return next((item for item in usable if placed is None or item.version == placed), None)
+
+
+def trained_on(run: Run, policy: RetrainPolicy) -> tuple[str, ...] | None:
+    """The periods that a run was trained on, as the policy's param tells; None when it does not."""
+    found = run.param(policy.param)
+    return tuple(map(str, found.value)) if found and isinstance(found.value, list) else None
 
 
 def champion_at(past: Sequence[Retraining], period: str) -> tuple[str, str] | None:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from modelbook import gates
 from modelbook import judge as rule
-from modelbook.records import Contestant, GateResult, MetricInfo, Record, RetrainPolicy, Run, Value
+from modelbook.records import Contestant, Gate, GateResult, MetricInfo, Record, RetrainPolicy, Run, Value
 
 
 class Judged(Record, frozen=True, kw_only=True):
@@ -57,22 +57,8 @@ def _seen(policy: RetrainPolicy, info: MetricInfo, champion: Contestant, one: Co
     spoken = {(item.gate.metric, item.gate.kind) for item in found}
     silent = [item for item in policy.gates if (item.metric, item.kind) not in spoken]
     results = [
-        *(
-            GateResult(
-                metric=item.gate.metric,
-                kind=item.gate.kind,
-                limit=item.gate.limit,
-                passed=item.passed,
-                reason=item.reason,
-            )
-            for item in found
-        ),
-        *(
-            GateResult(
-                metric=item.metric, kind=item.kind, limit=item.limit, reason=f"{item.metric} has no value"
-            )
-            for item in silent
-        ),
+        *(_result(item.gate, item.reason, passed=item.passed) for item in found),
+        *(_result(item, f"{item.metric} has no value") for item in silent),
     ]
     better = rule.better(info, before, after)
     bad = [item.reason for item in results if not item.passed]
@@ -85,6 +71,10 @@ def _seen(policy: RetrainPolicy, info: MetricInfo, champion: Contestant, one: Co
         passed=not bad,
         reason="; ".join(bad) if bad else f"{moved} on the same data",
     )
+
+
+def _result(gate: Gate, reason: str, *, passed: bool | None = None) -> GateResult:
+    return GateResult(metric=gate.metric, kind=gate.kind, limit=gate.limit, passed=passed, reason=reason)
 
 
 def _run(one: Contestant) -> Run:
