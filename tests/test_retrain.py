@@ -757,6 +757,23 @@ def test_the_timeline_tells_each_period_and_why() -> None:
     assert "dvc repro retrain-model@base.03 retrain-model@new.03" in page.receipts[1].command
 
 
+def test_the_newest_periods_are_told_and_no_others_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    known = retraining.rules.decide
+
+    def looking(given: RetrainPolicy, facts: Facts) -> Decision:
+        looked.append(facts.periods[-1])
+        return known(given, facts)
+
+    monkeypatch.setattr(retraining, "MOST_PERIODS", 2)
+    monkeypatch.setattr(retraining.rules, "decide", looking)
+    index = told_index()
+    page = retraining.section(index, index.catalog.models[0])
+    assert page is not None
+    assert [row[0].text for row in page.timeline.rows] == ["05", "04"]
+    assert looked == ["04", "05"]
+
+
 def test_monitoring_lists_models_that_are_trained_again() -> None:
     index = told_index()
     page = next(

@@ -105,6 +105,17 @@ def beyond(item: Watch, *, linked: bool = True) -> tuple[Beyond, ...]:
     )
 
 
+def whole(item: Watch) -> Performance | None:
+    """How the model did on all rows of a batch."""
+    return next((part for part in item.performance if not part.segment), None)
+
+
+def metric(item: Watch, name: str, *, estimated: bool) -> float | None:
+    """A metric of all rows, as labels say, or as the model expects while there are none."""
+    found = whole(item)
+    return found.metrics.get(name) if found and found.estimated is estimated else None
+
+
 def _excess(item: Finding) -> float:
     limit = item.breach if item.status == "breach" else item.warning
     return abs(item.value - limit) / abs(limit) if item.value is not None and limit else 0.0

@@ -17,15 +17,17 @@ from modelbook.pages.batches import (
     bad,
     beyond,
     link,
+    metric,
     monitor_href,
     number,
     scored,
     sentence,
     status_cell,
+    whole,
 )
 from modelbook.pages.cells import DASH, Cell, Column, Table, link_cell
 from modelbook.pages.index import Index, Link, model_href
-from modelbook.records import MonitorInfo, Notice, Performance, Watch
+from modelbook.records import MonitorInfo, Notice, Watch
 
 MOST_BATCHES = 1_000
 """Batches in the table of a monitor."""
@@ -259,8 +261,8 @@ def _performance_charts(items: Sequence[Watch]) -> list[charts.Chart]:
     labels = [text.line(item.batch) for item in items]
     made = []
     for name in limited:
-        real = [_metric(item, name, estimated=False) for item in items]
-        hoped = [_metric(item, name, estimated=True) for item in items]
+        real = [metric(item, name, estimated=False) for item in items]
+        hoped = [metric(item, name, estimated=True) for item in items]
         series = [
             charts.Series(name=name, x=x, y=real, labels=labels, style=_style(items)),
             charts.Series(name="expected, no labels yet", x=x, y=hoped, labels=labels, style="points"),
@@ -269,17 +271,8 @@ def _performance_charts(items: Sequence[Watch]) -> list[charts.Chart]:
     return made
 
 
-def _whole(item: Watch) -> Performance | None:
-    return next((part for part in item.performance if not part.segment), None)
-
-
-def _metric(item: Watch, name: str, *, estimated: bool) -> float | None:
-    whole = _whole(item)
-    return whole.metrics.get(name) if whole and whole.estimated is estimated else None
-
-
 def _batches(items: Sequence[Watch], paged: Container[str]) -> Table:
-    names = list(dict.fromkeys(key for item in items if (whole := _whole(item)) for key in whole.metrics))[:6]
+    names = list(dict.fromkeys(key for item in items if (found := whole(item)) for key in found.metrics))[:6]
     columns = (
         Column("batch"),
         Column("status"),
@@ -293,7 +286,7 @@ def _batches(items: Sequence[Watch], paged: Container[str]) -> Table:
 
 
 def _batch_row(item: Watch, names: Sequence[str], *, linked: bool) -> tuple[Cell, ...]:
-    whole, wrong = _whole(item), bad(item)
+    found, wrong = whole(item), bad(item)
     says = sentence(wrong[0]) if wrong else ""
     says += f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
     same = f"the same data as {text.line(item.same_as)}" if item.same_as else ""
@@ -303,6 +296,6 @@ def _batch_row(item: Watch, names: Sequence[str], *, linked: bool) -> tuple[Cell
         status_cell(item.status),
         Cell(f"{item.rows:,}", number=True),
         number(_drift(item)),
-        *(scored(whole, name) for name in names),
+        *(scored(found, name) for name in names),
         Cell(shown, title=same or says),
     )

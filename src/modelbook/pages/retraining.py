@@ -10,7 +10,7 @@ from modelbook import charts
 from modelbook import retrain as rules
 from modelbook.pages import inforce, text
 from modelbook.pages.batches import TONES as WATCHED
-from modelbook.pages.batches import batch_href
+from modelbook.pages.batches import batch_href, metric
 from modelbook.pages.cells import ABSENT, DASH, Cell, Column, Receipt, Table, link_cell
 from modelbook.pages.index import Index, Link, model_href
 from modelbook.pages.monitoring import axis
@@ -86,7 +86,7 @@ def section(index: Index, model: Model) -> Retrained | None:
     if policy is None:
         return None
     past = _past(index, model)
-    steps = list(_steps(index, model, policy, past))[-MOST_PERIODS:]
+    steps = list(_steps(index, model, policy, past))
     newest = past[::-1][:MOST_DECISIONS]
     info = index.infos.get(policy.metric) or MetricInfo(name=policy.metric)
     return Retrained(
@@ -140,7 +140,7 @@ def _past(index: Index, model: Model) -> tuple[Retraining, ...]:
 
 
 def _steps(index: Index, model: Model, policy: RetrainPolicy, past: tuple[Retraining, ...]) -> Iterator[Step]:
-    """Every labelled period that the model was asked about, oldest first."""
+    """The newest labelled periods that the model was asked about, oldest first."""
     scores = {
         (item.period, item.name): item.metrics for item in index.catalog.scores if item.model == model.name
     }
@@ -153,7 +153,7 @@ def _steps(index: Index, model: Model, policy: RetrainPolicy, past: tuple[Retrai
     now = rules.champion(model, policy)
     asked = sorted({period for period, _ in scores} | {item.period for item in past} | set(watched))
     known = sorted({*trained, *asked, *_periods(index, policy, now.run if now else "")})
-    for period in asked:
+    for period in asked[-MOST_PERIODS:]:
         then = rules.champion_at(past, period) or ((now.run, now.version) if now else ("", ""))
         done = next((item for item in past if item.period == period), None)
         decision = rules.decide(
@@ -167,14 +167,13 @@ def _steps(index: Index, model: Model, policy: RetrainPolicy, past: tuple[Retrai
         )
         run = index.runs.get(then[0])
         watch = watched.get(period)
+        labelled = metric(watch, policy.metric, estimated=False) if watch else None
         yield Step(
             period=period,
             watch=watch,
             href=batch_href(watch) if watch and period in paged else None,
             version=then[1],
-            value=scores.get((period, run.name if run else ""), {}).get(
-                policy.metric, _metric(watch, policy)
-            ),
+            value=scores.get((period, run.name if run else ""), {}).get(policy.metric, labelled),
             base=scores.get((period, policy.experiment), {}).get(policy.metric),
             done=done,
             why=decision.waits or "it is due: the command was not called",
@@ -186,12 +185,6 @@ def _periods(index: Index, policy: RetrainPolicy, run: str) -> tuple[str, ...]:
     """The periods that a run was trained on."""
     found = index.runs.get(run)
     return (rules.trained_on(found, policy) or ()) if found else ()
-
-
-def _metric(watch: Watch | None, policy: RetrainPolicy) -> float | None:
-    """What labels said of the model in force, by the monitor."""
-    whole = next((part for part in watch.performance if not part.segment), None) if watch else None
-    return whole.metrics.get(policy.metric) if whole and not whole.estimated else None
 
 
 # -- how it is shown
