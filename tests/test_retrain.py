@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import sample
 from gitrepo import GitRepo
 from modelbook import catalog, history, spec, stages
+from modelbook import retrain as rules
 from modelbook.cli import main
 from modelbook.errors import SpecError
 from modelbook.history import wishes
@@ -759,14 +760,13 @@ def test_the_timeline_tells_each_period_and_why() -> None:
 
 def test_the_newest_periods_are_told_and_no_others_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
-    known = retraining.rules.decide
 
     def looking(given: RetrainPolicy, facts: Facts) -> Decision:
         looked.append(facts.periods[-1])
-        return known(given, facts)
+        return decide(given, facts)
 
     monkeypatch.setattr(retraining, "MOST_PERIODS", 2)
-    monkeypatch.setattr(retraining.rules, "decide", looking)
+    monkeypatch.setattr(rules, "decide", looking)
     index = told_index()
     page = retraining.section(index, index.catalog.models[0])
     assert page is not None
