@@ -9,8 +9,9 @@ where it stands. Paths are relative to the Git root, with forward slashes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
+from operator import itemgetter
 from typing import Any, Generic, TypeVar, overload
 
 import msgspec
@@ -46,6 +47,20 @@ def finite(raw: object) -> float | None:
     return found if math.isfinite(found) else None
 
 
+_encode = msgspec.msgpack.Encoder(enc_hook=repr, order=None).encode
+
+
+def content(value: Any) -> bytes:
+    """Records, plain values, and tuples and lists of them, as MessagePack: the same bytes mean the same.
+
+    What the format cannot hold, such as very large integers and lone surrogates, is as Python shows it.
+    """
+    try:
+        return _encode(value)
+    except (OverflowError, TypeError, ValueError):
+        return repr(value).encode("utf-8", "backslashreplace")
+
+
 def plain(value: Any) -> Any:
     """Records as plain data that JSON can write: NaN and the infinities become their names."""
     return _named(msgspec.to_builtins(value))
@@ -62,6 +77,11 @@ def _named(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _named(item) for key, item in value.items()}
     return [_named(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def values_of(items: Iterable[Value]) -> bytes:
+    """Names and values, whatever their order, as bytes: equal for equal ones; 1, 1.0 and True are three."""
+    return content(sorted([(item.name, item.value) for item in items], key=itemgetter(0)))
 
 
 def number(value: Value | None) -> float | None:

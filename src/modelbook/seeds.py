@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from modelbook.records import Record, Run
+from modelbook.records import Record, Run, values_of
 
 SEED_NAMES = ("seed", "random_seed", "random_state")
 
@@ -47,10 +47,9 @@ def is_seed(name: str) -> bool:
 
 def groups(runs: Iterable[Run]) -> list[list[Run]]:
     """Runs of one experiment that differ in their seed alone, together."""
-    found: dict[tuple[tuple[str, str], ...], list[Run]] = defaultdict(list)
+    found: dict[bytes, list[Run]] = defaultdict(list)
     for run in runs:
-        key = tuple(sorted([(item.name, repr(item.value)) for item in run.params if not is_seed(item.name)]))
-        found[key].append(run)
+        found[values_of([item for item in run.params if not is_seed(item.name)])].append(run)
     return list(found.values())
 
 

@@ -29,6 +29,7 @@ from modelbook.records import (
     Value,
     number,
     plain,
+    values_of,
 )
 
 Status = Literal["passed", "failed", "stale", "unjudged", "unchanged"]
@@ -356,8 +357,8 @@ def _likeness(run: Run) -> Hashable:
     """The params and the names of the metrics: what a run keeps under another name. None without params."""
     if not run.params:
         return None
-    params = frozenset((item.name, repr(item.value)) for item in run.params)
-    return params, frozenset(value.name.rpartition(":")[2] for value in run.metrics)
+    names = frozenset([value.name.rpartition(":")[2] for value in run.metrics])
+    return values_of(run.params), names
 
 
 # -- runs

@@ -11,7 +11,7 @@ from modelbook import diff, verdict
 from modelbook.judge import better
 from modelbook.pages import text
 from modelbook.pages.cells import TONES, Cell, cell
-from modelbook.pages.index import Index, Link, best, number
+from modelbook.pages.index import Index, Link, number
 from modelbook.records import MetricInfo, Run, Snapshot
 
 MOST_ROWS = 200
@@ -213,10 +213,10 @@ def _headlines(index: Index, history: History, snapshot: Snapshot) -> tuple[Head
     for pipeline, info in index.headlines.items():
         before: dict[str, Run | None] = {run.id: None for run in added if run.pipeline == pipeline}
         before |= {new.id: old for old, new in changed if new.pipeline == pipeline}
-        made = best([run for run in now if run.id in before], info)
+        made = index.best([run for run in now if run.id in before], pipeline)
         if made is None:
             continue
-        top, old = (best([run for run in runs if run.pipeline == pipeline], info) for runs in (now, then))
+        top, old = (index.best(runs, pipeline) for runs in (now, then))
         found.append(_headline(index, info, made, before[made.id], top, old))
     return tuple(found)
 

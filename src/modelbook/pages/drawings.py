@@ -174,8 +174,8 @@ def moves(index: Index, item: Experiment) -> Iterator[tuple[Commit, Sequence[Run
                 held.setdefault(sha, []).append(index.runs[name])
     for snapshot in reversed(index.catalog.snapshots):
         commit = snapshot.commit
-        runs = held.get(commit.sha, [])
-        if [run.id for run in runs] != [run.id for run in held.get(next(iter(commit.parents), ""), ())]:
+        runs, before = held.get(commit.sha, []), held.get(next(iter(commit.parents), ""), [])
+        if (runs or before) and [run.id for run in runs] != [run.id for run in before]:
             yield commit, runs
 
 

@@ -166,9 +166,20 @@ class Index:
     @cached_property
     def tops(self) -> Mapping[str, Run | None]:
         """Pipeline -> its best run by its headline metric."""
-        return {
-            name: best(self.runs_of_pipeline.get(name, ()), info) for name, info in self.headlines.items()
-        }
+        return {name: self.best(self.runs_of_pipeline.get(name, ()), name) for name in self.headlines}
+
+    @cached_property
+    def scores(self) -> Mapping[str, float]:
+        """Run -> the headline metric of its pipeline, for the runs that have it as a finite number."""
+        pairs = ((run, self.headlines.get(run.pipeline)) for run in self.catalog.runs)
+        scored = ((run.id, number(run, info.name)) for run, info in pairs if info)
+        return {run: score for run, score in scored if score is not None}
+
+    def best(self, runs: Iterable[Run], pipeline: str) -> Run | None:
+        """The run of a pipeline that is best by its headline metric, as the function `best` finds it."""
+        info, scores = self.headlines.get(pipeline), self.scores
+        scored = [(scores[run.id], run) for run in runs if run.pipeline == pipeline and run.id in scores]
+        return judge.best(info, reversed(scored)) if info else None
 
     @cached_property
     def names(self) -> Counter[str]:

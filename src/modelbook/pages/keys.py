@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from modelbook import verdict
@@ -24,18 +23,12 @@ from modelbook.pages.experiments import MOST_RUNS
 from modelbook.pages.index import Index
 from modelbook.pages.inforce import InForce
 from modelbook.pages.runs import MOST_COMMITS, MOST_FOLDED
-from modelbook.records import WORKSPACE, Experiment, Record, Run, Snapshot, Watch
-
-_encode = msgspec.msgpack.Encoder(enc_hook=repr, order=None).encode
+from modelbook.records import WORKSPACE, Experiment, Record, Run, Snapshot, Watch, content
 
 
 def digest(value: Any) -> bytes:
     """Digest of records, and of tuples and lists of them and of plain values."""
-    try:
-        data = _encode(value)
-    except (OverflowError, TypeError, ValueError):  # integers and texts that the format cannot hold
-        data = repr(value).encode("utf-8", "backslashreplace")
-    return hashlib.blake2b(data, digest_size=16).digest()
+    return hashlib.blake2b(content(value), digest_size=16).digest()
 
 
 @lru_cache(maxsize=64)
@@ -82,7 +75,7 @@ class Keys:
             run.experiment in index.experiments,
             index.pipeline_link(run.pipeline),
             index.reproductions.get(run.id),
-            [index.run_link(item) for item in (*index.neighbours(run), index.tops.get(run.pipeline)) if item],
+            [(item.id, item.name) for item in (*index.neighbours(run), index.tops.get(run.pipeline)) if item],
             [
                 (model.name, model.info, [item for item in model.versions if item.run == run.id])
                 for model, _ in index.registered.get(run.id, ())

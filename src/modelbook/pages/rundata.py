@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -284,12 +284,12 @@ def _curves(runs: Sequence[Run], read: Read) -> list[Column]:
 
 def _metrics(index: Index, runs: Sequence[Run]) -> list[Column]:
     headlines = [info.name for info in index.headlines.values()]
-    by_run = [{value.name: value for value in run.metrics} for run in runs]
-    names = dict.fromkeys([*headlines, *_names(by_run)])
+    held = _by_name([run.metrics for run in runs])
+    names = dict.fromkeys([*headlines, *sorted(held)])
     declared = {info.name for info in index.catalog.project.metrics} | set(headlines)
     crowd = len(names) > MOST_METRICS and not declared.isdisjoint(names)
     columns = {
-        name: _metric(index.infos.get(name, MetricInfo(name=name)), by_run)
+        name: _metric(index.infos.get(name, MetricInfo(name=name)), held.get(name, [None] * len(runs)))
         for name in sorted(names, key=lambda name: name not in declared)
     }
     read = {name for name, column in columns.items() if any(value is not None for value in column["values"])}
@@ -298,8 +298,8 @@ def _metrics(index: Index, runs: Sequence[Run]) -> list[Column]:
     return list(columns.values())
 
 
-def _metric(info: MetricInfo, by_run: Sequence[Mapping[str, Value]]) -> Column:
-    column = _values("metrics", "metric", info.name, by_run)
+def _metric(info: MetricInfo, found: Sequence[Value | None]) -> Column:
+    column = _values("metrics", "metric", info.name, found)
     more = {
         "group": "Metrics",
         "unit": info.unit,
@@ -312,22 +312,35 @@ def _metric(info: MetricInfo, by_run: Sequence[Mapping[str, Value]]) -> Column:
 
 
 def _params(runs: Sequence[Run]) -> list[Column]:
-    by_run = [{value.name: value for value in run.params} for run in runs]
-    return [_values("params", "param", name, by_run) | {"group": "Params"} for name in _names(by_run)]
+    held = _by_name([run.params for run in runs])
+    return [
+        _values("params", "param", name, found) | {"group": "Params"} for name, found in sorted(held.items())
+    ]
 
 
-def _names(by_run: Iterable[Mapping[str, Value]]) -> list[str]:
-    return sorted({name for held in by_run for name in held if name})
+def _by_name(rows: Sequence[Iterable[Value]]) -> dict[str, list[Value | None]]:
+    """Name -> the value of that name in each row, None where a row has none."""
+    found: dict[str, list[Value | None]] = {}
+    for at, values in enumerate(rows):
+        for value in values:
+            if (column := found.get(value.name)) is None:
+                column = found[value.name] = [None] * len(rows)
+            column[at] = value
+    found.pop("", None)
+    return found
 
 
-def _values(prefix: str, kind: str, name: str, by_run: Sequence[Mapping[str, Value]]) -> Column:
-    found = [held.get(name) for held in by_run]
-    states = {
-        row: [str(value.state), text.cut(text.line(value.reason or text.size(value.size)), LONGEST)]
-        for row, value in enumerate(found)
-        if value is not None and value.state is not State.PRESENT
-    }
-    values = [raw(item.value) if item is not None and item.state is State.PRESENT else None for item in found]
+def _values(prefix: str, kind: str, name: str, found: Sequence[Value | None]) -> Column:
+    values: list[Any] = [None] * len(found)
+    states: dict[int, list[str]] = {}
+    for row, item in enumerate(found):
+        if item is None:
+            continue
+        if item.state is State.PRESENT:
+            values[row] = raw(item.value)
+        else:
+            reason = text.line(item.reason or text.size(item.size))
+            states[row] = [str(item.state), text.cut(reason, LONGEST)]
     column: Column = {"key": f"{prefix}.{name}", "label": text.line(name), "kind": kind, "values": values}
     return column | ({"states": states} if states else {})
 
