@@ -150,3 +150,42 @@ def test_alone_it_works_with_every_processor(monkeypatch: pytest.MonkeyPatch) ->
     assert crew.hands() == min(crew.MOST, len(os.sched_getaffinity(0)))
     monkeypatch.setattr(sys, "platform", "darwin")
     assert crew.hands() == 1
+
+
+def test_beside_other_work() -> None:
+    with crew.beside(os.getpid, 2) as result:
+        assert result() != os.getpid()
+    with crew.beside(os.getpid, 1) as result:
+        assert result() == os.getpid()
+
+
+@pytest.mark.parametrize("end", [_killed, _left])
+def test_who_is_killed_beside_is_not_missed(end: Callable[[int], None]) -> None:
+    here = os.getpid()
+
+    def deadly() -> int:
+        if os.getpid() != here:
+            end(0)
+        return 7
+
+    with crew.beside(deadly, 2) as result:
+        assert result() == 7
+
+
+def test_an_error_beside_is_raised_when_the_result_is_asked_for() -> None:
+    def odd() -> None:
+        raise Odd(3, "is odd")
+
+    with crew.beside(odd, 2) as result, pytest.raises(Odd, match="3 is odd"):
+        result()
+
+
+def test_what_nobody_asks_for_does_not_go_on(tmp_path: Path) -> None:
+    def slow() -> None:
+        (tmp_path / str(os.getpid())).touch()
+        time.sleep(60)
+
+    with crew.beside(slow, 2):
+        while not (found := list(tmp_path.iterdir())):
+            time.sleep(0.001)
+    assert not _runs(int(found[0].name))

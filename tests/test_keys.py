@@ -199,7 +199,9 @@ def _other_code(commit: Commit) -> CodeChange:
 
 def planned(catalog: Catalog, code: Any = _code) -> dict[str, tuple[str, str]]:
     """Path of each bulk page -> its key, and all that stands on it."""
-    drafts = (item for item in pages.plan(catalog, sample.BLOBS.get, code) if isinstance(item, pages.Draft))
+    drafts = (
+        item for item in pages.plan(catalog, sample.BLOBS.get, code).items if isinstance(item, pages.Draft)
+    )
     return {draft.path: (draft.key(), repr(draft.make())) for draft in drafts}
 
 

@@ -163,6 +163,14 @@ def _touched(out: Path) -> None:
     page.write_text(page.read_text(encoding="utf-8") + "<!-- touched -->", encoding="utf-8")
 
 
+def _one_byte(out: Path) -> None:
+    data = out / f"runs/{sample.RUNS[0].id}/data.js"
+    if data.is_file():
+        found = data.read_bytes()
+        data.unlink()
+        data.write_bytes(found[:100] + bytes([found[100] ^ 1]) + found[101:])
+
+
 def _gone(out: Path) -> None:
     (out / f"runs/{sample.RUNS[0].id}/data.js").unlink(missing_ok=True)
 
@@ -192,7 +200,15 @@ def _manifest_torn(out: Path) -> None:
     path.write_text(json.dumps({"generator": top["generator"], "files": {}}), encoding="utf-8")
 
 
-HARM: list[Callable[[Path], None]] = [_touched, _gone, _led_away, _image_gone, _keys_forged, _manifest_torn]
+HARM: list[Callable[[Path], None]] = [
+    _touched,
+    _one_byte,
+    _gone,
+    _led_away,
+    _image_gone,
+    _keys_forged,
+    _manifest_torn,
+]
 
 
 @pytest.mark.parametrize("harm", HARM)

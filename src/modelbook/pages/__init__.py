@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -77,7 +77,6 @@ class Page(msgspec.Struct, frozen=True, gc=False):
         kind: what the search says it is.
         files: (address from the site's root, Git blob id) of images the page shows.
         data: what scripts of the page load; it is written with the page, and follows from it alone.
-        later: gives more of it that takes long to gather, which may be done beside other work.
     """
 
     path: str
@@ -90,7 +89,6 @@ class Page(msgspec.Struct, frozen=True, gc=False):
     kind: str = ""
     files: tuple[tuple[str, str], ...] = ()
     data: tuple[Data, ...] = ()
-    later: Callable[[], tuple[Data, ...]] | None = None
 
 
 class Draft(msgspec.Struct, frozen=True, gc=False):
@@ -122,6 +120,18 @@ def data_href(name: str) -> str:
     return f"assets/data/{name}.js"
 
 
+class Plan(NamedTuple):
+    """What a site is made of.
+
+    Attributes:
+        items: every hand-sized page, then drafts of the others, one at a time.
+        gather: gives data of no single page. It takes long, and may be called beside other work.
+    """
+
+    items: Iterator[Page | Draft]
+    gather: Callable[[], tuple[Data, ...]]
+
+
 def compose(
     catalog: Catalog, read: Read, code: Code | None = None, verdict: Verdict | None = None
 ) -> Iterator[Page]:
@@ -131,18 +141,28 @@ def compose(
         code: what each commit did to files, for those who want it told.
         verdict: what a page of its own tells.
     """
-    for item in plan(catalog, read, code, verdict):
+    for item in plan(catalog, read, code, verdict).items:
         yield item.make() if isinstance(item, Draft) else item
 
 
-def plan(
-    catalog: Catalog, read: Read, code: Code | None = None, verdict: Verdict | None = None
-) -> Iterator[Page | Draft]:
-    """Every hand-sized page, then drafts of the others."""
+def plan(catalog: Catalog, read: Read, code: Code | None = None, verdict: Verdict | None = None) -> Plan:
+    """What `compose` makes, before it is made. Arguments as there."""
     index, album = Index(catalog), Album()
     told = reports.compose(index, read, album)
     if faults := (*catalog.faults, *reports.problems(told, catalog.head)):
         index = Index(replace(catalog, problems=(*catalog.problems, *faults)))
+    return Plan(_items(index, read, album, told, code, verdict), partial(_rows, index, read))
+
+
+def _items(
+    index: Index,
+    read: Read,
+    album: Album,
+    told: tuple[reports.Made, ...],
+    code: Code | None,
+    verdict: Verdict | None,
+) -> Iterator[Page | Draft]:
+    catalog = index.catalog
     history = changes.History(index)
     ledger = Ledger(index, code or (lambda _: None))
     rows = changes.rows(index, history)
@@ -151,7 +171,7 @@ def plan(
     if verdict:
         yield _verdict(index, verdict)
     watched = monitoring.seen(index)
-    yield from _sections(index, rows, read, watched)
+    yield from _sections(index, rows, watched)
     yield from _models(index)
     yield from _monitors(index, watched)
     yield from _reports(index, told)
@@ -176,7 +196,7 @@ def report_issues(catalog: Catalog) -> tuple[Issue, ...]:
 
 
 def _sections(
-    index: Index, rows: tuple[changes.Row, ...], read: Read, seen: tuple[monitoring.Seen, ...]
+    index: Index, rows: tuple[changes.Row, ...], seen: tuple[monitoring.Seen, ...]
 ) -> Iterator[Page]:
     deployed = [found] if (found := deployments.page(index)) else []
     again = retraining.overview(index)
@@ -210,7 +230,6 @@ def _sections(
             search=words,
             kind="page",
             data=table,
-            later=partial(_rows, index, read) if name == "runs" else None,
         )
 
 

@@ -12,15 +12,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from modelbook import __version__, pages
-from modelbook.pages import Draft, Page, badges
+from modelbook.pages import Draft, Page, Plan, badges
 from modelbook.pages.data import ProblemsPage
 from modelbook.pages.index import Index
 from modelbook.pages.ledger import Code
 from modelbook.records import Catalog
-from modelbook.site import engine, gone, manifest, output
+from modelbook.site import crew, engine, gone, manifest, output
 from modelbook.site.manifest import Manifest
 from modelbook.site.output import check
 from modelbook.site.parts import PLOTLY
@@ -38,6 +39,9 @@ SCRIPTS = ("core.js", "charts.js", "modelbook.js")
 
 _RARELY = 50_000
 """Objects, so many more than before, that the cycle collector waits for."""
+
+_MANY = 500
+"""Pages of runs and commits that are worth other processes."""
 
 SEARCH = pages.data_href("search")
 
@@ -88,9 +92,16 @@ def build(
     report = progress or (lambda *_: None)
     check(out)
     theme, reading = Theme(default_folder(), project), Reading(read)
-    hand, drafts = _split(pages.plan(catalog, reading, code, verdict))
+    plan = pages.plan(catalog, reading, code, verdict)
     total = len(catalog.runs) + len(catalog.snapshots)
-    with _collector_spared(), output.workshop(out) as folder:
+    if processes is None:
+        processes = crew.hands() if total >= _MANY else 1
+    with (
+        _collector_spared(),
+        output.workshop(out) as folder,
+        crew.beside(partial(_gather, plan, folder / "gathered"), processes) as gathered,
+    ):
+        hand, drafts = _split(plan.items)
         report("Writing pages", 0, total)
         _write_docs(folder / "docs", hand, theme, read)
         _write_badges(folder / "docs", catalog)
@@ -107,7 +118,8 @@ def build(
             keys = {draft.path: draft.key() for draft in bulk}
             site = running.result()
         press = Press(site, theme, reading, _shells(site), standing, keys)
-        for count in press.run(bulk, [page.later for page in hand if page.later], processes):
+        press.take(folder / "gathered", gathered())
+        for count in press.run(bulk, processes):
             report("Stamping runs and commits", count, total)
         press.write(SEARCH, _search([*hand, *bulk]))
         press.write("404.html", gone.page(_name(catalog)))
@@ -155,11 +167,10 @@ def source(
     theme = Theme(default_folder(), project)
     with output.workshop(out) as folder:
         made = folder / "source"
-        hand, drafts = _split(pages.plan(catalog, read, code, verdict))
+        plan = pages.plan(catalog, read, code, verdict)
+        hand, drafts = _split(plan.items)
         _write_docs(made / "docs", hand, theme, read)
-        for page in hand:
-            for item in page.later() if page.later else ():
-                write(made / "docs" / item.path, data_script(item.name, item.value))
+        _gather(plan, made / "docs")
         _write_badges(made / "docs", catalog)
         count, listed = 0, list[Page | Draft](hand)
         for count, draft in enumerate(drafts, 1):
@@ -229,6 +240,13 @@ def _write_docs(docs: Path, hand: Sequence[Page], theme: Theme, read: Read) -> N
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(asset, target)
     shutil.copyfile(_plotly(), docs / PLOTLY)
+
+
+def _gather(plan: Plan, folder: Path) -> dict[str, str]:
+    """Write what a plan gathers into a folder; path -> SHA-256."""
+    return {
+        item.path: write(folder / item.path, data_script(item.name, item.value)) for item in plan.gather()
+    }
 
 
 def _write_badges(docs: Path, catalog: Catalog) -> None:

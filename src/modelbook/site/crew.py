@@ -13,7 +13,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing import Pipe, current_process, get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -61,6 +61,29 @@ def each(
             yield result
     for chunk in left.values():
         yield work(chunk)
+
+
+@contextmanager
+def beside(work: Callable[[], Result], processes: int) -> Iterator[Callable[[], Result]]:
+    """Begin `work` in a process of its own, if there is more than one; what is yielded returns its result.
+
+    Args:
+        work: as for `each`. It is done when its result is asked for where no process brings that back.
+    """
+    crew: list[_Hand] = []
+    try:
+        if processes > 1:
+            crew.append(_hire(lambda _: work(), [None], crew))
+            _give(crew[0].line, iter([0]))
+
+        def result() -> Result:
+            found = _taken(crew[0].line) if crew else None
+            _dismiss(crew)
+            return cast("Result", pickle.loads(found)) if found else work()  # noqa: S301 - as in `_together`
+
+        yield result
+    finally:
+        _dismiss(crew)
 
 
 class _Hand(NamedTuple):
@@ -140,10 +163,12 @@ def _taken(line: Connection) -> bytes | None:
         return None
 
 
-def _dismiss(crew: Sequence[_Hand]) -> None:
+def _dismiss(crew: list[_Hand]) -> None:
+    """End all; none is left in the list."""
     for hand in crew:
         hand.line.close()
         hand.process.kill()
-    for hand in crew:
+    while crew:
+        hand = crew.pop()
         hand.process.join()
         hand.process.close()

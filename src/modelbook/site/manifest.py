@@ -28,11 +28,14 @@ class Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
         key: digest of all that it derives from.
         files: its data files, by name; they stand beside it.
         images: (address from the site's root, Git blob id).
+        checksum: CRC-32 of the page and of its data files, one after the other. It finds what was changed
+            by accident, ten times as fast as SHA-256, which `verify` holds each file against.
     """
 
     key: str
     files: tuple[str, ...] = ()
     images: tuple[tuple[str, str], ...] = ()
+    checksum: int = 0
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -53,7 +53,7 @@ _MANY = 500
 
 def _remove(folder: Path) -> None:
     """Remove a folder with all that is in it; that of a large site takes seconds."""
-    bulk = [path for name in ("runs", "commits") for path in sorted(folder.glob(f"replaced/{name}/*"))]
+    bulk = [path for name in ("runs", "commits") for path in _within(folder / "replaced" / name)]
     if len(bulk) >= _MANY:
         chunks = [bulk[at : at + 100] for at in range(0, len(bulk), 100)]
         for _ in crew.each(_remove_each, chunks, crew.hands()):
@@ -61,9 +61,15 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _remove_each(paths: Sequence[Path]) -> None:
+def _within(folder: Path) -> list[str]:
+    with suppress(OSError):
+        return [f"{folder}/{name}" for name in os.listdir(folder)]  # noqa: PTH208 - as below
+    return []
+
+
+def _remove_each(paths: Sequence[str]) -> None:
     """Remove folders of a page each; what is not as pages have it is left to `shutil.rmtree`."""
-    for path in map(str, paths):
+    for path in paths:
         with suppress(OSError):
             for name in os.listdir(path):  # noqa: PTH208 - a path for each would take longer than the rest
                 os.unlink(f"{path}/{name}")  # noqa: PTH108

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+from zlib import crc32
 
 from markupsafe import escape as escape_html
 
@@ -20,12 +21,7 @@ from modelbook.site.themes import Theme
 
 Read = Callable[[str], bytes | None]
 
-Gather = Callable[[], Sequence[Data]]
-
 _IMAGES = "assets/plots/"
-
-_MANY = 500
-"""Pages that are worth other processes."""
 
 _ROOM = 1 << 17
 """Bytes that are read at once: more than nearly every page has."""
@@ -94,16 +90,24 @@ def data_script(name: str, value: object) -> str:
     return f"Modelbook.data({escape.script_json(name)},{escape.script_string(value)});\n"
 
 
-def _kept(page: Page, key: str) -> Kept:
-    return Kept(key, tuple(item.path.rpartition("/")[2] for item in page.data), page.files)
-
-
 def _data(item: Data) -> bytes:
     return data_script(item.name, item.value).encode("utf-8", "replace")
 
 
+def _kept(page: Page, key: str, contents: Iterable[bytes]) -> Kept:
+    names = tuple(item.path.rpartition("/")[2] for item in page.data)
+    return Kept(key, names, page.files, _checksum(contents))
+
+
+def _checksum(contents: Iterable[bytes]) -> int:
+    found = 0
+    for data in contents:
+        found = crc32(data, found)
+    return found
+
+
 class Standing:
-    """The site that stands already, whose pages may be kept. Nothing of it is believed without its hash."""
+    """The site that stands already, whose pages may be kept. Nothing of it is believed without a checksum."""
 
     def __init__(self, folder: Path, found: Manifest) -> None:
         self._folder, self._files, self._pages = str(folder), found.files, found.pages
@@ -114,37 +118,42 @@ class Standing:
         """Put a page with its data into `site`, as links where that can be; its images are only looked at.
 
         Returns:
-            What is known of the page, and the SHA-256 of what was put there, by path; None, and nothing is
-            put there, when the page has another key, or a file or an image of it is not what it was.
+            What is known of the page, and the SHA-256 of what was put there, by path, as the manifest has it;
+            None, and nothing is put there, when the page has another key, or a file or an image of it is not
+            what it was.
         """
         kept = self._pages.get(page)
         if kept is None or kept.key != key or not _plain(kept):
             return None
         folder = page.rpartition("/")[0]
         wanted = (page, *(f"{folder}/{name}" for name in kept.files))
-        contents = {path: data for path in wanted if (data := self._content(path)) is not None}
-        if len(contents) < len(wanted) or not all(self._is_sound(path) for path, _ in kept.images):
+        try:
+            contents = [_read(f"{self._folder}/{path}") for path in wanted]
+            files = {path: self._files[path] for path in wanted}
+        except (OSError, KeyError):
             return None
-        for path, data in contents.items():
+        if _checksum(contents) != kept.checksum or not all(self._is_sound(path) for path, _ in kept.images):
+            return None
+        for path, data in zip(wanted, contents, strict=True):
             self._place(path, data, str(site))
-        return kept, {path: self._files[path] for path in wanted}
+        return kept, files
 
     def _is_sound(self, image: str) -> bool:
         """Whether an image, which many pages may show, is what it was."""
         if image not in self._sound:
-            self._sound[image] = self._content(image) is not None
+            self._sound[image] = self._image(image) is not None
         return self._sound[image]
 
     def image(self, path: str, site: Path) -> str | None:
         """Put an image into `site`; its SHA-256, or None when it is not what it was."""
-        data = self._content(path)
+        data = self._image(path)
         if data is None:
             return None
         self._place(path, data, str(site))
         return self._files[path]
 
-    def _content(self, path: str) -> bytes | None:
-        """A file as it was written; None when it has been changed since, or is no file of its own."""
+    def _image(self, path: str) -> bytes | None:
+        """An image as it was written; None when it has been changed since, or is no file of its own."""
         try:
             data = _read(f"{self._folder}/{path}")
         except OSError:
@@ -229,25 +238,16 @@ class Press:
         self.pages: dict[str, Kept] = {}
         self.rendered = self.kept = 0
 
-    def run(
-        self, drafts: Sequence[Draft], later: Sequence[Gather] = (), processes: int | None = None
-    ) -> Iterator[int]:
-        """Put pages into the site.
-
-        Args:
-            later: what gathers data that is still to be written.
-            processes: how many to work with; None for as many as are of use. The site is the same.
+    def run(self, drafts: Sequence[Draft], processes: int) -> Iterator[int]:
+        """Put pages into the site; it is the same with any number of processes.
 
         Yields:
             How many pages there are so far.
         """
-        if processes is None:
-            processes = crew.hands() if len(drafts) >= _MANY else 1
         size = max(_CHUNK, min(_LARGE_CHUNK, len(drafts) // (8 * processes)), -(-len(drafts) // _MOST_CHUNKS))
-        stamped = [drafts[at : at + size] for at in range(0, len(drafts), size)]
         images: dict[str, str] = {}
-        chunks: list[Gather | Sequence[Draft]] = [*later, *stamped]
-        for made in crew.each(self._work, chunks, processes):
+        chunks = [drafts[at : at + size] for at in range(0, len(drafts), size)]
+        for made in crew.each(self._stamp, chunks, processes):
             self.files.update(made.files)
             self.pages.update(made.pages)
             images.update(made.images)
@@ -256,17 +256,6 @@ class Press:
             yield self.rendered + self.kept
         for path in sorted(images.keys() - self.files.keys()):
             self._add_image(path, images[path])
-
-    def _work(self, chunk: Gather | Sequence[Draft]) -> Sheets:
-        return self._stamp(chunk) if isinstance(chunk, Sequence) else self._gather(chunk)
-
-    def _gather(self, later: Gather) -> Sheets:
-        """Put data into the site."""
-        files = {
-            item.path: write(f"{self._site}/{item.path}", data_script(item.name, item.value))
-            for item in later()
-        }
-        return Sheets(files, {}, {})
 
     def _stamp(self, drafts: Sequence[Draft]) -> Sheets:
         """Put some pages into the site.
@@ -285,16 +274,17 @@ class Press:
         made = self._made(left)
         contents = [self._theme.render(page, "html", stamped=True) for page, _ in made]
         written = [
-            (page.path, self._stamped(page, content))
+            {page.path: self._stamped(page, content)}
             for (page, _), content in zip(made, contents, strict=True)
         ]
-        written += [(item.path, _data(item)) for page, _ in made for item in page.data]
-        for page, entry in made:
+        for (page, key), parts in zip(made, written, strict=True):
+            parts |= {item.path: _data(item) for item in page.data}
+            kept[page.path] = _kept(page, key, parts.values())
             self._make_folder(page.path)
-            kept[page.path] = entry
-        for path, data in written:
-            _put(f"{self._site}/{path}", data)
-        files |= {path: sha256(data) for path, data in written}
+        for parts in written:
+            for path, data in parts.items():
+                _put(f"{self._site}/{path}", data)
+        files |= {path: sha256(data) for parts in written for path, data in parts.items()}
         images = {path: blob for entry in kept.values() for path, blob in entry.images}
         pages = {path: entry for path, entry in kept.items() if entry.key}
         return Sheets(files, images, pages, len(left), len(drafts) - len(left))
@@ -303,8 +293,8 @@ class Press:
         key = self._keys[draft.path]
         return sha256(f"{key} {self._salts[draft.bulk]}".encode())[:24] if key else ""
 
-    def _made(self, drafts: Sequence[tuple[Draft, str]]) -> list[tuple[Page, Kept]]:
-        """Make pages; one has no key when a file of a plot was missing, which may come another time."""
+    def _made(self, drafts: Sequence[tuple[Draft, str]]) -> list[tuple[Page, str]]:
+        """Pages with their keys; none where a file of a plot was missing, which may come another time."""
         going = {at: draft.steps() for at, (draft, _) in enumerate(drafts)}
         missed = dict.fromkeys(going, 0)
         made: dict[int, Page] = {}
@@ -317,7 +307,7 @@ class Press:
                     made[at] = end.value
                     del going[at]
                 missed[at] += self._read.missed - before
-        return [(made[at], _kept(made[at], "" if missed[at] else key)) for at, (_, key) in enumerate(drafts)]
+        return [(made[at], "" if missed[at] else key) for at, (_, key) in enumerate(drafts)]
 
     def _stamped(self, page: Page, content: str) -> bytes:
         return self._shells[page.bulk].stamp(str(escape_html(page.title)), content)
@@ -332,6 +322,14 @@ class Press:
             self.files[path] = found
         else:
             self.files |= copy_images(self._site, [(path, blob)], self._read)
+
+    def take(self, folder: Path, files: Mapping[str, str]) -> None:
+        """Move files, path -> SHA-256, from a folder on the same disk into the site."""
+        for path in files:
+            target = self._site / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).replace(target)
+        self.files |= files
 
     def write(self, path: str, content: str) -> None:
         """Write a file of the site."""
