@@ -25,6 +25,7 @@ from modelbook.pages import compose, retraining
 from modelbook.pages.index import Index
 from modelbook.records import (
     Contestant,
+    Environment,
     Finding,
     Gate,
     MetricInfo,
@@ -120,6 +121,41 @@ def test_a_period_whose_labels_are_to_come_does_not_count() -> None:
     found = said(POLICY, "01 02 03 04", watches=watches)
     assert (found.period, found.waits) == ("03", "")
     assert found.trainings[0].periods == ("01", "02")
+
+
+def challenged(period: str, *runs: str) -> Retraining:
+    return past(period, challengers=tuple(Contestant(run=run, name=run) for run in runs))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "says"),
+    [
+        ({"a": 1800.0, "b": 1799.9}, ""),
+        ({"a": 1800.0, "b": 1800.0}, "the budget is spent: 1 of 1 hours since 01"),
+        ({"a": 3600.5, "b": 0.0}, "the budget is spent: 1 of 1 hours since 01"),
+        ({"a": 5.0}, "the budget can't be told: 1 of 2 training runs since 01 logged no time"),
+        ({"a": 9999.0}, "the budget can't be told: 1 of 2 training runs since 01 logged no time"),
+        ({}, "the budget can't be told: 2 of 2 training runs since 01 logged no time"),
+    ],
+)
+def test_hours_that_runs_logged_are_a_limit_and_what_they_did_not_log_is_not_nothing(
+    seconds: dict[str, float], says: str
+) -> None:
+    given, done = policy(hours=1.0), (challenged("02", "a", "b"), challenged("03", "b"))
+    assert said(given, "01 02 03 04", past=done, seconds=seconds).waits == says
+    assert said(POLICY, "01 02 03 04", past=done, seconds=seconds).waits == "", "without a limit nobody asks"
+    old = msgspec.structs.replace(given, periods=1)
+    assert said(old, "01 02 03 04", past=done, seconds=seconds).waits == "", "of older periods nothing counts"
+
+
+def test_the_time_of_a_run_is_that_of_its_stages_if_each_of_them_logged_it() -> None:
+    def taking(*seconds: float | None) -> float | None:
+        logs = tuple(Environment(stage="s", path="p", seconds=one) for one in seconds)
+        return msgspec.structs.replace(sample.RUNS[0], environments=logs).seconds
+
+    assert taking(1.5, 2.0) == 3.5
+    assert taking(0.0) == 0.0
+    assert taking() is taking(1.5, None) is None
 
 
 def test_old_retrainings_no_longer_count_and_new_data_is_what_nobody_was_judged_on() -> None:
@@ -407,6 +443,7 @@ def project(root: Path, text: str = PROJECT, **files: str) -> Path:
         ("environment: prod\n      assign", "assign", "assign needs an environment"),
         ("data: data/*.csv", "data: ../*.csv", "expected a path inside the repository"),
         ("assign: true", "budgt: {}", "unknown key budgt, did you mean budget?"),
+        ("assign: true", "budget: {hours: 0}", "32:23 expected more than 0, found 0"),
     ],
 )
 def test_faults_of_a_policy_are_told_at_their_place(tmp_path: Path, old: str, new: str, says: str) -> None:
@@ -444,6 +481,7 @@ def test_history_reads_a_policy_as_its_spec_has_it() -> None:
         "metric": "auc",
         "gates": {"auc": {"min_delta": 0.1, "atol": 0.01}},
         "evaluate": {"cmd": "x ${model} ${data} ${out}"},
+        "budget": {"retrains": 2, "periods": 6, "runs": 5, "hours": 1.5, "cool_down": 1},
     }
     strict = Retrain.model_validate(written)
     metrics = {"auc": {"direction": "maximize"}}
@@ -456,8 +494,8 @@ def test_history_reads_a_policy_as_its_spec_has_it() -> None:
     assert (found.on, found.kinds) == (tuple(strict.on), tuple(strict.breach))
     assert (found.every, found.schedule, found.assign) == (strict.every, strict.schedule, strict.assign)
     budget = strict.budget
-    assert (found.retrains, found.periods, found.runs, found.cool_down) == (
-        budget.retrains, budget.periods, budget.runs or 0, budget.cool_down,
+    assert (found.retrains, found.periods, found.runs, found.hours, found.cool_down) == (
+        budget.retrains, budget.periods, budget.runs or 0, budget.hours or 0, budget.cool_down,
     )  # fmt: skip
 
 
@@ -706,8 +744,9 @@ def told_index() -> Index:
         sample.RUNS[0], id="c" * 12, name="base", params=(Value(name="window", value=["01"]),)
     )
     new = msgspec.structs.replace(
-        base, id="d" * 12, name="new", params=(Value(name="window", value=["01", "02"]),)
-    )
+        base, id="d" * 12, name="new", params=(Value(name="window", value=["01", "02"]),),
+        environments=(Environment(stage="train", path="e", seconds=90.0),),
+    )  # fmt: skip
     scored = {"02": 0.60, "03": 0.61, "04": 0.62, "05": 0.63}
     scores = [
         Score(model="model", period=key, name="base", metrics={"auc": value}) for key, value in scored.items()
@@ -755,6 +794,8 @@ def test_the_timeline_tells_each_period_and_why() -> None:
     for words in ("policy followed", "never retrained", "challenger, accepted", "challenger, not accepted"):
         assert words in page.chart
     assert page.receipts[1].rows[2][1].text == "runs/retrains/model/03.json"
+    took = [dict(one.rows)["training took"].text for one in page.receipts]
+    assert took == ["1 run logged no time", "1 min 30 s"]
     assert "dvc repro retrain-model@base.03 retrain-model@new.03" in page.receipts[1].command
 
 
@@ -772,6 +813,15 @@ def test_the_newest_periods_are_told_and_no_others_looked_at(monkeypatch: pytest
     assert page is not None
     assert [row[0].text for row in page.timeline.rows] == ["05", "04"]
     assert looked == ["04", "05"]
+
+
+def test_the_page_tells_the_hours_that_may_be_spent_and_holds_back_without_them() -> None:
+    catalog = told_index().catalog
+    index = Index(msgspec.structs.replace(catalog, models=(told_model(runs=9, hours=1.5),)))
+    page = retraining.section(index, index.catalog.models[0])
+    assert page is not None
+    assert "At most 4 retrainings, 9 training runs, 1.5 h of training within 12 periods." in page.says
+    assert page.told[0].says == "the budget can't be told: 1 of 2 training runs since 01 logged no time"
 
 
 def test_monitoring_lists_models_that_are_trained_again() -> None:

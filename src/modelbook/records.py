@@ -436,6 +436,7 @@ class RetrainPolicy(Record, frozen=True, kw_only=True):
         on: `breach`, `new_data`, `schedule`. kinds: of findings of the monitor that count as a breach.
         windows: (`expanding` or `rolling`, how many periods, 0 for all).
         retrains, runs: at most so many within the newest `periods`; runs of 0 is no limit.
+        hours: of wall time that training runs within them may take; 0 is no limit.
         cool_down: periods after a retraining in which there is no other.
         environment: where the champion is in force; empty for the newest version. assign: put one there.
     """
@@ -453,6 +454,7 @@ class RetrainPolicy(Record, frozen=True, kw_only=True):
     retrains: int = 4
     periods: int = 12
     runs: int = 0
+    hours: float = 0.0
     cool_down: int = 0
     environment: str = ""
     assign: bool = False
@@ -665,6 +667,12 @@ class Run(Record, frozen=True, kw_only=True):
         """Those that are this run's alone, not shared with others: of a run without an item all of them."""
         mine = tuple(stage for stage in self.stages if stage.item is not None and stage.item == self.name)
         return mine or self.stages
+
+    @property
+    def seconds(self) -> float | None:
+        """Wall time of its stages, as they logged it; None where none did, or one does not tell."""
+        known = [item.seconds for item in self.environments if item.seconds is not None]
+        return math.fsum(known) if known and len(known) == len(self.environments) else None
 
     def param(self, name: str) -> Value | None:
         """The param of that name, or None."""

@@ -136,6 +136,7 @@ def _case(repo: Path, name: str, as_of: str, dry_run: bool) -> Case:
         ),
         past=tuple(item for item in past if not (dry_run and as_of) or item.period < as_of),
         trained=champion.periods,
+        seconds={run.id: run.seconds for run in here.catalog.runs if run.seconds is not None},
         now=datetime.now(UTC),
     )
     return Case(here, model, policy, workspace, champion, rules.decide(policy, facts), as_of)

@@ -279,6 +279,7 @@ def _retrain(body: Mapping[Any, Any], metrics: Mapping[Any, Any]) -> RetrainPoli
         retrains=_whole(budget.get("retrains")) or 4,
         periods=_whole(budget.get("periods")) or 12,
         runs=_whole(budget.get("runs")) or 0,
+        hours=finite(budget.get("hours")) or 0.0,
         cool_down=_whole(budget.get("cool_down")) or 0,
         environment=_text(body.get("environment")),
         assign=body.get("assign") is True,

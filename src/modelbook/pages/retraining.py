@@ -96,7 +96,7 @@ def section(index: Index, model: Model) -> Retrained | None:
         told=tuple(_told(step) for step in steps[::-1] if step.done or step.called),
         contests=_contests(index, policy, info, newest),
         more=max(0, len(past) - MOST_DECISIONS),
-        receipts=tuple(_receipts(newest)),
+        receipts=tuple(_receipts(index, newest)),
     )
 
 
@@ -153,6 +153,7 @@ def _steps(index: Index, model: Model, policy: RetrainPolicy, past: tuple[Retrai
     now = rules.champion(model, policy)
     asked = sorted({period for period, _ in scores} | {item.period for item in past} | set(watched))
     known = sorted({*trained, *asked, *_periods(index, policy, now.run if now else "")})
+    seconds = {run.id: run.seconds for run in index.runs.values() if run.seconds is not None}
     for period in asked[-MOST_PERIODS:]:
         then = rules.champion_at(past, period) or ((now.run, now.version) if now else ("", ""))
         done = next((item for item in past if item.period == period), None)
@@ -163,6 +164,7 @@ def _steps(index: Index, model: Model, policy: RetrainPolicy, past: tuple[Retrai
                 watches=tuple(item for item in watches if item.batch <= period),
                 past=tuple(item for item in past if item.period < period),
                 trained=_periods(index, policy, then[0]),
+                seconds=seconds,
             ),
         )
         run = index.runs.get(then[0])
@@ -205,7 +207,8 @@ def _says(policy: RetrainPolicy) -> Iterator[str]:
     )
     if gates := [f"{one.metric} {one.kind.replace('_', ' ')} {one.limit:.6g}" for one in policy.gates]:
         yield f"Gates: {text.line(', '.join(gates))}."
-    runs = f" and {text.plural(policy.runs, 'training run')}" if policy.runs else ""
+    runs = f", {text.plural(policy.runs, 'training run')}" if policy.runs else ""
+    runs += f", {policy.hours:g} h of training" if policy.hours else ""
     cool = f", {text.plural(policy.cool_down, 'period')} of cool-down" if policy.cool_down else ""
     within = text.plural(policy.periods, "period")
     yield f"At most {text.plural(policy.retrains, 'retraining')}{runs} within {within}{cool}."
@@ -353,7 +356,17 @@ def _anchor(item: Retraining) -> str:
     return f"receipt-{text.slug(item.model)}-{text.slug(item.period)}"
 
 
-def _receipts(past: Sequence[Retraining]) -> Iterator[Receipt]:
+def _spent(index: Index, item: Retraining) -> str:
+    """The wall time of what was trained."""
+    runs = [index.runs[one.run] for one in item.challengers if one.run in index.runs]
+    known = [run.seconds for run in runs if run.seconds is not None]
+    silent = len(item.challengers) - len(known)
+    told = [text.duration(sum(known))] if known else []
+    told += [f"{text.plural(silent, 'run')} logged no time"] if silent else []
+    return "; ".join(told)
+
+
+def _receipts(index: Index, past: Sequence[Retraining]) -> Iterator[Receipt]:
     for item in past:
         stages = [
             f"retrain-{item.model}@{one.name}.{item.period}" for one in (item.champion, *item.challengers)
@@ -363,6 +376,7 @@ def _receipts(past: Sequence[Retraining]) -> Iterator[Receipt]:
             "what called for it": item.why,
             "record": item.path,
             "data": f"{item.data}, MD5 {item.md5}",
+            "training took": _spent(index, item),
             "scores": ", ".join(one.scores for one in (item.champion, *item.challengers)),
             "decided": f"{item.date[:10]}{' by ' if item.by else ''}{item.by}",
             **({"replayed": f"as if {item.as_of} were the newest period"} if item.as_of else {}),

@@ -264,8 +264,7 @@ def _words(key: str, runs: Sequence[Run], read: Callable[[Run], str]) -> Column:
 
 
 def _seconds(run: Run) -> float | None:
-    known = [item.seconds for item in run.environments if item.seconds is not None]
-    return round(math.fsum(known), 3) if known else None
+    return None if run.seconds is None else round(run.seconds, 3)
 
 
 def _curves(runs: Sequence[Run], read: Read) -> list[Column]:

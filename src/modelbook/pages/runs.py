@@ -268,7 +268,6 @@ def _command(index: Index, run: Run) -> str:
 
 
 def _overview(index: Index, run: Run) -> tuple[Entry, ...]:
-    spent = sum(item.seconds or 0.0 for item in run.environments)
     rows = (
         ("experiment", index.experiment_link(run.experiment)),
         ("named by DVC", Link(run.label)),
@@ -277,7 +276,7 @@ def _overview(index: Index, run: Run) -> tuple[Entry, ...]:
         ("first commit", index.commit_link(run.commit)),
         ("date", Link(text.day(run.date), title=run.date)),
         ("author", Link(run.author)),
-        ("wall time", Link(text.duration(spent or None))),
+        ("wall time", Link(text.duration(run.seconds))),
     )
     data = tuple(index.dataset_link(item.name) for item in run.datasets[:MOST_DATASETS])
     more = len(run.datasets) - len(data)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -17,6 +18,7 @@ class Facts(Record, frozen=True, kw_only=True):
     Attributes:
         periods: of labelled data, in the order of time. watches: of the policy's monitor, likewise.
         past: the model's retrainings, likewise. trained: the periods that the champion was trained on.
+        seconds: run id -> wall time of its training, of runs that logged it.
         now: for schedules; without it none is due.
     """
 
@@ -24,6 +26,7 @@ class Facts(Record, frozen=True, kw_only=True):
     watches: tuple[Watch, ...] = ()
     past: tuple[Retraining, ...] = ()
     trained: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = {}
     now: datetime | None = None
 
 
@@ -169,10 +172,22 @@ def _over_budget(policy: RetrainPolicy, facts: Facts, periods: Sequence[str], wa
     past = [item for item in facts.past if item.period >= first]
     if len(past) >= policy.retrains:
         return f"the budget is spent: {len(past)} of {policy.retrains} retrainings since {first}"
-    runs = sum(len(item.challengers) for item in past)
-    if policy.runs and runs + wanted > policy.runs:
-        return f"the budget is spent: {runs} of {policy.runs} training runs since {first}, {wanted} wanted"
-    return ""
+    runs = [one.run for item in past for one in item.challengers]
+    if policy.runs and len(runs) + wanted > policy.runs:
+        return (
+            f"the budget is spent: {len(runs)} of {policy.runs} training runs since {first}, {wanted} wanted"
+        )
+    return _over_hours(policy.hours, dict.fromkeys(runs), facts.seconds, first) if policy.hours else ""
+
+
+def _over_hours(limit: float, runs: Collection[str], seconds: Mapping[str, float], first: str) -> str:
+    """What is not known is not taken for nothing: it might be all there is to spend."""
+    known = [seconds[run] for run in runs if run in seconds]
+    if len(known) < len(runs):
+        silent = len(runs) - len(known)
+        return f"the budget can't be told: {silent} of {len(runs)} training runs since {first} logged no time"
+    hours = math.fsum(known) / 3600
+    return f"the budget is spent: {hours:.4g} of {limit:g} hours since {first}" if hours >= limit else ""
 
 
 def _trainings(

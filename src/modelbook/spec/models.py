@@ -566,6 +566,9 @@ class Budget(Wish):
     """The newest periods that are counted."""
     runs: Annotated[int, Field(ge=1)] | None = None
     """At most so many training runs within `periods`; each window is one."""
+    hours: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """No more training once runs within `periods` took so many hours of wall time, as their stages logged it.
+    Where a run logged none, nothing more is trained."""
     cool_down: Annotated[int, Field(ge=0)] = 0
     """Periods after a retraining in which there is no other."""
 
