@@ -47,9 +47,11 @@ models:
     environments: {prod: v1.0.0}
 """
 
+DATE = "2026-11-25T00:53:10+00:00"
+
 
 def run_of(digit: str) -> Run:
-    return Run(id=digit * 12, name=digit, experiment=digit, commit="c" * 40, commits=("c" * 40,))
+    return Run(id=digit * 12, name=digit, experiment=digit, commit="c" * 40, commits=("c" * 40,), date=DATE)
 
 
 ONE, TWO, THREE = map(run_of, "123")
@@ -546,6 +548,7 @@ def test_an_image_has_digests_sizes_and_types_that_hold(root: Path) -> None:
         config = json.loads(blob(current, manifest["config"]))
         assert config["rootfs"] == {"type": "layers", "diff_ids": [layer["digest"]]}
         assert (config["os"], config["architecture"]) == ("linux", item["platform"]["architecture"])
+        assert config["created"] == DATE, "registries remove old images by it"
         with tarfile.open(fileobj=io.BytesIO(blob(current, layer))) as tar:
             assert [(each.name, each.mtime, each.uid) for each in tar] == [
                 ("models", 0, 0),

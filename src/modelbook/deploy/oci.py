@@ -24,6 +24,8 @@ PLATFORMS = ("amd64", "arm64")
 _KIND = "application/vnd.oci.image."
 _TAR, _CONFIG = f"{_KIND}layer.v1.tar", f"{_KIND}config.v1+json"
 _MANIFEST, _IMAGES = f"{_KIND}manifest.v1+json", f"{_KIND}index.v1+json"
+_ANNOTATION = "org.opencontainers.image."
+_CREATED = f"{_ANNOTATION}created"
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _DEEPEST = 4
@@ -37,7 +39,7 @@ def write(order: Order, package: Path, folder: Path) -> None:
     images = [_image(folder, platform, layer, notes) for platform in PLATFORMS]
     index = {"schemaVersion": 2, "mediaType": _IMAGES, "manifests": images, "annotations": notes}
     whole = _blob(folder, _IMAGES, _json(index))
-    named = {**whole, "annotations": {"org.opencontainers.image.ref.name": order.version}}
+    named = {**whole, "annotations": {f"{_ANNOTATION}ref.name": order.version}}
     top = {"schemaVersion": 2, "mediaType": _IMAGES, "manifests": [named]}
     (folder / INDEX).write_bytes(_json(top))
     (folder / LAYOUT).write_bytes(_json({"imageLayoutVersion": "1.0.0"}))
@@ -51,7 +53,7 @@ def _annotations(order: Order) -> dict[str, str]:
         "revision": order.run.commit,
         "created": order.run.date if _DATE.fullmatch(order.run.date) else "",
     }
-    found = {f"org.opencontainers.image.{key}": value for key, value in told.items() if value}
+    found = {f"{_ANNOTATION}{key}": value for key, value in told.items() if value}
     return {**found, "modelbook.run": order.run.id}
 
 
@@ -60,6 +62,7 @@ def _image(folder: Path, platform: str, layer: dict[str, Any], notes: Mapping[st
     where = {"architecture": platform, "os": "linux"}
     config = {
         **where,
+        **({"created": created} if (created := notes.get(_CREATED)) else {}),  # what registries clean up by
         "config": {"Labels": dict(notes)},
         "rootfs": {"type": "layers", "diff_ids": [layer["digest"]]},
     }
