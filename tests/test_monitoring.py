@@ -288,6 +288,17 @@ def held(batch: str, date: str, name: str = "flights") -> list[list[str]]:
     return [[cell.text for cell in row[:4]] + [row[5].text] for row in found.table.rows]
 
 
+def test_versions_in_force_have_links_if_they_are_registered() -> None:
+    model = sample.catalog().models[0]
+    held = {"prod": ("v1.0.0", "models/flight-delay/v1.0.0/index.html"), "lab": ("v9", None)}
+    places = tuple((name, version) for name, (version, _) in held.items())
+    model = msgspec.structs.replace(model, info=msgspec.structs.replace(model.info, environments=places))
+    assert {name: (item.text, item.href) for name, item in inforce.now(model)} == held
+    assert [name for name, _ in inforce.now(model, "lab")] == ["lab"]
+    standing = monitoring.seen(Index(sample.catalog()))[0].standing
+    assert [(name, item.text) for name, item in standing.environments] == list(sample.MODEL.environments)
+
+
 def test_a_batch_tells_what_was_in_force_in_its_period_and_when_its_result_came() -> None:
     assert held("2024-07", "2024-08-02T00:00:00+00:00", "prod") == [
         ["its period", "prod", "v1.1.0", "2024-06-15", "web v1.1.0"],

@@ -1,4 +1,4 @@
-"""Which versions of a monitor's model were in force, and which were deployed, at the time of a batch."""
+"""Which versions of a model are in force, and which were, and were deployed, at the time of a batch."""
 
 from __future__ import annotations
 
@@ -50,6 +50,19 @@ def environments(info: MonitorInfo, model: Model) -> tuple[str, ...]:
         return (info.environment,)
     used = dict.fromkeys(name for name, _ in model.info.environments)
     return (*used, *sorted({item.environment for item in model.promotions} - used.keys()))
+
+
+def now(model: Model, environment: str = "") -> tuple[tuple[str, Link], ...]:
+    """(Environment, version in force) as declared: of all, or of one alone."""
+    known = {item.version for item in model.versions}
+    return tuple(
+        (
+            text.line(name),
+            Link(text.line(version), model_href(model.name, version) if version in known else None),
+        )
+        for name, version in model.info.environments
+        if environment in ("", name)
+    )
 
 
 def at_time_of(index: Index, item: Watch, late: str = "") -> InForce:

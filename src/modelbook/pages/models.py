@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from modelbook import admission, cards, charts, gates
 from modelbook.judge import better
-from modelbook.pages import retraining, text
+from modelbook.pages import inforce, retraining, text
 from modelbook.pages.cells import (
     ABSENT,
     DASH,
@@ -160,7 +160,7 @@ def tile(index: Index, model: Model) -> Tile:
         description=text.cut(text.line(model.info.description)),
         owner=text.line(model.info.owner),
         version=text.line(version.version) if version else "the candidate" if run else "",
-        environments=_environments(model),
+        environments=inforce.now(model),
         metric=text.line(info.name) if info else "",
         value=_value(index, run, info),
         delta=change,
@@ -267,17 +267,6 @@ def _change(
     return text.delta(change, info), TONES[better(info, scores[1][0], scores[0][0])], text.line(scores[1][1])
 
 
-def _environments(model: Model) -> tuple[tuple[str, Link], ...]:
-    known = {item.version for item in model.versions}
-    return tuple(
-        (
-            text.line(name),
-            Link(text.line(version), model_href(model.name, version) if version in known else None),
-        )
-        for name, version in model.info.environments
-    )
-
-
 def page(index: Index, model: Model, version: ModelVersion | None = None) -> ModelPage:
     """A model, or one version of it."""
     subject = version or lead(model)
@@ -292,7 +281,7 @@ def page(index: Index, model: Model, version: ModelVersion | None = None) -> Mod
         since=_since(model, version) if version else None,
         description=model.info.description,
         facts=_facts(index, model, version, run if version else None),
-        environments=_environments(model),
+        environments=inforce.now(model),
         requirements=_requirements(index, model),
         versions=_versions(index, model),
         between=_between(model),

@@ -44,6 +44,7 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         status, tone: of its newest batch. since: the first batch of all those in a row that are like it.
+        environments: those that it is about, and the model's version in force there.
         worst: what is furthest beyond its limit. spark: the worst drift of each batch.
     """
 
@@ -55,7 +56,7 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     rows: str
     worst: str
     model: Link
-    versions: tuple[str, ...]
+    environments: tuple[tuple[str, Link], ...]
     schedule: str
     spark: str
     batches: int
@@ -143,11 +144,7 @@ def _standing(index: Index, info: MonitorInfo, items: Sequence[Watch], counted: 
         rows=f"{newest.rows:,}",
         worst=sentence(worst) if worst else text.line(newest.reason),
         model=Link(text.line(model.name), model_href(model.name)) if model else Link(""),
-        versions=tuple(
-            f"{text.line(environment)} {text.line(version)}"
-            for environment, version in (model.info.environments if model else ())
-            if info.environment in ("", environment)
-        ),
+        environments=inforce.now(model, info.environment) if model else (),
         schedule=text.line(info.schedule),
         spark=_spark(info.name, counted),
         batches=len(items),
