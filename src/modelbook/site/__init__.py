@@ -22,6 +22,7 @@ from modelbook.pages.index import Index
 from modelbook.pages.ledger import Code
 from modelbook.records import Catalog
 from modelbook.site import crew, engine, gone, manifest, output
+from modelbook.site.aside import Aside
 from modelbook.site.manifest import Manifest
 from modelbook.site.output import check
 from modelbook.site.parts import PLOTLY
@@ -103,7 +104,8 @@ def build(
     ):
         hand, drafts = _split(plan.items)
         report("Writing pages", 0, total)
-        _write_docs(folder / "docs", hand, theme, read)
+        aside = Aside()
+        _write_docs(folder / "docs", hand, theme, read, aside)
         _write_badges(folder / "docs", catalog)
         _write_shells(folder / "docs")
         report("Running MkDocs", 0, total)
@@ -117,6 +119,7 @@ def build(
             bulk = list(drafts)
             keys = {draft.path: draft.key() for draft in bulk}
             site = running.result()
+        aside.back(site)
         press = Press(site, theme, reading, _shells(site), standing, keys)
         press.take(folder / "gathered", gathered())
         for count in press.run(bulk, processes):
@@ -230,9 +233,13 @@ SHELLS = {
 """Kind of a bulk page -> where its shell is built: as deep as the pages it is stamped for."""
 
 
-def _write_docs(docs: Path, hand: Sequence[Page], theme: Theme, read: Read) -> None:
+def _write_docs(
+    docs: Path, hand: Sequence[Page], theme: Theme, read: Read, aside: Aside | None = None
+) -> None:
     for page in hand:
-        write(docs / _markdown(page.path), engine.front_matter(page.title) + theme.render(page, "md"))
+        content = theme.render(page, "md")
+        content = aside.put(page.path, content) if aside else content
+        write(docs / _markdown(page.path), engine.front_matter(page.title) + content)
         _write_data(docs, page)
         copy_images(docs, page.files, read)
     for name, asset in assets(theme.folders).items():
