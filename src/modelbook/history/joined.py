@@ -13,8 +13,6 @@ from modelbook.history.lockfile import Locked
 from modelbook.history.repository import Tree
 from modelbook.records import Artifact, Dependency, Stage, State
 
-Folders = tuple[str, ...]
-
 
 class Source(NamedTuple):
     """Where a stage of a layout comes from: its definition, or only its name in the lock."""

@@ -104,14 +104,6 @@ class Index:
         return grouped
 
     @cached_property
-    def runs_at(self) -> Mapping[str, Sequence[Run]]:
-        """Commit -> the runs first seen there, newest first."""
-        grouped: dict[str, list[Run]] = defaultdict(list)
-        for run in self.catalog.runs:
-            grouped[run.commit].append(run)
-        return grouped
-
-    @cached_property
     def _trails(self) -> Mapping[tuple[str, str], Trail]:
         grouped: dict[tuple[str, str], list[Run]] = defaultdict(list)
         for run in reversed(self.catalog.runs):
