@@ -235,16 +235,8 @@ def _named(item: Version, runs: Mapping[str, Run], entry: Entry) -> ModelVersion
     """A version whose tag says which run it is; None for other tags, as GTO itself writes them."""
     if not item.run:
         return None
-    return ModelVersion(
-        version=item.version,
-        run=item.run,
-        tag=item.tag,
-        commit=item.commit,
-        date=item.date,
-        author=item.author,
-        deprecated=entry.deprecated,
-        reason=None if item.run in runs else f"run {item.run} is in no commit of this history",
-    )
+    reason = None if item.run in runs else f"run {item.run} is in no commit of this history"
+    return _of_tag(item, entry, item.run, reason)
 
 
 def _tagged(
@@ -255,6 +247,10 @@ def _tagged(
     makers = [run for run in here if path and _makes(run, path)]
     only = makers or ([] if path else [run for run in here if _near(run, info.name)])
     run = only[0].id if len(only) == 1 else ""
+    return _of_tag(item, entry, run, None if run else _unknown(path, here, only))
+
+
+def _of_tag(item: Version, entry: Entry, run: str, reason: str | None) -> ModelVersion:
     return ModelVersion(
         version=item.version,
         run=run,
@@ -263,7 +259,7 @@ def _tagged(
         date=item.date,
         author=item.author,
         deprecated=entry.deprecated,
-        reason=None if run else _unknown(path, here, only),
+        reason=reason,
     )
 
 
