@@ -8,7 +8,7 @@ from itertools import groupby
 import msgspec
 from msgspec.structs import replace
 
-from modelbook.pages import models, text
+from modelbook.pages import inforce, models, text
 from modelbook.pages.cells import DASH, Cell, Column, Table, cell, link_cell
 from modelbook.pages.index import Index, Link, model_href
 from modelbook.records import Deployment, Model, Promotion
@@ -168,13 +168,8 @@ def _rows(index: Index, model: Model) -> Iterable[tuple[Cell, ...]]:
                 title=text.before(last.date, index.newest) if last else "",
             ),
             Cell(text.line(last.author) if last else DASH),
-            link_cell(_by(index, last)) if last else Cell(DASH),
+            link_cell(inforce.by(index, last)) if last else Cell(DASH),
         )
-
-
-def _by(index: Index, item: Promotion) -> Link:
-    link = index.commit_link(item.commit)
-    return Link(text.line(item.tag), link.href, "an annotated tag") if item.tag else link
 
 
 def _moment(index: Index, model: Model, item: Promotion) -> Moment:
@@ -190,7 +185,7 @@ def _moment(index: Index, model: Model, item: Promotion) -> Moment:
         else None,
         before=text.line(item.before),
         author=text.line(item.author),
-        by=_by(index, item),
+        by=inforce.by(index, item),
     )
 
 

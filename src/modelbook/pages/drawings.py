@@ -204,7 +204,7 @@ def _point(commit: Commit, held: Sequence[Run], info: MetricInfo) -> charts.Poin
     return charts.Point(
         value=mean, date=commit.date, error=deviation, href=f"../../{run_href(runs[0].id)}",
         label=f"{what} ({text.value(mean, info)}) at {commit.short}",
-        beside=tuple(_single(run, info) for run in scored) if len(scored) > 1 else (),
+        beside=tuple(single(run, info) for run in scored) if len(scored) > 1 else (),
     )  # fmt: skip
 
 
@@ -214,7 +214,8 @@ def _mean(runs: list[Run], metric: str) -> tuple[float, float | None, list[Run]]
     return (found[0], found[1], runs) if found else (number(runs[0], metric) or 0.0, None, runs)
 
 
-def _single(run: Run, info: MetricInfo) -> charts.Point:
+def single(run: Run, info: MetricInfo) -> charts.Point:
+    """A run as a point of a chart on a page two folders below the site's root."""
     score = number(run, info.name)
     label = f"{run.name} ({text.value(score, info)})"
     return charts.Point(value=score, date=run.date, label=label, href=f"../../{run_href(run.id)}")

@@ -110,7 +110,7 @@ def _rows(
                 Cell(text.line(environment)),
                 _version(model, version),
                 Cell(text.day(held.date) if held else DASH, title=text.line(held.date) if held else ""),
-                link_cell(_by(index, held)) if held else Cell(DASH),
+                link_cell(by(index, held)) if held else Cell(DASH),
                 _deployed(index, model.name, environment, end),
             )
 
@@ -133,7 +133,8 @@ def _version(model: Model, version: str) -> Cell:
     return Cell(text.line(version), href=model_href(model.name, version) if known else None)
 
 
-def _by(index: Index, item: Promotion) -> Link:
+def by(index: Index, item: Promotion) -> Link:
+    """What put a version in force: a tag, else a commit."""
     found = index.commit_link(item.commit)
     return Link(text.line(item.tag), found.href, "an annotated tag") if item.tag else found
 

@@ -32,7 +32,7 @@ from modelbook.pages.cells import (
     varied,
 )
 from modelbook.pages.chosen import Chooser, Unknown, close
-from modelbook.pages.drawings import Album, Drawing, Read, drawing_of, node_links
+from modelbook.pages.drawings import Album, Drawing, Read, drawing_of, node_links, single
 from modelbook.pages.images import kind_of
 from modelbook.pages.index import Index, Link, best, compare_href, model_href, number, run_href, tops
 from modelbook.records import WORKSPACE, MetricInfo, Problem, Report, Run
@@ -593,11 +593,5 @@ def _by_commit(title: str, runs: Sequence[Run], info: MetricInfo) -> charts.Char
 
 def _point(held: Sequence[Run], info: MetricInfo) -> charts.Point:
     top = best(held, info) or held[0]
-    rest = tuple(_dot(run, info) for run in held) if len(held) > 1 else ()
-    return replace(_dot(top, info), beside=rest)
-
-
-def _dot(run: Run, info: MetricInfo) -> charts.Point:
-    score = number(run, info.name)
-    label = f"{run.name} ({text.value(score, info)})"
-    return charts.Point(value=score, date=run.date, label=label, href=f"../../{run_href(run.id)}")
+    rest = tuple(single(run, info) for run in held) if len(held) > 1 else ()
+    return replace(single(top, info), beside=rest)
