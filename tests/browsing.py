@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, expect
 
 from modelbook.site.preview import Server
 
@@ -118,6 +119,15 @@ def kinds(folder: Path, *choices: Choice) -> list[str]:
         for choice in choices or (max,)
     }
     return sorted(path.relative_to(folder).as_posix() for path in chosen)
+
+
+expect.set_options(timeout=30_000)
+
+
+def says(page: Page, words: str) -> None:
+    """Wait until the runs table says this first, and of all of its rows."""
+    pattern = re.compile(f"^{re.escape(words)}(?!.*loading)")
+    expect(page.locator(".mb-t-status")).to_have_text(pattern)
 
 
 def overflow(page: Page) -> int:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 import sample
-from browsing import Site, opened_site
+from browsing import Site, opened_site, says
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -30,16 +31,16 @@ def test_home(opened: Site) -> None:
     assert "0.7461" in page.locator(".mb-leader").first.inner_text()
     assert "+0.0029" in page.locator(".mb-leader").first.inner_text()
     page.get_by_role("link", name="gbm-sweep-learning_rate-0.1").first.click()
-    assert page.locator("h1").inner_text() == "gbm-sweep-learning_rate-0.1"
-    assert page.locator(".md-tabs__item--active").inner_text().strip() == "Runs"
+    expect(page.locator("h1")).to_have_text("gbm-sweep-learning_rate-0.1")
+    expect(page.locator(".md-tabs__item--active")).to_have_text("Runs")
 
 
 def test_runs_table(opened: Site) -> None:
     page = opened.open("runs/index.html")
     page.locator(".mb-t-query").fill("roc_auc > 0.745")
-    page.wait_for_function("document.querySelector('.mb-t-status').textContent.startsWith('1 ')")
+    says(page, "1 ")
     page.get_by_role("link", name="gbm-sweep-learning_rate-0.1").click()
-    assert page.locator("h1").inner_text() == "gbm-sweep-learning_rate-0.1"
+    expect(page.locator("h1")).to_have_text("gbm-sweep-learning_rate-0.1")
 
 
 def test_runs_table_without_javascript(opened: Site) -> None:
@@ -91,8 +92,8 @@ def test_a_run_expands_into_the_whole_lineage(opened: Site) -> None:
     page = opened.open(GBM)
     page.get_by_role("link", name="Expand").click()
     page.wait_for_selector("[data-key='stage:flights-train@gbm'].mb-focus")
-    assert "Open the run" in page.locator(".mb-lin-panel").inner_text()
-    assert page.locator("[data-key='model:flight-delay@v1.1.0']").count() == 1
+    expect(page.locator(".mb-lin-panel")).to_contain_text("Open the run")
+    expect(page.locator("[data-key='model:flight-delay@v1.1.0']")).to_have_count(1)
 
 
 def test_a_chart_of_a_report_becomes_interactive(opened: Site) -> None:
@@ -115,8 +116,7 @@ def test_search(opened: Site) -> None:
     page = opened.open(GBM)
     page.keyboard.press("/")
     page.locator(".mb-search input").fill("sweep")
-    page.locator(".mb-search li").first.wait_for()
-    assert page.locator(".mb-search li").first.inner_text().startswith("gbm-sweep")
+    expect(page.locator(".mb-search li").first).to_have_text(re.compile("^gbm-sweep"))
     page.keyboard.press("Enter")
     page.wait_for_url("**/experiments/gbm-sweep/index.html")
 
@@ -134,7 +134,7 @@ def test_the_palette_can_be_chosen(opened: Site) -> None:
     page = opened.open("index.html")
     page.locator("label[for=__palette_1]").click()
     page.locator("label[for=__palette_2]").click()
-    assert page.evaluate("document.body.getAttribute('data-md-color-scheme')") == "slate"
+    expect(page.locator("body")).to_have_attribute("data-md-color-scheme", "slate")
 
 
 def test_hostile_names_are_shown_not_obeyed(opened: Site) -> None:

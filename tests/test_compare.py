@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -10,10 +11,10 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 import sample
-from browsing import Site, axe, close, violations
+from browsing import Site, axe, close, says, violations
 from modelbook import site
 from modelbook.records import Catalog, CodeChange, Commit, FileChange, Plot, Run
 
@@ -166,14 +167,13 @@ def test_runs_are_moved_removed_and_added(opened: Open) -> None:
     page = opened(f"compare/index.html#runs={ids('logistic', 'gbm', 'dummy')}")
     page.locator(".mb-compare").wait_for()
     page.get_by_label("Move gbm left").click()
-    page.wait_for_function("document.querySelector('.mb-compare thead a').textContent === 'gbm'")
+    expect(page.locator(".mb-compare thead a").first).to_have_text("gbm")
     page.get_by_label("Remove dummy").click()
-    page.wait_for_function("document.querySelectorAll('.mb-compare thead a').length === 2")
+    expect(page.locator(".mb-compare thead a")).to_have_count(2)
     page.get_by_label("Add a run").fill("svm")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelectorAll('.mb-compare thead a').length === 3")
-    assert len(heads(page)) == 3
+    expect(page.locator(".mb-compare thead a")).to_have_count(3)
     assert heads(page)[:2] == ["gbm", "logistic"]
     assert page.evaluate("location.hash").startswith(f"#runs={ids('gbm', 'logistic')},")
 
@@ -242,8 +242,10 @@ def test_a_phone_has_room_for_it(opened: Open, path: str) -> None:
     runs = f"#runs={ids('logistic', 'gbm', 'dummy')}&open=plot"
     commits = f"#base={sample.COMMITS[1].sha[:12]}&head=main"
     page = opened(path + (commits if "changes" in path else runs), width=375, dark=True)
-    page.locator("table").first.wait_for()
-    page.wait_for_timeout(300)
+    if "changes" in path:
+        page.get_by_text("README.md").wait_for()
+    else:
+        expect(page.locator(".mb-explore [data-ready]")).to_have_count(2)
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
     for region in page.locator(".mb-scroll").all():
         assert region.get_attribute("aria-label")
@@ -268,7 +270,7 @@ def test_plots_follow_the_colour_scheme_and_the_address(opened: Open) -> None:
     where = f"compare/index.html#runs={runs}&open=plot&x=Params.model.learning_rate&logx=1&y=Metrics.log_loss"
     page = opened(where, dark=True)
     page.wait_for_selector(".mb-explore [data-ready] .main-svg", timeout=30_000)
-    page.wait_for_function("document.querySelectorAll('.mb-explore [data-ready]').length === 2")
+    expect(page.locator(".mb-explore [data-ready]")).to_have_count(2)
     found: dict[str, Any] = page.evaluate(
         "(() => { const [lines, dots] = document.querySelectorAll('.mb-explore .mb-plotly');"
         "return {axes: lines.data[0].dimensions.map((one) => one.label),"
@@ -295,7 +297,7 @@ def test_all_runs_of_the_table_are_plotted(opened: Open) -> None:
 def test_the_plot_of_the_runs_page_keeps_its_filters(opened: Open) -> None:
     page = opened("runs/index.html#q=many")
     page.locator(".mb-t-query").fill("many and log_loss < 0.485")
-    page.wait_for_function("document.querySelector('.mb-t-status').textContent.startsWith('6 ')")
+    says(page, "6 ")
     page.get_by_role("link", name="Plot these runs").click()
     page.get_by_text("6 of ").first.wait_for()
     assert "of=all&q=many" in page.evaluate("location.hash")
@@ -327,7 +329,7 @@ def test_what_changed_between_two_commits(opened: Open) -> None:
     assert "digits-train@svm added" in text_of(page, "Pipeline")
     assert "gbm-old" in text_of(page, "Runs that went")
     page.get_by_label("Swap the two").click()
-    page.wait_for_function("location.hash.startsWith('#base=" + last + "')")
+    expect(page).to_have_url(re.compile(f"#base={last}"))
     page.get_by_text("renamed from src/fit.py").wait_for()
     assert "src/train.py renamed from src/fit.py ~ +0 −3" in text_of(page, "Code")
     assert "README.md removed +0 −5" in text_of(page, "Code")

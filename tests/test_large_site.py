@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 import synthetic
-from browsing import PHONE, Site, opened_site, overflow
+from browsing import PHONE, Site, opened_site, overflow, says
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -21,20 +21,13 @@ def opened(request: pytest.FixtureRequest, large_site: Path, browser: Browser) -
         yield made
 
 
-def count(page: Page, runs: str) -> None:
-    """Wait until the table says how many runs it shows."""
-    page.wait_for_function(
-        "runs => document.querySelector('.mb-t-status').textContent.startsWith(runs)", arg=runs
-    )
-
-
 def first(page: Page) -> str:
     return page.locator(".mb-t-scroll [role=row] a").first.inner_text()
 
 
 def test_all_runs_are_in_the_table_and_few_are_drawn(opened: Site) -> None:
     page = opened.open("runs/index.html")
-    count(page, "2,000 runs")
+    says(page, "2,000 runs")
     assert page.locator(".mb-t-scroll [role=row]").count() < 120
     page.locator(".mb-t-scroll").focus()
     page.keyboard.press("Control+End")
@@ -49,18 +42,18 @@ def test_a_query_and_a_filter_are_in_the_address_and_come_back(opened: Site) -> 
     expected = kinds.count("gbm")
     assert 0 < expected < len(wanted)
     page.locator(".mb-t-query").fill(query)
-    count(page, f"{expected} ")
+    says(page, f"{expected} ")
     shared = page.url
     assert "#" in shared
     page.context.close()
     again = opened.open(shared.removeprefix(opened.base))
-    count(again, f"{expected} ")
+    says(again, f"{expected} ")
     assert again.locator(".mb-t-query").input_value() == query
 
 
 def test_sorting_brings_the_best_to_the_top(opened: Site) -> None:
     page = opened.open("runs/index.html")
-    count(page, "2,000 runs")
+    says(page, "2,000 runs")
     runs = [run for run in synthetic.catalog().runs if run.pipeline == "flights"]
     best = max(runs, key=lambda run: next(m.value for m in run.metrics if m.name == "roc_auc"))
     page.locator("[role=columnheader]", has_text="roc_auc").locator("span").first.click()
@@ -72,14 +65,13 @@ def test_a_pipeline_leads_to_its_experiments_among_many(opened: Site) -> None:
     wanted = [item for item in synthetic.catalog().experiments if item.pipeline == "digits"]
     page = opened.open(f"runs/{wanted[0].runs[0]}/index.html")
     page.locator(".mb-facts").get_by_role("link", name="digits", exact=True).first.click()
-    page.locator(".mb-t-status").wait_for()
-    count(page, f"{len(wanted)} ")
+    says(page, f"{len(wanted)} ")
     assert page.locator(".mb-t-query").input_value() == 'pipeline = "digits"'
 
 
 def test_runs_are_chosen_in_the_table_and_compared(opened: Site) -> None:
     page = opened.open("runs/index.html")
-    count(page, "2,000 runs")
+    says(page, "2,000 runs")
     for box in page.locator(".mb-t-scroll [role=gridcell].mb-t-select input").all()[:2]:
         box.check()
     page.locator(".mb-t-selection").get_by_role("link", name="Compare").or_(
@@ -93,9 +85,8 @@ def test_runs_are_chosen_in_the_table_and_compared(opened: Site) -> None:
 
 def test_a_run_shows_its_curves_matrix_and_image(opened: Site) -> None:
     page = opened.open("runs/index.html")
-    count(page, "2,000 runs")
+    says(page, "2,000 runs")
     page.locator(".mb-t-scroll [role=row] a").first.click()
-    page.wait_for_selector("h1")
     page.get_by_role("heading", name="Plots").wait_for()
     picture = page.locator("figure img").first
     picture.scroll_into_view_if_needed()
@@ -113,18 +104,18 @@ def test_experiments_and_models_are_found_by_search(opened: Site) -> None:
     page.locator(".mb-search li").first.wait_for()
     page.keyboard.press("Enter")
     page.wait_for_url("**/experiments/trial-31/index.html")
-    assert page.locator("h1").inner_text() == "trial-31"
+    expect(page.locator("h1")).to_have_text("trial-31")
 
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_phone_shows_the_table_in_light_and_dark(opened: Site, dark: bool) -> None:
     page = opened.open("runs/index.html", width=PHONE, dark=dark)
-    count(page, "2,000 runs")
+    says(page, "2,000 runs")
     assert overflow(page) <= 0
     red = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g)[0]")
     assert (int(red) < 60) is dark
     page.locator(".mb-t-query").fill("log_loss < 0.2")
-    count(page, str(sum(run_loss < 0.2 for run_loss in losses())))
+    says(page, str(sum(run_loss < 0.2 for run_loss in losses())))
 
 
 def losses() -> list[float]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from playwright import sync_api
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 import sample
 from modelbook import charts, lineage
@@ -204,7 +204,7 @@ def test_a_name_with_a_plus_of_its_own(open_page: Open) -> None:
     page = open_page(graph, "#focus=c%2B%2B")
     assert keys(page) == {"artifact:c++"}
     go(page, "c+++1")
-    page.wait_for_function("document.querySelectorAll('.mb-box').length === 2")
+    wait_for_keys(page, {"artifact:c++", "stage:s"})
 
 
 @pytest.mark.browser
@@ -232,7 +232,7 @@ def test_a_click_focuses_and_the_panel_says_what_is_known(open_page: Open) -> No
     assert HOSTILE in said
     assert page.title() == "t"
     panel.get_by_role("link", name="flights").click()
-    page.wait_for_function("document.querySelector('.mb-lin-panel').innerText.includes('8.0 MB')")
+    expect(panel).to_contain_text("8.0 MB")
     assert panel.get_by_role("link", name="Open the data set").get_attribute("href") == "datas/index.html"
     page.get_by_role("button", name="Show everything").click()
     panel.wait_for(state="hidden")
@@ -261,7 +261,7 @@ def test_arrow_keys_follow_the_arrows(open_page: Open) -> None:
     assert page.evaluate(key) == "environment:m/prod"
     assert page.locator(".mb-box[tabindex='0']").count() == 1
     page.keyboard.press("Enter")
-    page.wait_for_function("location.hash.includes('environment')")
+    page.locator("[data-key='environment:m/prod'].mb-focus").wait_for()
     assert page.evaluate(key) == "environment:m/prod"
 
 

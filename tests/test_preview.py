@@ -56,6 +56,18 @@ def test_pages_look_for_changes_and_nothing_else_does(folder: Path) -> None:
         assert VERSION not in (folder / "index.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("path", ["/index.html", "/gone/index.html"])
+def test_a_page_knows_which_build_it_is_of(folder: Path, path: str) -> None:
+    """So one that was built anew between its being served and its first question is not taken for new."""
+    with Server(folder, 0) as server:
+        base = server.url.removesuffix("/index.html")
+        page = get(base + path)[1].decode()
+        version = json.loads(get(base + VERSION)[1])["version"]
+        assert f'"{version}"' in page
+        server.reload()
+        assert json.loads(get(base + VERSION)[1])["version"] not in page
+
+
 def test_the_version_moves_with_each_build_and_with_each_server(folder: Path) -> None:
     def state(server: Server) -> dict[str, str]:
         found: dict[str, str] = json.loads(get(server.url.replace("/index.html", VERSION))[1])

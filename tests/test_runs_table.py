@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
-from browsing import axe
+from browsing import axe, says
 from modelbook import charts
 
 pytestmark = pytest.mark.browser
@@ -32,6 +32,8 @@ SCRIPTS = (
 )
 HOSTILE = "<img src=x onerror=\"document.title='hacked'\"><script>document.title='hacked'</script>"
 EXPERIMENTS = ("gbm", "gbm-deep", "logistic")
+
+TABLE = "Modelbook.tables.values().next().value"
 
 Open = Callable[..., Page]
 
@@ -173,8 +175,9 @@ def status(page: Page) -> str:
 
 
 def ask(page: Page, query: str) -> None:
+    """Type a query and wait until the table has taken it: it does so, and draws, in one go."""
     page.fill(".mb-t-query", query)
-    page.wait_for_timeout(150)
+    page.wait_for_function(f"query => {TABLE}.query === query", arg=query)
 
 
 def test_the_plain_table_is_replaced_and_only_rows_in_sight_are_drawn(opened: Open) -> None:
@@ -326,15 +329,12 @@ def test_filters_of_columns(opened: Open) -> None:
     page = opened()
     page.click("text=Filters")
     page.fill("[aria-label='Filter roc_auc']", "0.51..0.52")
-    page.wait_for_timeout(300)
-    assert status(page) == "10 of 60 runs"
+    says(page, "10 of 60 runs")
     page.fill("[aria-label='Filter Experiment']", "deep")
-    page.wait_for_timeout(300)
-    assert status(page) == "3 of 60 runs"
+    says(page, "3 of 60 runs")
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Filter Experiment"
     page.fill("[aria-label='Filter roc_auc']", "> x")
-    page.wait_for_timeout(300)
-    assert "roc_auc: x is not a number" in page.locator(".mb-t-problem").inner_text()
+    expect(page.locator(".mb-t-problem")).to_contain_text("roc_auc: x is not a number")
     page.click("text=Reset")
     assert status(page) == "60 runs"
 
@@ -444,7 +444,7 @@ def test_the_address_holds_the_whole_state(opened: Open, browser: Browser) -> No
     other.click("text=Reset")
     assert "#" not in other.url
     other.evaluate("location.hash = 'q=seed%3D1'")
-    other.wait_for_function("() => document.querySelector('.mb-t-status').textContent === '6 of 30 runs'")
+    says(other, "6 of 30 runs")
 
 
 def test_a_broken_address_does_no_harm(opened: Open) -> None:
@@ -457,8 +457,11 @@ def test_a_broken_address_does_no_harm(opened: Open) -> None:
         "f.run=%E0%A4%A",
         "q=)",
     ):
-        page.evaluate("(fragment) => { location.hash = fragment; }", fragment)
-        page.wait_for_timeout(50)
+        page.evaluate(
+            "(fragment) => new Promise((done) => {"
+            " addEventListener('hashchange', done, {once: true}); location.hash = fragment; })",
+            fragment,
+        )
         assert "runs" in status(page)
 
 
@@ -570,10 +573,10 @@ def test_a_missing_data_file_leaves_the_plain_table(browser: Browser, tmp_path: 
 def test_a_phone_can_use_it(opened: Open) -> None:
     page = opened()
     page.set_viewport_size({"width": 375, "height": 700})
-    page.wait_for_timeout(200)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    page.wait_for_function("() => document.documentElement.scrollWidth <= 375")
+    page.wait_for_function(f"() => {TABLE}.narrow")
     page.evaluate("document.querySelector('.mb-t-scroll').scrollLeft = 600")
-    page.wait_for_timeout(200)
+    page.wait_for_function(f"() => {TABLE}.drawn.from > 0")
     assert page.locator("[data-line='0'] [aria-colindex='2']").is_visible()
 
 
@@ -620,7 +623,7 @@ def test_the_first_rows_are_there_before_the_rest_is_read(opened: Open, tmp_path
     assert page.locator("[role=grid]").get_attribute("aria-rowcount") == "901"
     assert column(page, "Run")[0] == "run-0"
     page.evaluate("window.held.splice(0).forEach((then) => then())")
-    page.wait_for_function("() => document.querySelector('.mb-t-status').textContent === '900 runs'")
+    says(page, "900 runs")
     ask_now = "(q) => { const t = Modelbook.tables.values().next().value; t.query = q; t.refresh(); }"
     page.evaluate(ask_now, "roc_auc > 1.3")
     assert status(page) == "89 of 900 runs"
@@ -810,8 +813,7 @@ def test_a_menu_item_filters(opened: Open) -> None:
     page.click("[aria-label='Menu of loss']")
     page.click("text=Filter…")
     page.keyboard.type("5..7")
-    page.wait_for_timeout(300)
-    assert status(page) == "3 of 60 runs"
+    says(page, "3 of 60 runs")
     page.click("[aria-label='Menu of seed']")
     page.click("text=Group by it")
     assert status(page) == "3 groups, 3 of 60 runs"
@@ -894,15 +896,11 @@ def test_views_are_links_to_states(opened: Open) -> None:
     views = [{"label": "Third seeds", "state": "q=seed+%3D+3&group=experiment"}]
     page = opened({**runs(), "views": views})
     page.click("nav >> text=Third seeds")
-    page.wait_for_function(
-        "() => document.querySelector('.mb-t-status').textContent === '3 groups, 12 of 60 runs'"
-    )
+    says(page, "3 groups, 12 of 60 runs")
     assert page.input_value(".mb-t-query") == "seed = 3"
     page.click("text=Reset")
     page.click("nav >> text=Third seeds")
-    page.wait_for_function(
-        "() => document.querySelector('.mb-t-status').textContent === '3 groups, 12 of 60 runs'"
-    )
+    says(page, "3 groups, 12 of 60 runs")
 
 
 def test_curves_are_drawn_and_told(opened: Open) -> None:

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from playwright.sync_api import Browser
 
 import sample
-from browsing import PHONE, opened_site, overflow
+from browsing import PHONE, opened_site, overflow, says
 from conftest import ROOT
 from modelbook import site
 from modelbook.cli import main
@@ -70,7 +70,7 @@ def test_its_pages_work_in_a_browser(other: Path, browser: Browser) -> None:
         assert overflow(opened.open("index.html", width=PHONE)) <= 0
         page = opened.open("runs/index.html")
         page.locator(".mb-t-query").fill("roc_auc > 0.745")
-        page.wait_for_function("document.querySelector('.mb-t-status').textContent.startsWith('1 ')")
+        says(page, "1 ")
 
 
 def test_it_builds_this_repository(demo_site: Path, tmp_path: Path) -> None:

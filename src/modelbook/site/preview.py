@@ -24,14 +24,14 @@ _LOOKS = (".j2", ".css", ".js", ".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp"
 _KINDS = _SOURCES + _LOOKS
 _GIT = ("HEAD", "ORIG_HEAD", "packed-refs", "refs")
 _POLL = f"""<script>(function () {{
-  var seen = null, shown = null;
+  var seen = "%s", shown = null;
   function look() {{
     fetch("{VERSION}", {{cache: "no-store"}}).then(read).then(compare, again);
   }}
   function read(answer) {{ return answer.json(); }}
   function again() {{ setTimeout(look, 1000); }}
   function compare(now) {{
-    if (seen !== null && now.version !== seen) location.reload();
+    if (now.version !== seen) location.reload();
     seen = now.version;
     tell(now.error);
     again();
@@ -53,7 +53,7 @@ _POLL = f"""<script>(function () {{
   }}
   look();
 }})();</script>
-</body>""".encode()
+</body>"""
 
 
 class PortTaken(ModelbookError):
@@ -107,24 +107,24 @@ class Server:
         """Show on every open page why it could not be built again."""
         self._error = error
 
-    def _state(self) -> bytes:
+    def _state(self) -> dict[str, str]:
         """What open pages ask for; another server on the same port has other versions."""
-        return json.dumps({"version": f"{self._start}-{self._version}", "error": self._error}).encode()
+        return {"version": f"{self._start}-{self._version}", "error": self._error}
 
 
 _PORT = re.compile(r":\d*\Z")
 _HTML = "text/html; charset=utf-8"
 
 
-def _polling(page: bytes) -> bytes:
+def _polling(page: bytes, version: str) -> bytes:
     """A page that looks for a newer version of itself, as served here; what is published never does."""
-    return page.replace(b"</body>", _POLL)
+    return page.replace(b"</body>", (_POLL % version).encode())
 
 
 class _Handler(SimpleHTTPRequestHandler):
     """Files as they are, but for pages, which learn to look for a newer version of themselves."""
 
-    def __init__(self, *args: Any, state: Callable[[], bytes], **more: Any) -> None:
+    def __init__(self, *args: Any, state: Callable[[], dict[str, str]], **more: Any) -> None:
         self._state = state
         super().__init__(*args, **more)
 
@@ -139,17 +139,18 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer one request."""
+        state = self._state()  # before the page is read: one that a build replaces meanwhile is told so
         if self.path == VERSION:
-            self._send(self._state(), "application/json")
+            self._send(json.dumps(state).encode(), "application/json")
             return
         path = Path(self.translate_path(self.path))
         path = path / "index.html" if path.is_dir() else path
         if path.suffix != ".html" or self._folder_without_slash():
             super().do_GET()
         elif path.is_file():
-            self._send(_polling(path.read_bytes()), _HTML)
+            self._send(_polling(path.read_bytes(), state["version"]), _HTML)
         else:
-            self._send(_polling(gone.page("Modelbook").encode()), _HTML, 404)
+            self._send(_polling(gone.page("Modelbook").encode(), state["version"]), _HTML, 404)
 
     def _folder_without_slash(self) -> bool:
         path = self.path.partition("?")[0]
