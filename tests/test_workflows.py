@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import pytest
@@ -423,30 +424,92 @@ def test_the_site_is_built_again_over_the_last_one(tmp_path: Path) -> None:
 # -- GitLab
 
 
-def gitlab(made: Job, name: str, **variables: str) -> list[subprocess.CompletedProcess[str]]:
-    """The script of a job, without what installs programs."""
-    found = load(text("gitlab/modelbook.yml"))
-    made.environ |= {"GITLAB_CI": "true", "MODELBOOK_SITE": "", **variables}
+GITLAB = load(text("gitlab/modelbook.yml"))
+SERVER = {
+    "CI_SERVER_HOST": "example.org",
+    "CI_SERVER_PROTOCOL": "https",
+    "CI_SERVER_PORT": "443",
+    "CI_PROJECT_PATH": "acme/models",
+    "CI_DEFAULT_BRANCH": "main",
+    "CI_PIPELINE_ID": "7",
+    "GITLAB_CI": "true",
+}
+PUSHED = "https://modelbook:secret@example.org:443/acme/models.git"
+
+
+def reaching(remote: Path) -> dict[str, str]:
+    """Variables of a job that has the token: what it pushes goes to this repository."""
+    git = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{remote}.insteadOf",
+        "GIT_CONFIG_VALUE_0": PUSHED,
+    }
+    return {**git, "MODELBOOK_PUSH_TOKEN": "secret"}
+
+
+def inherited(name: str) -> dict[str, Any]:
+    """A job with what it extends, the last one first, as GitLab merges them."""
+    job = GITLAB[name]
+    above = job.get("extends", [])
+    merged: dict[str, Any] = {}
+    for one in [*map(inherited, [above] if isinstance(above, str) else above), job]:
+        merged = {**merged, **one, "variables": {**merged.get("variables", {}), **one.get("variables", {})}}
+    return merged
+
+
+def gitlab(made: Job, name: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The script of a job with its variables, and what runs after it, without what installs programs."""
+    job = inherited(name)
+    made.environ |= {**SERVER, "MODELBOOK_SITE": "", **variables}
     made.environ.pop("GITHUB_STEP_SUMMARY", None)
-    return made.steps([{"run": line} for line in found[name]["script"]])
+    own = {key: Template(str(value)).safe_substitute(made.environ) for key, value in job["variables"].items()}
+    [done] = made.steps([{"run": "\n".join(job["script"]), "env": own}])
+    if "after_script" in job:
+        [after] = made.steps([{"run": "\n".join(job["after_script"])}])
+        assert after.returncode == 0, after.stderr
+    return done
 
 
 def test_gitlab_posts_a_note_of_what_its_diff_found(tmp_path: Path, stub: Stub) -> None:
     fork = forked(tmp_path, files(0.7, 4))
     made = job(tmp_path, fork)
-    done = gitlab(made, "modelbook-diff", CI_MERGE_REQUEST_DIFF_BASE_SHA=fork.base, CI_COMMIT_SHA=fork.head)
-    assert [step.returncode for step in done] == [0, 1]
+    shas = {"CI_MERGE_REQUEST_DIFF_BASE_SHA": fork.base, "CI_COMMIT_SHA": fork.head}
+    assert gitlab(made, "modelbook-diff", **shas).returncode == 1
     variables = {"CI_API_V4_URL": stub.url, "CI_PROJECT_ID": "acme/models", "CI_MERGE_REQUEST_IID": "3"}
     for _ in range(2):
         done = gitlab(made, "modelbook-note", **variables, MODELBOOK_TOKEN=TOKEN)
-        assert [step.returncode for step in done] == [0], done[-1].stderr
+        assert done.returncode == 0, done.stderr
     assert [note["body"].splitlines()[1][:35] for note in stub.notes] == [
         "**A gate does not let this pass.** "
     ]
 
 
 def test_gitlab_gives_the_token_to_the_note_alone() -> None:
-    found = load(text("gitlab/modelbook.yml"))
-    assert found["modelbook-note"]["variables"]["GIT_STRATEGY"] == "none"
-    assert all("MODELBOOK_TOKEN" not in json.dumps(found[name]) for name in ("modelbook-diff", "pages"))
+    assert GITLAB["modelbook-note"]["variables"]["GIT_STRATEGY"] == "none"
+    assert [name for name in GITLAB if "MODELBOOK_TOKEN" in json.dumps(GITLAB[name])] == ["modelbook-note"]
     assert load(text("gitlab/gitlab-ci.yml")) == {"include": [{"local": ".gitlab/modelbook.yml"}]}
+
+
+def test_gitlab_gives_the_token_that_pushes_to_jobs_that_run_nothing_of_the_project() -> None:
+    pushing = {name for name in GITLAB if "MODELBOOK_REMOTE" in json.dumps(GITLAB[name].get("script", ""))}
+    assert pushing == {"modelbook-log", "modelbook-tell", "modelbook-propose"}
+    for name, job in GITLAB.items():
+        scoped = isinstance(job, dict) and inherited(name).get("environment") is not None
+        assert scoped == (name in pushing or name == ".modelbook-push"), name
+        if not scoped:
+            assert "MODELBOOK_PUSH_TOKEN" not in json.dumps(job), name
+    for name in pushing:
+        said = "\n".join(GITLAB[name]["script"])
+        assert not any(
+            word in said for word in ("repro", "monitor run", "modelbook retrain", "dvc ", "pip")
+        ), name
+        # a variable of an environment is not known when GitLab decides which jobs there are
+        assert "MODELBOOK_PUSH_TOKEN" not in json.dumps(GITLAB[name]["rules"])
+
+
+def test_gitlab_starts_what_looks_and_retrains_by_schedules_alone_and_then_builds_no_site() -> None:
+    when = {name: [rule["if"] for rule in job["rules"]] for name, job in GITLAB.items() if "rules" in job}
+    scheduled = '$CI_PIPELINE_SOURCE == "schedule"'
+    assert when["modelbook-monitor"] == when["modelbook-tell"] == [f"{scheduled} && $MODELBOOK_MONITOR"]
+    assert when["modelbook-retrain"] == when["modelbook-propose"] == [f"{scheduled} && $MODELBOOK_RETRAIN"]
+    assert all('$CI_PIPELINE_SOURCE != "schedule"' in rule for rule in when["pages"])
