@@ -118,6 +118,7 @@ def build(
             standing = Standing(out, manifest.load(out) if keep else Manifest(files={}))
             bulk = list(drafts)
             keys = {draft.path: draft.key() for draft in bulk}
+            theme.load({draft.bulk for draft in bulk})
             site = running.result()
         aside.back(site)
         press = Press(site, theme, reading, _shells(site), standing, keys)

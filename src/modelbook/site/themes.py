@@ -6,7 +6,8 @@ import dataclasses
 import hashlib
 import re
 import sys
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -248,6 +249,12 @@ class Theme:
             raise TemplateFault(name, 0, f"there is no template {error.name!r}") from error
         except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise TemplateFault(*_place(error, name), str(error)) from error
+
+    def load(self, names: Iterable[str]) -> None:
+        """Compile the templates of stamped pages, so that processes forked from this one need not, each."""
+        for name in (*names, "macros"):
+            with suppress(TemplateError):  # it is told when a page is rendered
+                self._for_html.get_template(f"{name}.html.j2")
 
     def _url(self, href: str) -> str:
         """An address from the site's root as one from the page that is being rendered."""
