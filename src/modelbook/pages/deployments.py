@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from modelbook.pages import inforce, models, text
 from modelbook.pages.cells import DASH, Cell, Column, Table, cell, link_cell
-from modelbook.pages.index import Index, Link, model_href
+from modelbook.pages.index import Index, Link, model_href, version_href
 from modelbook.records import Deployment, Model, Promotion
 
 MOST_MOMENTS = 200
@@ -132,11 +132,8 @@ def _outcome(item: Deployment) -> Cell:
 
 
 def _version(index: Index, model: str, version: str) -> Cell:
-    known = any(
-        found.name == model and any(item.version == version for item in found.versions)
-        for found in index.catalog.models
-    )
-    return Cell(text.cut(text.line(version)) or DASH, href=model_href(model, version) if known else None)
+    found = next((item for item in index.catalog.models if item.name == model), None)
+    return Cell(text.cut(text.line(version)) or DASH, href=version_href(found, version) if found else None)
 
 
 def _known(index: Index, model: str) -> str | None:
@@ -159,7 +156,7 @@ def _rows(index: Index, model: Model) -> Iterable[tuple[Cell, ...]]:
                 text.line(version),
                 "present" if found else "unreadable",
                 "" if found else "no version of that name is registered",
-                model_href(model.name, version) if found else None,
+                version_href(model, version),
             ),
             value,
             Cell(verdict.says or DASH, title="\n".join(row[3] for row in verdict.rows), tone=verdict.tone),
@@ -173,16 +170,13 @@ def _rows(index: Index, model: Model) -> Iterable[tuple[Cell, ...]]:
 
 
 def _moment(index: Index, model: Model, item: Promotion) -> Moment:
-    known = any(version.version == item.version for version in model.versions)
     return Moment(
         date=text.day(item.date),
         title=item.date,
         model=Link(text.line(model.name), model_href(model.name)),
         environment=text.line(item.environment),
         says="taken out" if not item.version else "rolled back" if _was_there(model, item) else "in force",
-        version=Link(text.line(item.version), model_href(model.name, item.version) if known else None)
-        if item.version
-        else None,
+        version=Link(text.line(item.version), version_href(model, item.version)) if item.version else None,
         before=text.line(item.before),
         author=text.line(item.author),
         by=inforce.by(index, item),

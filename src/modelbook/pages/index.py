@@ -334,6 +334,12 @@ def model_href(model: str, version: str = "") -> str:
     return "/".join(parts)
 
 
+def version_href(model: Model, version: str) -> str | None:
+    """Address of a version's page; None for one that is not registered."""
+    known = any(item.version == version for item in model.versions)
+    return model_href(model.name, version) if known else None
+
+
 def number(run: Run, metric: str) -> float | None:
     """The metric's value when it is a finite number."""
     return records.number(run.metric(metric))

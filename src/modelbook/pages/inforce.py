@@ -10,7 +10,7 @@ import msgspec
 from modelbook._periods import Period, period
 from modelbook.pages import text
 from modelbook.pages.cells import DASH, Cell, Column, Table, link_cell
-from modelbook.pages.index import Index, Link, model_href
+from modelbook.pages.index import Index, Link, version_href
 from modelbook.records import WORKSPACE, Deployment, Model, MonitorInfo, Promotion, Watch
 
 _NOTHING: Sequence[Promotion | None] = (None,)
@@ -54,12 +54,8 @@ def environments(info: MonitorInfo, model: Model) -> tuple[str, ...]:
 
 def now(model: Model, environment: str = "") -> tuple[tuple[str, Link], ...]:
     """(Environment, version in force) as declared: of all, or of one alone."""
-    known = {item.version for item in model.versions}
     return tuple(
-        (
-            text.line(name),
-            Link(text.line(version), model_href(model.name, version) if version in known else None),
-        )
+        (text.line(name), Link(text.line(version), version_href(model, version)))
         for name, version in model.info.environments
         if environment in ("", name)
     )
@@ -129,8 +125,7 @@ def _held(model: Model, environment: str, start: float, end: float) -> list[Prom
 def _version(model: Model, version: str) -> Cell:
     if not version:
         return Cell("none", title="nothing was in force")
-    known = any(item.version == version for item in model.versions)
-    return Cell(text.line(version), href=model_href(model.name, version) if known else None)
+    return Cell(text.line(version), href=version_href(model, version))
 
 
 def by(index: Index, item: Promotion) -> Link:

@@ -26,7 +26,7 @@ from modelbook.pages.cells import (
     metric_columns,
 )
 from modelbook.pages.drawings import plot_links, spark
-from modelbook.pages.index import Index, Link, changes_href, model_href, number
+from modelbook.pages.index import Index, Link, changes_href, model_href, number, version_href
 from modelbook.pages.retraining import Retrained
 from modelbook.records import Dataset, MetricInfo, Model, ModelVersion, Promotion, Run
 
@@ -440,7 +440,7 @@ def promotions(index: Index, model: Model) -> Table:
     rows = []
     for item in model.promotions:
         what = (
-            Cell(text.line(item.version), href=_version_href(model, item.version))
+            Cell(text.line(item.version), href=version_href(model, item.version))
             if item.version
             else Cell("taken out", "never")
         )
@@ -449,18 +449,13 @@ def promotions(index: Index, model: Model) -> Table:
                 Cell(text.day(item.date) or DASH, title=item.date),
                 Cell(text.line(item.environment)),
                 what,
-                Cell(text.line(item.before) or DASH, href=_version_href(model, item.before)),
+                Cell(text.line(item.before) or DASH, href=version_href(model, item.before)),
                 Cell(text.line(item.author) or DASH),
                 _by(index, item),
             )
         )
     names = ("date", "environment", "version in force", "before", "by", "commit or tag")
     return Table(tuple(map(Column, names)), tuple(rows[:MOST_PROMOTIONS]), "Promotions")
-
-
-def _version_href(model: Model, version: str) -> str | None:
-    known = any(item.version == version for item in model.versions)
-    return model_href(model.name, version) if known else None
 
 
 def _by(index: Index, item: Promotion) -> Cell:

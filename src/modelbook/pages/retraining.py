@@ -12,7 +12,7 @@ from modelbook.pages import inforce, text
 from modelbook.pages.batches import TONES as WATCHED
 from modelbook.pages.batches import batch_href, metric
 from modelbook.pages.cells import ABSENT, DASH, Cell, Column, Receipt, Table, link_cell
-from modelbook.pages.index import Index, Link, model_href
+from modelbook.pages.index import Index, Link, model_href, version_href
 from modelbook.pages.monitoring import axis
 from modelbook.records import (
     Contestant,
@@ -262,12 +262,11 @@ def _timeline(model: Model, policy: RetrainPolicy, info: MetricInfo, steps: Sequ
 
 def _step_row(model: Model, info: MetricInfo, step: Step) -> tuple[Cell, ...]:
     watch = step.watch
-    found = next((item for item in model.versions if item.version == step.version), None)
     outcome, tone = _outcome(step)
     return (
         link_cell(_period(step)),
         Cell(watch.status, tone=WATCHED.get(watch.status, "bad")) if watch else ABSENT,
-        Cell(text.line(step.version) or DASH, href=model_href(model.name, found.version) if found else None),
+        Cell(text.line(step.version) or DASH, href=version_href(model, step.version)),
         _number(step.value, info),
         _number(step.base, info),
         Cell(outcome, tone=tone, badge=text.line(step.done.version) if step.done else ""),
