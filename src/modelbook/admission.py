@@ -61,7 +61,7 @@ def judge(catalog: Catalog, model: Model, version: ModelVersion, environment: st
     if version.deprecated:
         why = f": {version.deprecation}" if version.deprecation else ""
         found.append(Unmet(kind="version", reason=f"it is deprecated{why}", hint="choose another version"))
-    run = next((item for item in catalog.runs if item.id == version.run), None)
+    run = catalog.run(version.run)
     if version.reason or run is None:
         reason = version.reason or f"run {version.run} is in no commit of this history"
         found.append(Unmet(kind="version", reason=reason, hint="register a version of a run that is"))

@@ -283,7 +283,7 @@ def _traced(catalog: Catalog, name: str) -> tuple[Graph, str | None]:
     version = _version_named(catalog.models, name) or _deployment_named(catalog.deployments, name)
     if version is not None:
         node, run_id = version
-        made = next((found for found in catalog.runs if found.id == run_id), None)
+        made = catalog.run(run_id)
         graph = of_run(made, catalog.models) if made else _only_models(catalog)
         return _from_origins(_with_past(graph, catalog.models), made.datasets if made else ()), node
     head = _head(catalog)

@@ -1081,6 +1081,14 @@ class Catalog(Record, frozen=True, kw_only=True):
     scores: Sequence[Score] = ()
     faults: Sequence[Problem] = ()
 
+    def run(self, id: str) -> Run | None:  # noqa: A002 - what a run calls it
+        """The run of an id; None for one that is in no commit."""
+        return next((item for item in self.runs if item.id == id), None)
+
+    def model(self, name: str) -> Model | None:
+        """The declared model of a name, if there is one."""
+        return next((item for item in self.models if item.name == name), None)
+
 
 class Node(Record, frozen=True, kw_only=True):
     """A node of a lineage graph.

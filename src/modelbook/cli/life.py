@@ -81,7 +81,7 @@ class Desk(NamedTuple):
 
     def model(self, name: str) -> Model:
         """The model of a name."""
-        found = next((item for item in self.catalog.models if item.name == name), None)
+        found = self.catalog.model(name)
         if found is None:
             raise UnknownModel(name, (item.name for item in self.catalog.models))
         return found

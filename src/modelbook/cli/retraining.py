@@ -160,7 +160,7 @@ def _champion(here: Desk, model: Model, policy: RetrainPolicy, known: tuple[str,
                 hint=f"`modelbook register {model.name}` makes the first",
             )
         known = version.run, version.version
-    run = next((item for item in here.catalog.runs if item.id == known[0]), None)
+    run = here.catalog.run(known[0])
     if run is None:
         raise NoChampion(
             f"run {known[0]} of {model.name} {known[1]} is in no commit", hint="fetch the history that has it"

@@ -281,7 +281,7 @@ def _served(target: str, alias: str | None, repo: Path, threads: int) -> Served:
 
 def _run(here: Desk, name: str, version: ModelVersion) -> Run:
     """The run of a version."""
-    run = next((run for run in here.catalog.runs if run.id == version.run), None)
+    run = here.catalog.run(version.run)
     if run is None:
         reason = f"the run {version.run or 'unknown'} of {name} {version.version} is in no history"
         raise NothingToServe(f"{name}@{version.version}", reason)

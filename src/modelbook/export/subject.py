@@ -52,12 +52,12 @@ def subject(catalog: Catalog, name: str) -> Subject:
         NotThere: there is none, or its run is in no history.
     """
     wanted, _, which = name.partition("@")
-    model = next((item for item in catalog.models if item.name == wanted), None)
+    model = catalog.model(wanted)
     known = [f"{item.name}@{version.version}" for item in catalog.models for version in item.versions]
     version = next((item for item in model.versions if _is(item, which)), None) if model else None
     if model is None or version is None:
         raise NotThere(name, known)
-    run = next((item for item in catalog.runs if item.id == version.run), None)
+    run = catalog.run(version.run)
     if run is None:
         raise NotThere(name, known, version.reason or "its run is in no commit of this history")
     path = model.info.artifact.replace("${run}", run.name)

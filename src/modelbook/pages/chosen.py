@@ -141,7 +141,7 @@ class Chooser:
 
     def _model_of(self, name: str) -> Model | None:
         wanted = name.partition("@")[0]
-        return next((model for model in self.index.catalog.models if model.name == wanted), None)
+        return self.index.catalog.model(wanted)
 
     def model(self, name: str) -> tuple[Model, ModelVersion | None]:
         """A model and the version that is named, or (for a model alone) None.

@@ -106,7 +106,7 @@ def _target(index: Index, items: list[Deployment]) -> tuple[Cell, ...]:
 
 def _in_force(index: Index, item: Deployment, deployed: str) -> Cell:
     """What is in force where a deployment belongs; a badge when that is not what is deployed."""
-    model = next((model for model in index.catalog.models if model.name == item.model), None)
+    model = index.catalog.model(item.model)
     version = dict(model.info.environments).get(item.environment, "") if model else ""
     if version == deployed:
         return _version(index, item.model, version)
@@ -132,12 +132,12 @@ def _outcome(item: Deployment) -> Cell:
 
 
 def _version(index: Index, model: str, version: str) -> Cell:
-    found = next((item for item in index.catalog.models if item.name == model), None)
+    found = index.catalog.model(model)
     return Cell(text.cut(text.line(version)) or DASH, href=version_href(found, version) if found else None)
 
 
 def _known(index: Index, model: str) -> str | None:
-    return model_href(model) if any(item.name == model for item in index.catalog.models) else None
+    return model_href(model) if index.catalog.model(model) else None
 
 
 def _rows(index: Index, model: Model) -> Iterable[tuple[Cell, ...]]:

@@ -39,7 +39,7 @@ def declared(index: Index, name: str) -> MonitorInfo:
 def watched(index: Index, info: MonitorInfo) -> Model | None:
     """The model of a monitor, if it is registered: the one it names, or the only one of its environment."""
     if info.model or not info.environment:
-        return next((item for item in index.catalog.models if item.name == info.model), None)
+        return index.catalog.model(info.model)
     there = [item for item in index.catalog.models if info.environment in dict(item.info.environments)]
     return there[0] if len(there) == 1 else None
 
