@@ -16,7 +16,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from modelbook import gates
-from modelbook.diff import MetricChange, ParamChange
+from modelbook.diff import MetricChange
 from modelbook.errors import ModelbookError
 from modelbook.gates import Judgement
 from modelbook.pages import text
@@ -384,16 +384,11 @@ def _param_rows(verdict: Verdict) -> list[tuple[str, ...]]:
     of_runs = [
         (run.name, change) for run in verdict.runs if run.before and run.after for change in run.params
     ]
-    of_files = [(_path(change), change) for change in verdict.params]
+    of_files = [(change.path, change) for change in verdict.params]
     return [
         (code(where), code(change.name), _value(change.before, None), _value(change.after, None))
         for where, change in [*of_runs, *of_files]
     ]
-
-
-def _path(change: ParamChange) -> str:
-    value = change.after or change.before
-    return value.path if value else ""
 
 
 def _data_rows(verdict: Verdict) -> list[tuple[str, ...]]:

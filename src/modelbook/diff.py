@@ -26,16 +26,30 @@ Kind = Literal["added", "removed", "changed"]
 T = TypeVar("T")
 
 
-class ParamChange(Record, frozen=True, kw_only=True):
-    """A param that is not what it was. `before` is None for an added one, `after` for a removed one."""
+class ValueChange(Record, frozen=True, kw_only=True):
+    """What params and metrics have in common that are not what they were.
+
+    Attributes:
+        before, after: None for an added one, and for a removed one.
+    """
 
     name: str
     kind: Kind
     before: Value | None
     after: Value | None
 
+    @property
+    def path(self) -> str:
+        """The file that it is in, or was in."""
+        value = self.after or self.before
+        return value.path if value else ""
 
-class MetricChange(Record, frozen=True, kw_only=True):
+
+class ParamChange(ValueChange, frozen=True, kw_only=True):
+    """A param that is not what it was."""
+
+
+class MetricChange(ValueChange, frozen=True, kw_only=True):
     """A metric that is not what it was.
 
     Attributes:
@@ -44,10 +58,6 @@ class MetricChange(Record, frozen=True, kw_only=True):
         direction: `maximize`, `minimize` or None. guessed: whether that was guessed by the name.
     """
 
-    name: str
-    kind: Kind
-    before: Value | None
-    after: Value | None
     delta: float | None = None
     better: bool | None = None
     direction: str | None = None

@@ -445,14 +445,9 @@ def _metric_row(table: Any, run: RunChange | None, change: MetricChange, info: M
     from rich.text import Text
 
     tone = {True: "green", False: "red", None: ""}[change.better]
-    name = run.name + ("" if run.kind == "changed" else f" ({run.kind})") if run else _path(change)
+    name = run.name + ("" if run.kind == "changed" else f" ({run.kind})") if run else change.path
     cells = (name, change.name, _said(change.before, info), _said(change.after, info))
     table.add_row(*map(Text, cells), Text(delta(change, info), style=tone))
-
-
-def _path(change: MetricChange) -> str:
-    value = change.after or change.before
-    return value.path if value else ""
 
 
 def _said(value: Value | None, info: MetricInfo | None) -> str:

@@ -144,7 +144,7 @@ def page(index: Index, found: Verdict) -> VerdictPage:
         metrics=_metrics(index, found, verdict.metrics(found), "Metrics that moved"),
         seeds=_seeds(found),
         listed=_listed(index, found.runs),
-        params=_params([*of_runs, *((_path(item), item) for item in found.params)]),
+        params=_params([*of_runs, *((item.path, item) for item in found.params)]),
         data=effects.data(found.data),
         pipeline=effects.pipeline(found.graph, {}),
         environment=effects.ran_on(found.environment),
@@ -270,8 +270,3 @@ def _params(found: Iterable[tuple[str, ParamChange]]) -> Part | None:
         for where, item in found
     ]
     return part(tuple(map(Column, ("where", "param", "before", "after"))), rows, "Params that changed")
-
-
-def _path(change: ParamChange) -> str:
-    value = change.after or change.before
-    return value.path if value else ""
