@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelbook.cli import repo_option
+from modelbook.cli import repo_option, terminal
 from modelbook.cli.source import cache_options, project_option, pull_option, refs_option
+from modelbook.cli.terminal import escaped
 from modelbook.records import plain
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 _RUN_ID = re.compile(r"[0-9a-f]{4,12}")
 _FIXED_WIDTH = 80
 _COLUMN_WIDTH = 16
-_PIPE_WIDTH = 200
 _NARROW = ("run", "name", "commit", "date")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON, alone on standard output.")
@@ -361,32 +361,18 @@ def _cell(value: Value) -> str:
 # -- tables for people
 
 
-def _console() -> Any:
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
-
-
 def _table(*columns: str) -> Any:
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(_escape(column), overflow="ellipsis", no_wrap=column in _NARROW)
+        table.add_column(escaped(column), overflow="ellipsis", no_wrap=column in _NARROW)
     return table
 
 
-def _escape(text: object) -> str:
-    """Text from a repository, safe for rich's markup and for the terminal."""
-    from rich.markup import escape
-
-    return escape("".join(char if char.isprintable() else " " for char in str(text)))
-
-
 def _row(table: Any, *cells: object) -> None:
-    table.add_row(*(_escape(cell) for cell in cells))
+    table.add_row(*(escaped(cell) for cell in cells))
 
 
 def _short(commit: str) -> str:
@@ -415,11 +401,11 @@ def shown(value: Value | None, info: MetricInfo | None = None) -> str:
 
 
 def _print_runs(catalog: Catalog) -> None:
-    console = _console()
+    console = terminal.console()
     if not catalog.runs:
         from modelbook.catalog import advice
 
-        console.print(f"No runs. {_escape(advice(catalog))}")
+        console.print(f"No runs. {escaped(advice(catalog))}")
         return
     infos = {info.name: info for info in catalog.metrics}
     room = max(1, (console.width - _FIXED_WIDTH) // _COLUMN_WIDTH)
@@ -457,10 +443,10 @@ def _varying(runs: Iterable[Run]) -> list[str]:
 def _print_snapshot(found: Snapshot | Run) -> None:
     from modelbook.records import Run
 
-    console = _console()
+    console = terminal.console()
     if isinstance(found, Run):
         console.print(
-            f"[bold]{_escape(found.name)}[/] run {found.id}, commit {_short(found.commit)} {found.date}"
+            f"[bold]{escaped(found.name)}[/] run {found.id}, commit {_short(found.commit)} {found.date}"
         )
     else:
         _print_commit(console, found.commit)
@@ -468,13 +454,13 @@ def _print_snapshot(found: Snapshot | Run) -> None:
     _print_values(console, "params", found.params)
     _print_stages(console, found)
     for problem in () if isinstance(found, Run) else found.problems:
-        console.print(f"[yellow]problem[/] {_escape(problem.path)}: {_escape(problem.reason)}")
+        console.print(f"[yellow]problem[/] {escaped(problem.path)}: {escaped(problem.reason)}")
 
 
 def _print_commit(console: Any, commit: Commit) -> None:
     where = f" ({', '.join(commit.refs)})" if commit.refs else ""
-    console.print(f"[bold]{_short(commit.sha)}[/]{_escape(where)} {_escape(commit.subject)}")
-    console.print(f"{_escape(commit.author)} {commit.date}")
+    console.print(f"[bold]{_short(commit.sha)}[/]{escaped(where)} {escaped(commit.subject)}")
+    console.print(f"{escaped(commit.author)} {commit.date}")
 
 
 def _print_values(console: Any, title: str, values: Iterable[Value]) -> None:
@@ -498,7 +484,7 @@ def _print_stages(console: Any, found: Snapshot | Run) -> None:
 
 
 def _print_models(catalog: Catalog) -> None:
-    console = _console()
+    console = terminal.console()
     if not catalog.models:
         console.print(
             "No models: add `models:` to mlproject.yaml or `artifacts:` to dvc.yaml, or tag one: NAME@v1.0.0."
@@ -519,10 +505,10 @@ def _print_models(catalog: Catalog) -> None:
 
 
 def _print_ranking(ranking: Ranking, count: int) -> None:
-    console = _console()
+    console = terminal.console()
     info = ranking.metric
     guessed = " (guessed by its name)" if info.guessed else ""
-    console.print(f"{_escape(info.name)}: {info.direction}{guessed}")
+    console.print(f"{escaped(info.name)}: {info.direction}{guessed}")
     table = _table("rank", "value", "run", "name", "commit", "date")
     for row in ranking.ranked[:count]:
         rank = f"{row.rank} =" if row.tied else str(row.rank)
@@ -533,19 +519,19 @@ def _print_ranking(ranking: Ranking, count: int) -> None:
         console.print(f"{len(ranking.missing)} runs cannot be compared:")
         for reason in sorted({reason for _run, reason in ranking.missing}):
             same = sum(other == reason for _run, other in ranking.missing)
-            console.print(f"  {same} x {_escape(reason)}")
+            console.print(f"  {same} x {escaped(reason)}")
 
 
 def _print_graph(graph: Graph, start: str | None) -> None:
-    console = _console()
+    console = terminal.console()
     table = _table("from", "to")
     for source, target in graph.edges:
         _row(table, source, target)
-    console.print(f"{_escape(start or 'run')}: {len(graph.nodes)} nodes")
+    console.print(f"{escaped(start or 'run')}: {len(graph.nodes)} nodes")
     if table.row_count:
         console.print(table)
     for kind in ("source", "model", "environment", "deployment"):
         found = [node for node in graph.nodes if node.kind == kind and node.id != start]
         says = (f"{node.label} ({node.detail})" if node.detail else node.label for node in found)
         if found:
-            console.print(f"{kind}s: {_escape('; '.join(says))}", soft_wrap=True)
+            console.print(f"{kind}s: {escaped('; '.join(says))}", soft_wrap=True)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelbook._files import replace_file
-from modelbook.cli import repo_option, source
+from modelbook.cli import repo_option, source, terminal
 from modelbook.cli.source import cache_options
+from modelbook.cli.terminal import escaped, printable
 from modelbook.errors import CheckFailed, ModelbookError
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 _MOST_ALIKE = 12
 _MOST_DIFFERENT = 40
 _LONGEST = 64
-_PIPE_WIDTH = 200
 
 
 class NotReproduced(CheckFailed):
@@ -124,7 +124,7 @@ def _every(here: Desk, how: How, current: bool, *, as_json: bool, record: bool) 
     made: list[tuple[Run, Made]] = []
     for run, result in again.each(here.repository, runs, how):
         made.append((run, result))
-        click.echo(f"run {run.id} ({_printable(run.name)}): {_outcome(result)}", err=as_json)
+        click.echo(f"run {run.id} ({printable(run.name)}): {_outcome(result)}", err=as_json)
         if record and not isinstance(result, ModelbookError):
             _keep(here, result)
     if as_json:
@@ -143,9 +143,9 @@ def _every(here: Desk, how: How, current: bool, *, as_json: bool, record: bool) 
 
 def _outcome(result: Made) -> str:
     if isinstance(result, ModelbookError):
-        return f"not possible: {_printable(str(result))}"
+        return f"not possible: {printable(str(result))}"
     rows = (*result.metrics, *result.outs)
-    wrong = [_printable(row.name) for row in rows if not row.same]
+    wrong = [printable(row.name) for row in rows if not row.same]
     if result.outcome == "reproduced":
         how = ", bit by bit" if result.exact else " within the tolerance"
         return f"reproduced{how}: {len(result.metrics)} metrics, {len(result.outs)} outputs"
@@ -220,7 +220,7 @@ def verify(site: Path, repo: Path | None, project: str, pull: bool, as_json: boo
         for path, fault in found.faults:
             click.echo(f"{fault:8} {json.dumps(path)[1:-1]}")
         for path, fault in proof.faults if proof else ():
-            click.echo(f"{path}: {_printable(fault)}")
+            click.echo(f"{path}: {printable(fault)}")
         click.echo(
             f"{found.project} at {found.head[:12]}, built by Modelbook {found.version}: {found.files} files"
         )
@@ -280,13 +280,9 @@ def _run(here: Desk, target: str) -> Run:
 
 
 def _print(run: Run, record: Reproduction) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    console = console if console.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
-    console.print(
-        f"run {run.id} ({_plain(run.name)}) at {record.commit[:7]}: {len(record.stages)} stages", markup=False
-    )
+    console = terminal.console()
+    name = printable(run.name)
+    console.print(f"run {run.id} ({name}) at {record.commit[:7]}: {len(record.stages)} stages", markup=False)
     if record.environment:
         _table(console, "what it ran on", "recorded", "here", record.environment, verdict=False)
     elif run.environments:
@@ -320,13 +316,7 @@ def _table(console: Any, what: str, old: str, new: str, rows: Iterable[Compariso
 
 def _plain(value: object) -> str:
     """A value from a repository, safe for the terminal and for rich."""
-    from rich.markup import escape
-
     if value is None:
         return "-"
-    shown = _printable(value if isinstance(value, str) else json.dumps(value))
-    return escape(shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…")
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else " " for char in text)
+    shown = value if isinstance(value, str) else json.dumps(value)
+    return escaped(shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…")
