@@ -815,6 +815,31 @@ def test_the_newest_periods_are_told_and_no_others_looked_at(monkeypatch: pytest
     assert looked == ["04", "05"]
 
 
+def test_the_page_tells_which_decisions_were_replayed_and_why_there_is_no_line_of_always_retraining() -> None:
+    catalog = told_index().catalog
+    replayed = tuple(
+        msgspec.structs.replace(item, as_of=item.period, date=f"2024-02-0{at}T00:00:00+00:00")
+        for at, item in enumerate(catalog.retrainings, 1)
+    )
+    as_if = "each as if its period were the newest"
+    for past_, says in (
+        (catalog.retrainings, []),
+        (replayed[:1], [f"Replayed with --as-of on 2024-02-01, {as_if}: 03."]),
+        (replayed, [f"Replayed with --as-of on 2024-02-01 to 2024-02-02, {as_if}: 03, 04."]),
+    ):
+        index = Index(msgspec.structs.replace(catalog, retrainings=past_))
+        page = retraining.section(index, index.catalog.models[0])
+        assert page is not None
+        assert page.notes[0].startswith(
+            "What always retraining would have brought is known where a challenger"
+        )
+        assert list(page.notes[1:]) == says
+    index = Index(msgspec.structs.replace(catalog, retrainings=()))
+    page = retraining.section(index, index.catalog.models[0])
+    assert page is not None
+    assert page.notes == ()
+
+
 def test_the_page_tells_the_hours_that_may_be_spent_and_holds_back_without_them() -> None:
     catalog = told_index().catalog
     index = Index(msgspec.structs.replace(catalog, models=(told_model(runs=9, hours=1.5),)))

@@ -35,6 +35,7 @@ class Retrained(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         says: the policy in a few sentences. chart: by period, as SVG; empty where there is little to draw.
+        notes: what one must know to read it.
         timeline: newest period first. told: the same in words, as far as something was called for.
         contests: who was judged on what, newest first.
         more: decisions that are not listed.
@@ -43,6 +44,7 @@ class Retrained(msgspec.Struct, frozen=True, gc=False):
 
     says: tuple[str, ...]
     chart: str
+    notes: tuple[str, ...]
     timeline: Table
     told: tuple[Told, ...]
     contests: Table
@@ -89,9 +91,11 @@ def section(index: Index, model: Model) -> Retrained | None:
     steps = list(_steps(index, model, policy, past))
     newest = past[::-1][:MOST_DECISIONS]
     info = index.infos.get(policy.metric) or MetricInfo(name=policy.metric)
+    chart = _chart(model, policy, steps)
     return Retrained(
         says=tuple(_says(policy)),
-        chart=_chart(model, policy, steps),
+        chart=chart,
+        notes=tuple(_notes(past, drawn=bool(chart))),
         timeline=_timeline(model, policy, info, steps[::-1]),
         told=tuple(_told(step) for step in steps[::-1] if step.done or step.called),
         contests=_contests(index, policy, info, newest),
@@ -212,6 +216,23 @@ def _says(policy: RetrainPolicy) -> Iterator[str]:
     cool = f", {text.plural(policy.cool_down, 'period')} of cool-down" if policy.cool_down else ""
     within = text.plural(policy.periods, "period")
     yield f"At most {text.plural(policy.retrains, 'retraining')}{runs} within {within}{cool}."
+
+
+def _notes(past: Sequence[Retraining], *, drawn: bool) -> Iterator[str]:
+    """What the chart can't show, and which decisions were made when their periods were long over."""
+    if drawn and past:
+        yield (
+            "What always retraining would have brought is known where a challenger was judged, and no line: "
+            "each is judged on one period, and where nothing called for it none was trained."
+        )
+    replayed = [text.line(item.period) for item in past if item.as_of]
+    if replayed:
+        days = sorted({text.day(item.date) for item in past if item.as_of})
+        when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+        yield (
+            f"Replayed with --as-of on {when}, each as if its period were the newest: "
+            f"{text.cut(', '.join(replayed), 300)}."
+        )
 
 
 def _chart(model: Model, policy: RetrainPolicy, steps: Sequence[Step]) -> str:
