@@ -11,6 +11,7 @@ from typing import TypeVar, cast
 
 import msgspec
 
+from modelbook import records
 from modelbook.charts import _svg
 
 LIMIT = 1e300
@@ -30,15 +31,8 @@ _MONTHS = (1, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 2400, 12000)
 
 def finite(value: object) -> float | None:
     """`value` as a float that can be drawn, or None: not a number, NaN, infinite, or beyond `LIMIT`."""
-    if type(value) is float:  # what it nearly always is
-        return value if abs(value) < LIMIT else None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        result = float(value)
-    except OverflowError:
-        return None
-    return result if abs(result) < LIMIT else None
+    found = value if type(value) is float else records.finite(value)  # a float is what it nearly always is
+    return found if found is not None and abs(found) < LIMIT else None
 
 
 def finites(values: Sequence[object]) -> list[float | None]:
