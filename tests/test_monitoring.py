@@ -18,7 +18,7 @@ from pyarrow import parquet
 import sample
 from gitrepo import GitRepo
 from modelbook import catalog, history, spec, stages
-from modelbook._periods import gaps
+from modelbook._periods import gaps, span
 from modelbook._process import own_bin_first
 from modelbook.cli import main
 from modelbook.errors import SpecError
@@ -341,6 +341,10 @@ def test_a_clock_that_is_wrong_and_an_order_that_is_odd_are_told() -> None:
 )
 def test_periods_that_no_batch_is_of_are_told(names: list[str], lost: list[str]) -> None:
     assert gaps(names) == lost
+
+
+def test_periods_are_told_from_the_first_to_the_last() -> None:
+    assert [span(names) for names in ((), ("05",), ("05", "06", "07"))] == ["", "05", "05 to 07"]
 
 
 def test_old_batches_keep_their_line_alone() -> None:

@@ -36,6 +36,11 @@ def period(name: str) -> Period | None:
     return Period(start, _next(start, is_month=not day), not day)
 
 
+def span(names: Sequence[str]) -> str:
+    """From the first to the last: `2013-01 to 2013-07`; the only one, or nothing, as it is."""
+    return " to ".join(dict.fromkeys((*names[:1], *names[-1:])))
+
+
 def _next(start: datetime, *, is_month: bool) -> datetime:
     if is_month:
         return datetime(start.year + start.month // 12, start.month % 12 + 1, 1, tzinfo=UTC)

@@ -13,6 +13,7 @@ import click
 
 from modelbook._files import replace_file
 from modelbook._hashes import md5_of
+from modelbook._periods import span
 from modelbook.cli import repo_option
 from modelbook.cli.source import cache_options
 from modelbook.errors import CheckFailed, ModelbookError
@@ -228,10 +229,10 @@ def _spec_text(case: Case, training: Training, depth: int) -> str:
 
     from modelbook.spec.edit import scalar as said
 
-    first, last = training.periods[0], training.periods[-1]
-    span = first if first == last else f"{first} to {last}"
     champion = f"{case.model.name} {case.champion.version}"
-    description = f"Is a model trained on {span} better than {champion} in {case.decision.period}?"
+    description = (
+        f"Is a model trained on {span(training.periods)} better than {champion} in {case.decision.period}?"
+    )
     schema = ".modelbook/experiment.schema.json"
     lines = []
     if (case.here.root / schema).is_file():
@@ -373,10 +374,10 @@ def _tell(case: Case, made: Retraining | None, as_json: bool) -> None:
     else:
         click.echo(f"{name}: would be trained again: {decision.why}")
         click.echo(
-            f"  champion {case.champion.version}, {_span(case.champion.periods)}, run {case.champion.run}"
+            f"  champion {case.champion.version}, {_trained(case.champion.periods)}, run {case.champion.run}"
         )
         for one in decision.trainings:
-            click.echo(f"  challenger {one.window}, {_span(one.periods)}")
+            click.echo(f"  challenger {one.window}, {_trained(one.periods)}")
         click.echo(
             f"  all judged on {decision.period} ({case.periods[decision.period]}) by {case.policy.metric}"
         )
@@ -400,10 +401,8 @@ def _tell_made(made: Retraining) -> None:
     click.echo("next: commit all of it on a branch and open a pull request; merging it is the approval")
 
 
-def _span(periods: Sequence[str]) -> str:
-    if not periods:
-        return "trained on nothing that is known"
-    return f"trained on {periods[0]}" + (f" to {periods[-1]}" if len(periods) > 1 else "")
+def _trained(periods: Sequence[str]) -> str:
+    return f"trained on {span(periods) or 'nothing that is known'}"
 
 
 def _as_json(case: Case, made: Retraining | None) -> dict[str, Any]:

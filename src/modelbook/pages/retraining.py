@@ -8,6 +8,7 @@ import msgspec
 
 from modelbook import charts
 from modelbook import retrain as rules
+from modelbook._periods import span
 from modelbook.pages import inforce, text
 from modelbook.pages.batches import TONES as WATCHED
 from modelbook.pages.batches import batch_href, metric
@@ -350,16 +351,13 @@ def _contest_row(
     who = f"champion {text.line(one.version)}" if champion else text.line(one.window)
     chosen = bool(item.chosen) and one.run == item.chosen
     verdict = Cell(DASH) if champion else _verdict(one, chosen=chosen, version=item.version)
-    span = DASH if not one.periods else text.line(one.periods[0])
-    if len(one.periods) > 1:
-        span += f" to {text.line(one.periods[-1])}"
     return (
         Cell(text.line(item.period), href=f"{model_href(item.model)}#{_anchor(item)}"),
         Cell(who),
         link_cell(index.run_link(one.run))
         if one.run in index.runs
         else Cell(text.line(one.run), "unreadable"),
-        Cell(span, title=text.line(", ".join(one.periods))),
+        Cell(text.line(span(one.periods)) or DASH, title=text.line(", ".join(one.periods))),
         *(_number(one.metrics.get(info.name), info, text.line(one.scores)) for info in infos),
         verdict,
         Cell(text.cut(text.line(one.reason), 240) or DASH),
