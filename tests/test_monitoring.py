@@ -99,6 +99,16 @@ def test_batches_that_stages_will_make_are_batches(tmp_path: Path) -> None:
         ("prediction:", "predicton:", "unknown key predicton"),
         ("data/2013-*.parquet", "data/*/a.parquet", "two batches would be called a"),
         ("data/2013-*", "../*", "expected a path inside the repository"),
+        (
+            "prediction:",
+            "drift: {psy: {breach: 1}}\n    prediction:",
+            ":13 unknown key psy, did you mean psi?",
+        ),
+        (
+            "prediction:",
+            "quality: {rows: {breach: 1}}\n    prediction:",
+            "unknown key rows, expected one of duplicates, missing, new_categories, period, range",
+        ),
     ],
 )
 def test_faults_of_a_monitor_are_told_at_their_place(tmp_path: Path, old: str, new: str, says: str) -> None:
@@ -108,6 +118,36 @@ def test_faults_of_a_monitor_are_told_at_their_place(tmp_path: Path, old: str, n
     with pytest.raises(SpecError) as caught:
         spec.load(root)
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("2013-06; touch x", "'2013-06; touch x'"),
+        ("2013-06$(x)", "'2013-06$(x)'"),
+        ("${x}", "'${x}'"),
+        ("--help", "'--help'"),
+        ("a b", "'a b'"),
+        ("a\nb", r"'a\nb'"),
+        ("x" * 201, f"'{'x' * 60}…'"),
+        ("ä" * 101, f"'{'ä' * 60}…'"),
+    ],
+)
+def test_a_batch_whose_name_would_run_as_a_command_or_is_too_long_is_a_fault(
+    tmp_path: Path, name: str, shown: str
+) -> None:
+    root = project(tmp_path, PROJECT.replace("data/2013-*", "data/*"))
+    (root / "data" / "2013-05.parquet").rename(root / "data" / f"{name}.parquet")
+    with pytest.raises(SpecError) as caught:
+        spec.load(root)
+    assert f"mlproject.yaml:6:14 the name of {shown} can't be part of a command" in str(caught.value)
+
+
+def test_a_batch_may_have_a_long_name_in_any_script(tmp_path: Path) -> None:
+    root = project(tmp_path, PROJECT.replace("data/2013-*", "data/*"))
+    for name in ("x" * 200, "März_2013", "2013年6月"):
+        month(root / "data", name)
+    assert {"x" * 200, "März_2013", "2013年6月"} < set(spec.load(root).watched["flights"].batches)
 
 
 def test_a_link_out_of_the_repository_is_no_batch(tmp_path: Path) -> None:

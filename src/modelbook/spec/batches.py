@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -16,6 +17,11 @@ COMMA = frozenset({".csv", ".tsv", ".txt", ".gz"})
 
 ENDINGS = COMMA | {".parquet"}
 """Of all files of data."""
+
+_NAME = re.compile(r"\w[\w-]*")
+_LONGEST = 200
+"""Bytes: a name gets an ending and more while its file is written, and 255 is the most that systems take."""
+_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +59,27 @@ def _watched(
 def named(
     root: Path, project: Project, pattern: str, source: Source, at: Loc, issues: list[Issue]
 ) -> dict[str, str]:
-    """Name -> file of all that a pattern finds, sorted by name; `at` is where the pattern stands."""
+    """Name -> file of all that a pattern finds, sorted by name; `at` is where the pattern stands.
+
+    The name stands in commands that a shell runs, and in names of files.
+    """
     found: dict[str, str] = {}
     for path in _matching(root, project, pattern):
         stem = PurePosixPath(path).name.partition(".")[0]
+        if not _NAME.fullmatch(stem) or len(stem.encode(errors="replace")) > _LONGEST or "${" in path:
+            message = f"the name of {_shown(stem)} can't be part of a command"
+            hint = f"letters, digits, _ and - can, at most {_LONGEST} bytes of them, - not in front"
+            issues.append(source.issue(at, message, hint))
+            continue
         if stem in found:
             message = f"two batches would be called {stem}: {found[stem]} and {path}"
             issues.append(source.issue(at, message, "give one another name"))
         found.setdefault(stem, path)
     return dict(sorted(found.items()))
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…")
 
 
 def _matching(root: Path, project: Project, pattern: str) -> list[str]:

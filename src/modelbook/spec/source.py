@@ -186,12 +186,16 @@ def validate(model: type[_M], source: Source) -> _M:
         raise SpecError([_issue(model, source, one) for one in error.errors()]) from None
 
 
+_KEY = "[key]"
+"""The last step of a location, where a key of a mapping is at fault and not its value."""
+
+
 def _issue(model: type[BaseModel], source: Source, error: ErrorDetails) -> Issue:
     loc, kind = error["loc"], error["type"]
-    at_key = kind in ("extra_forbidden", "missing") or loc[-1:] == ("[key]",)
+    at_key = kind in ("extra_forbidden", "missing") or loc[-1:] == (_KEY,)
     if kind == "missing":
         return source.issue(loc[:-1], f"missing key {loc[-1]}", key=True)
-    steps = loc[:-1] if loc[-1:] == ("[key]",) else loc
+    steps = loc[:-1] if loc[-1:] == (_KEY,) else loc
     message, hint = _sentence(model, error)
     context = error.get("ctx", {})
     return source.issue(
@@ -223,6 +227,8 @@ def _sentence(model: type[BaseModel], error: ErrorDetails) -> tuple[str, str]:
         )
     if kind == "literal_error":
         words = [str(word) for word in _literals_at(model, error["loc"])]
+        if error["loc"][-1] == _KEY:
+            return f"unknown key {found}", suggestion(found, words)
         return f"expected {' or '.join(words)}, found {described(found)}", suggestion(
             found, words, list_all=False
         )
@@ -302,8 +308,9 @@ def _literals_at(model: type[BaseModel], loc: Sequence[str | int]) -> tuple[Any,
 
 def _annotation_at(model: Any, loc: Sequence[str | int]) -> Any:
     """The type that a location of a model leads to; None when it leads nowhere."""
+    steps = [*loc[:-2], _KEY] if loc[-1:] == (_KEY,) else loc  # pydantic has the key itself before that
     current = model
-    for step in loc:
+    for step in steps:
         current = _child(_bare(current), step)
     return _bare(current)
 
@@ -314,7 +321,9 @@ def _child(kind: Any, step: str | int) -> Any:
             (one.annotation for name, one in kind.model_fields.items() if step in (name, one.alias)), None
         )
     arguments = get_args(kind)
-    return arguments[-1] if get_origin(kind) in (dict, list) else None
+    if get_origin(kind) not in (dict, list):
+        return None
+    return arguments[0] if step == _KEY else arguments[-1]
 
 
 def _bare(kind: Any) -> Any:
