@@ -217,7 +217,7 @@ def test_whoever_interrupts_it_finds_nothing_left(made: Made, tmp_path: Path, nu
     process = subprocess.Popen(
         argv, env={**os.environ, "WAIT": str(waits)}, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300  # of a machine that has much else to do
     while not waits.exists() and time.monotonic() < end and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(number)
