@@ -367,11 +367,14 @@ def test_files_of_any_kind_are_read(tmp_path: Path, engine: str) -> None:
     for path in (tmp_path / "a.csv", folder):
         with tables.opened([path], engine) as held:
             assert (held.count("x").missing, held.count("who").categories) == (1, {"a": 1, "b": 1})
-    with (
-        pytest.raises(Unreadable, match=r"b\.parquet cannot be read"),
-        tables.opened([write_bytes(tmp_path / "b.parquet", b"PAR1 broken")], engine),
-    ):
-        pass
+    broken = write_bytes(tmp_path / "b.parquet", b"PAR1 broken")
+    for path in (broken, write_bytes(folder / "3.parquet", b"PAR1 broken").parent):
+        with (
+            pytest.raises(Unreadable, match=rf"{path.name} cannot be read") as caught,
+            tables.opened([path], engine),
+        ):
+            pass
+        assert str(tmp_path).lstrip("/") not in str(caught.value), "results are the same on any machine"
     with (
         pytest.raises(Unreadable, match="no Parquet or CSV file"),
         tables.opened([tmp_path / "none"], engine),

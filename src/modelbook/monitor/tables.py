@@ -117,6 +117,7 @@ class Table:
         self._engine = engine
         files = list(_within(paths))
         self._name = paths[0].name if paths else "no file"
+        self._folders = sorted({f"{path.parent}/" for path in paths}, key=len, reverse=True)
         if not files:
             raise Unreadable(self._name, "there is no Parquet or CSV file in it")
         comma = all(path.suffix.lower() in COMMA for path in files)
@@ -145,7 +146,14 @@ class Table:
         try:
             return call()
         except self._engine.faults as error:
-            raise Unreadable(self._name, str(error).partition("\n")[0][:500]) from error
+            raise Unreadable(self._name, self._told(error)) from error
+
+    def _told(self, error: BaseException) -> str:
+        """What an engine says, without where on this machine the files are: it goes into a result."""
+        said = str(error).partition("\n")[0]
+        for folder in self._folders:
+            said = said.replace(folder, "").replace(folder.lstrip("/"), "")  # DataFusion leaves the root out
+        return said[:500]
 
     def rows(self) -> int:
         """How many there are."""
