@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import oras.layout
 import oras.schemas
 import pytest
@@ -31,6 +32,7 @@ from modelbook.deploy.order import words
 from modelbook.errors import SpecError
 from modelbook.history.deployments import parsed
 from modelbook.records import Artifact, Run
+from modelbook.serve import NotPackaged
 from modelbook.spec.models import Deployment, Health
 
 BASE = """\
@@ -51,7 +53,15 @@ DATE = "2026-11-25T00:53:10+00:00"
 
 
 def run_of(digit: str) -> Run:
-    return Run(id=digit * 12, name=digit, experiment=digit, commit="c" * 40, commits=("c" * 40,), date=DATE)
+    return Run(
+        id=digit * 12,
+        name=digit,
+        experiment=digit,
+        commit="c" * 40,
+        commits=("c" * 40,),
+        date=DATE,
+        artifacts=(Artifact(path=f"results/{digit}/package", md5=f"{digit * 32}.dir"),),
+    )
 
 
 ONE, TWO, THREE = map(run_of, "123")
@@ -369,6 +379,13 @@ def test_a_plan_writes_nothing(root: Path) -> None:
     assert sorted(root.parent.rglob("*")) == before
     go(root, ONE, "v1.0.0")
     assert deploy.plan(root, Order("web", wish(root), "v1.0.0", ONE)) == ()
+
+
+def test_a_plan_promises_no_package_that_a_run_can_not_have(root: Path) -> None:
+    artifacts = (Artifact(path="model.json", md5="0" * 32), Artifact(path="plots", md5=None))
+    bare = msgspec.structs.replace(TWO, artifacts=artifacts)
+    with pytest.raises(NotPackaged, match=r"run 222222222222 \(2\) has no package"):
+        deploy.plan(root, Order("web", wish(root), "v2.0.0", bare))
 
 
 def test_bad_lines_of_a_log_are_left_out() -> None:

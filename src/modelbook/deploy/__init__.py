@@ -19,7 +19,7 @@ from modelbook.deploy.order import Order
 from modelbook.errors import ModelbookError
 from modelbook.history.deployments import FOLDER
 from modelbook.records import Deployment, Run
-from modelbook.serve import fetch
+from modelbook.serve import expect, fetch
 
 __all__ = ["FOLDER", "Busy", "NotDeployed", "Order", "Unfit", "carry_out", "plan"]
 
@@ -31,10 +31,14 @@ def plan(root: Path, order: Order) -> tuple[str, ...]:
 
     Args:
         root: the folder of mlproject.yaml.
+
+    Raises:
+        NotPackaged: the run has no package for certain.
     """
     last = Log(root, order.name).last()
     if _stands(root, order, last):
         return ()
+    expect(order.run)
     values = order.values("PACKAGE")
     lines = [f"bring the package of {order} out of DVC's cache, and check it"]
     home, form = _home(root, order), FORMS.get(order.wish.target)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from modelbook.errors import ModelbookError
 from modelbook.package.libraries import library
-from modelbook.serve.fetched import NotInCache, NotPackaged, fetch
+from modelbook.serve.fetched import NotInCache, NotPackaged, expect, fetch
 from modelbook.serve.model import NoOnnx, Served, load
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "NotInCache",
     "NotPackaged",
     "Served",
+    "expect",
     "fetch",
     "load",
     "run",

@@ -54,6 +54,16 @@ def fetch(root: Path, run: Run, folder: Path) -> Artifact:
     return out
 
 
+def expect(run: Run) -> None:
+    """See that a run may have a package, by what its lock says alone.
+
+    Raises:
+        NotPackaged: it made no folder at all.
+    """
+    if not any(_folders(run)):
+        raise NotPackaged(run)
+
+
 def _package(store: pull.Store, root: Path, run: Run) -> Artifact:
     """The out that is a package: a folder with `MLmodel` in it, that of a stage called package first."""
     outs = sorted(_folders(run), key=lambda out: (not _is_packaging(out.stage), out.path))
