@@ -363,12 +363,14 @@ def test_pages_of_runs_ask_for_nothing_their_keys_leave_out() -> None:
 
 OF_EXPERIMENTS = {
     "catalog",
+    "children",
     "experiment_link",
     "experiments",
     "headlines",
     "infos",
     "commit_link",
     "pipeline_link",
+    "places",
     "run_link",
     "runs",
     "snapshots",

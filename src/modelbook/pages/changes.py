@@ -87,10 +87,13 @@ class History:
                 if sha in self.held:
                     self.held[sha].append(run)
         self._pairs: dict[str, tuple[list[tuple[Run, Run]], list[Run], list[Run]]] = {}
-        self.children: dict[str, list[str]] = {}
-        for snapshot in index.catalog.snapshots:
-            for parent in snapshot.commit.parents:
-                self.children.setdefault(parent, []).append(snapshot.commit.sha)
+        self._tops: dict[tuple[str, str], Run | None] = {}
+
+    def top(self, sha: str, pipeline: str) -> Run | None:
+        """The best run of a pipeline that a commit holds; found once."""
+        if (sha, pipeline) not in self._tops:
+            self._tops[sha, pipeline] = self.index.best(self.held.get(sha, ()), pipeline)
+        return self._tops[sha, pipeline]
 
     def base(self, snapshot: Snapshot) -> Snapshot | None:
         """The snapshot of its first parent."""
@@ -207,16 +210,15 @@ def _headlines(index: Index, history: History, snapshot: Snapshot) -> tuple[Head
     if not changed and not added:
         return ()
     base = history.base(snapshot)
-    then = history.held.get(base.commit.sha, []) if base else []
-    now = history.held[snapshot.commit.sha]
+    now, then = snapshot.commit.sha, base.commit.sha if base else ""
     found = []
     for pipeline, info in index.headlines.items():
         before: dict[str, Run | None] = {run.id: None for run in added if run.pipeline == pipeline}
         before |= {new.id: old for old, new in changed if new.pipeline == pipeline}
-        made = index.best([run for run in now if run.id in before], pipeline)
+        made = index.best([run for run in history.held[now] if run.id in before], pipeline)
         if made is None:
             continue
-        top, old = (index.best(runs, pipeline) for runs in (now, then))
+        top, old = (history.top(sha, pipeline) for sha in (now, then))
         found.append(_headline(index, info, made, before[made.id], top, old))
     return tuple(found)
 

@@ -118,7 +118,7 @@ def page(
         facts=_facts(index, snapshot),
         refs=tuple(map(text.line, commit.refs)),
         base=index.commit_link(base.commit.sha) if base else None,
-        children=tuple(index.commit_link(sha) for sha in history.children.get(commit.sha, ())[:10]),
+        children=tuple(index.commit_link(sha) for sha in index.children.get(commit.sha, ())[:10]),
         verdict=view(index, found) if (found := verdicts.of(snapshot)) else None,
         words=summary(changed, added, removed, datasets, files) + registry(base, snapshot),
         results=_results(index, [*changed, *((None, run) for run in added)]),

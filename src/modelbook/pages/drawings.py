@@ -172,10 +172,11 @@ def moves(index: Index, item: Experiment) -> Iterator[tuple[Commit, Sequence[Run
         for sha in index.runs[name].commits if name in index.runs else ():
             if sha in index.snapshots:
                 held.setdefault(sha, []).append(index.runs[name])
-    for snapshot in reversed(index.catalog.snapshots):
-        commit = snapshot.commit
-        runs, before = held.get(commit.sha, []), held.get(next(iter(commit.parents), ""), [])
-        if (runs or before) and [run.id for run in runs] != [run.id for run in before]:
+    near = {*held, *(child for sha in held for child in index.children.get(sha, ()))}
+    for sha in sorted(near, key=lambda sha: -index.places[sha]):
+        commit = index.snapshots[sha].commit
+        runs, before = held.get(sha, []), held.get(next(iter(commit.parents), ""), [])
+        if [run.id for run in runs] != [run.id for run in before]:
             yield commit, runs
 
 

@@ -148,7 +148,7 @@ def _row(index: Index, item: Experiment, run: Run | None, info: MetricInfo | Non
         tags=tuple(text.line(tag) for tag in item.tags),
         owner=text.line(item.spec.owner if item.spec else ""),
         best=_headline_cell(index, run, info),
-        spread=spread_text(current(index, item), info),
+        spread=seed_mean(index, item),
         runs=f"{len(item.current)} / {len(runs)}",
         date=max((text.day(run.date) for run in runs), default=DASH),
         lead=lead,
@@ -186,6 +186,15 @@ def frontier(runs: list[Run], info: MetricInfo) -> list[float]:
     return reached
 
 
+def seed_mean(index: Index, item: Experiment) -> str:
+    """`spread_text` of its current runs by the headline metric of its pipeline; worked out once."""
+    found = index.seed_means.get(item.name)
+    if found is None:
+        found = spread_text(current(index, item), index.headlines.get(item.pipeline))
+        index.seed_means[item.name] = found
+    return found
+
+
 def spread_text(runs: Iterable[Run], info: MetricInfo | None) -> str:
     """`0.7422 ± 0.0010 (3 seeds)` of the best group of runs that differ in their seed alone."""
     if info is None:
@@ -213,7 +222,7 @@ def page(index: Index, item: Experiment) -> ExperimentPage:
         headline=text.line(info.name) if info else "",
         best=_headline_cell(index, run, info),
         best_run=index.run_link(run) if run else None,
-        spread=spread_text(current(index, item), info),
+        spread=seed_mean(index, item),
         params=_params(current(index, item), chain),
         runs=_marked(runs_table(index, runs[:MOST_RUNS], info), runs, set(item.current)),
         more_runs=max(0, len(runs) - MOST_RUNS),

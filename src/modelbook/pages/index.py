@@ -80,6 +80,7 @@ class Index:
         self.experiments: Mapping[str, Experiment] = {item.name: item for item in catalog.experiments}
         self.snapshots: Mapping[str, Snapshot] = {item.commit.sha: item for item in catalog.snapshots}
         self._commit_links: dict[str, Link] = {}
+        self.seed_means: dict[str, str] = {}
         self._pipeline_links: dict[str, Link] = {}
         self.infos: Mapping[str, MetricInfo] = {info.name: info for info in catalog.metrics}
         self.current: frozenset[str] = frozenset(
@@ -198,6 +199,20 @@ class Index:
         """The date of the newest commit: what stands for now, since no clock gets in."""
         dated = ((text.moment(item.commit.date) or 0.0, item.commit.date) for item in self.catalog.snapshots)
         return max(dated, default=(0.0, ""))[1]
+
+    @cached_property
+    def children(self) -> Mapping[str, Sequence[str]]:
+        """Commit -> those it is a parent of, newest first."""
+        found: dict[str, list[str]] = {}
+        for snapshot in self.catalog.snapshots:
+            for parent in snapshot.commit.parents:
+                found.setdefault(parent, []).append(snapshot.commit.sha)
+        return found
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """Commit -> how many are newer."""
+        return {sha: place for place, sha in enumerate(self.snapshots)}
 
     def commit(self, sha: str) -> Commit | None:
         """The commit of that sha, if its snapshot is in the Catalog."""

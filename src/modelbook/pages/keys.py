@@ -10,9 +10,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
-
-from msgspec.structs import replace
 
 from modelbook import verdict
 from modelbook.pages import ledger as ledgers
@@ -23,7 +22,7 @@ from modelbook.pages.experiments import MOST_RUNS
 from modelbook.pages.index import Index
 from modelbook.pages.inforce import InForce
 from modelbook.pages.runs import MOST_COMMITS, MOST_FOLDED
-from modelbook.records import WORKSPACE, Experiment, Record, Run, Snapshot, Watch, content
+from modelbook.records import WORKSPACE, Environment, Experiment, Record, Run, Snapshot, Watch, content
 
 
 def digest(value: Any) -> bytes:
@@ -37,8 +36,13 @@ def _of_packages(packages: tuple[tuple[str, str], ...]) -> bytes:
     return digest(packages)
 
 
-_SHARED = ("stages", "datasets", "spec", "environments")
-_OF_RUNS = tuple(name for name in Run.__struct_fields__ if name not in ("commits", *_SHARED))
+def _all_but(record: type[Record], *names: str) -> attrgetter[tuple[Any, ...]]:
+    """Reads the fields of a record, but for some."""
+    return attrgetter(*(name for name in record.__struct_fields__ if name not in names))
+
+
+_of_run = _all_but(Run, "commits", "spec", "environments")
+_of_environment = _all_but(Environment, "packages")
 _OF_SNAPSHOTS = tuple(
     name for name in Snapshot.__struct_fields__ if name not in ("commit", "project", "params")
 )
@@ -58,6 +62,7 @@ class Keys:
         self._index, self._history, self._ledger = index, history, ledger
         self._known: dict[int, bytes] = {}
         self._runs: dict[str, bytes] = {}
+        self._readings: dict[tuple[str, tuple[str, ...]], bytes] = {}
         self._subjects = {sha: item.commit.subject for sha, item in index.snapshots.items()}
         project = index.catalog.project
         datasets = [(item.path, item.name) for item in index.catalog.datasets]
@@ -121,7 +126,7 @@ class Keys:
         said = [
             snapshot.commit,
             list(map(index.commit_link, snapshot.commit.parents)),
-            [index.commit_link(child) for child in history.children.get(sha, ())[:10]],
+            [index.commit_link(child) for child in index.children.get(sha, ())[:10]],
             len(history.held[sha]),
             [len(changed), len(added), len(removed)],
             [run.experiment in index.experiments for run in removed],
@@ -150,15 +155,19 @@ class Keys:
         """A run without the commits that hold it, and how its metrics are read."""
         found = self._runs.get(run.id)
         if found is None:
-            infos = [self._index.infos.get(value.name) for value in run.metrics]
-            headline = self._index.headlines.get(run.pipeline)
-            own = [getattr(run, name) for name in _OF_RUNS]
-            ran_on = [replace(item, packages=()) for item in run.environments]
-            packages = b"".join([_of_packages(item.packages) for item in run.environments])
-            own += [ran_on, packages]
-            shared = (self._one(run.spec), self._each(run.stages), self._each(run.datasets))
-            parts = b"".join((digest([own, infos, headline]), *shared))
-            found = self._runs[run.id] = hashlib.blake2b(parts, digest_size=16).digest()
+            ran_on = [(_of_environment(item), _of_packages(item.packages)) for item in run.environments]
+            names = tuple([value.name for value in run.metrics])
+            parts = (_of_run(run), ran_on, self._one(run.spec), self._reading(run.pipeline, names))
+            found = self._runs[run.id] = digest(parts)
+        return found
+
+    def _reading(self, pipeline: str, names: tuple[str, ...]) -> bytes:
+        """How metrics of these names are read, which most runs of a pipeline have in common."""
+        found = self._readings.get((pipeline, names))
+        if found is None:
+            index = self._index
+            infos = [index.infos.get(name) for name in names]
+            found = self._readings[pipeline, names] = digest([infos, index.headlines.get(pipeline)])
         return found
 
     def _snapshot(self, snapshot: Snapshot) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from modelbook.pages import text
-from modelbook.pages.experiments import champion, current, frontier, spread_text
+from modelbook.pages.experiments import champion, frontier, seed_mean
 from modelbook.pages.index import Index, experiment_href, number, rule
 from modelbook.records import Experiment, MetricInfo, Run
 
@@ -32,7 +32,7 @@ def columns(index: Index) -> dict[str, Any]:
         _plain("pipeline", [item.pipeline for item in items]),
         *(_best(index, items, info) | {"hidden": at >= MOST_METRICS} for at, info in enumerate(infos)),
         {"key": "trend", "kind": "spark", "values": trends, "description": "the best so far after each run"},
-        _plain("mean", [_mean(index, item) for item in items]) | {"label": "over seeds"},
+        _plain("mean", [seed_mean(index, item) for item in items]) | {"label": "over seeds"},
         _counts("runs", [len(held) for held in runs], "in the whole history"),
         _counts("current", [len(item.current) for item in items], "runs that HEAD holds"),
         {"key": "latest", "kind": "date", "values": latest},
@@ -103,7 +103,3 @@ def _trend(index: Index, item: Experiment, runs: Sequence[Run]) -> list[float] |
     info = index.headlines.get(item.pipeline)
     reached = frontier(list(runs), info) if info else []
     return reached[-LONGEST_TREND:] if len(reached) > 1 else None
-
-
-def _mean(index: Index, item: Experiment) -> str:
-    return spread_text(current(index, item), index.headlines.get(item.pipeline))
