@@ -373,6 +373,7 @@ OF_EXPERIMENTS = {
     "places",
     "run_link",
     "runs",
+    "seed_means",
     "snapshots",
     "spec_file",
 }
