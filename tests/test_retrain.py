@@ -830,9 +830,7 @@ def test_the_page_tells_which_decisions_were_replayed_and_why_there_is_no_line_o
         index = Index(msgspec.structs.replace(catalog, retrainings=past_))
         page = retraining.section(index, index.catalog.models[0])
         assert page is not None
-        assert page.notes[0].startswith(
-            "What always retraining would have brought is known where a challenger"
-        )
+        assert page.notes[0].startswith("Always retraining has points and no line: a challenger")
         assert list(page.notes[1:]) == says
     index = Index(msgspec.structs.replace(catalog, retrainings=()))
     page = retraining.section(index, index.catalog.models[0])

@@ -223,8 +223,8 @@ def _notes(past: Sequence[Retraining], *, drawn: bool) -> Iterator[str]:
     """What the chart can't show, and which decisions were made when their periods were long over."""
     if drawn and past:
         yield (
-            "What always retraining would have brought is known where a challenger was judged, and no line: "
-            "each is judged on one period, and where nothing called for it none was trained."
+            "Always retraining has points and no line: a challenger is judged on one period alone, "
+            "and where nothing called for one none was trained."
         )
     replayed = [text.line(item.period) for item in past if item.as_of]
     if replayed:
