@@ -295,7 +295,7 @@ def test_a_manifest_leads_nowhere_else(tmp_path: Path, kept: Kept) -> None:
         (old / path).write_text("x", encoding="utf-8")
     files = manifest.hashes(old) | {"runs/a/../../secret.js": manifest.sha256(b"x")}
     standing = Standing(old, Manifest(files=files, pages={"runs/a/index.html": kept}))
-    assert standing.take("runs/a/index.html", "key", new) is None
+    assert not standing.take("runs/a/index.html", "key", new)
     assert not new.exists()
 
 

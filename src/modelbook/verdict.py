@@ -7,7 +7,7 @@ One typed value with several renderings: the terminal, Markdown for a pull reque
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -304,33 +304,48 @@ def summary(change: diff.GraphChange) -> GraphSummary:
 # -- which run is which
 
 
-def matched(base: Iterable[Run], head: Iterable[Run]) -> list[Pair]:
-    """Each run of either side with its counterpart: by pipeline and name, else the one with equal params."""
+def likeness(run: Run) -> Hashable:
+    """The params and the names of the metrics: what a run keeps under another name. None without params."""
+    if not run.params:
+        return None
+    names = frozenset([value.name.rpartition(":")[2] for value in run.metrics])
+    return values_of(run.params), names
+
+
+Alike = Callable[[Run], Hashable]
+
+
+def matched(base: Iterable[Run], head: Iterable[Run], alike: Alike = likeness) -> list[Pair]:
+    """Each run of either side with its counterpart: by pipeline and name, else the one with equal params.
+
+    Args:
+        alike: `likeness`, or what remembers it.
+    """
     old = {(run.pipeline, run.name): run for run in base}
     new = {(run.pipeline, run.name): run for run in head}
     pairs = [Pair(old[key], new[key]) for key in sorted(old.keys() & new.keys())]
     gone = [old[key] for key in sorted(old.keys() - new.keys())]
     come = [new[key] for key in sorted(new.keys() - old.keys())]
     if gone and come:
-        renamed = [*_renamed(gone, come)]
+        renamed = [*_renamed(gone, come, alike)]
         taken = {id(run) for pair in renamed for run in pair}
         gone, come = ([run for run in side if id(run) not in taken] for side in (gone, come))
         pairs += renamed
     return [*pairs, *(Pair(None, run) for run in come), *(Pair(run, None) for run in gone)]
 
 
-def changed(base: Iterable[Run], head: Iterable[Run]) -> list[Pair]:
+def changed(base: Iterable[Run], head: Iterable[Run], alike: Alike = likeness) -> list[Pair]:
     """The pairs of `matched` that differ; what both sides hold is not even looked at."""
     old, new = list(base), list(head)
     both = {run.id for run in old} & {run.id for run in new}
-    sides = ([run for run in side if run.id not in both] for side in (old, new))
-    return matched(*sides)
+    gone, come = ([run for run in side if run.id not in both] for side in (old, new))
+    return matched(gone, come, alike)
 
 
-def _renamed(gone: Iterable[Run], come: Iterable[Run]) -> Iterator[Pair]:
+def _renamed(gone: Iterable[Run], come: Iterable[Run], alike: Alike) -> Iterator[Pair]:
     """Runs that are the same under another name, else those alike, where there is just one of each."""
     was, now = list(gone), list(come)
-    for same in (_identity, _likeness):
+    for same in (_identity, alike):
         keys = {id(run): same(run) for run in (*was, *now)}
         before, after = _by(was, keys), _by(now, keys)
         found = {
@@ -351,14 +366,6 @@ def _by(runs: Iterable[Run], keys: Mapping[int, Hashable]) -> dict[Hashable, lis
 
 def _identity(run: Run) -> Hashable:
     return run.id
-
-
-def _likeness(run: Run) -> Hashable:
-    """The params and the names of the metrics: what a run keeps under another name. None without params."""
-    if not run.params:
-        return None
-    names = frozenset([value.name.rpartition(":")[2] for value in run.metrics])
-    return values_of(run.params), names
 
 
 # -- runs
@@ -432,7 +439,7 @@ def _seed_groups(base: Sequence[Run], head: Sequence[Run], changed: Sequence[Pai
     """Pairs of runs that differ in their seed alone, two or more on both sides, one of which changed."""
     of = {(run.pipeline, run.experiment) for pair in changed for run in pair if run}
     sides = [[run for run in side if (run.pipeline, run.experiment) in of] for side in (base, head)]
-    pairs = matched(*sides) if of else []
+    pairs = matched(sides[0], sides[1]) if of else []
     groups = _grouped(pair for pair in pairs if pair.after)
     return [group for group in groups if any(pair.differs for pair in group)]
 

@@ -9,8 +9,9 @@ repository has them, on one line where a page needs one, and must be escaped by 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -120,16 +121,19 @@ def data_href(name: str) -> str:
     return f"assets/data/{name}.js"
 
 
-class Plan(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Plan:
     """What a site is made of.
 
     Attributes:
         items: every hand-sized page, then drafts of the others, one at a time.
         gather: gives data of no single page. It takes long, and may be called beside other work.
+        index: of the Catalog, with what was found wrong with reports.
     """
 
     items: Iterator[Page | Draft]
     gather: Callable[[], tuple[Data, ...]]
+    index: Index
 
 
 def compose(
@@ -151,7 +155,8 @@ def plan(catalog: Catalog, read: Read, code: Code | None = None, verdict: Verdic
     told = reports.compose(index, read, album)
     if faults := (*catalog.faults, *reports.problems(told, catalog.head)):
         index = Index(replace(catalog, problems=(*catalog.problems, *faults)))
-    return Plan(_items(index, read, album, told, code, verdict), partial(_rows, index, read))
+    items = _items(index, read, album, told, code, verdict)
+    return Plan(items, partial(_rows, index, read), index)
 
 
 def _items(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -88,6 +88,7 @@ class History:
                     self.held[sha].append(run)
         self._pairs: dict[str, tuple[list[tuple[Run, Run]], list[Run], list[Run]]] = {}
         self._tops: dict[tuple[str, str], Run | None] = {}
+        self._alike: dict[str, Hashable] = {}
 
     def top(self, sha: str, pipeline: str) -> Run | None:
         """The best run of a pipeline that a commit holds; found once."""
@@ -107,10 +108,16 @@ class History:
             found = self._pairs[snapshot.commit.sha] = self._find(snapshot)
         return found
 
+    def _likeness(self, run: Run) -> Hashable:
+        """A run comes once and goes once."""
+        if run.id not in self._alike:
+            self._alike[run.id] = verdict.likeness(run)
+        return self._alike[run.id]
+
     def _find(self, snapshot: Snapshot) -> tuple[list[tuple[Run, Run]], list[Run], list[Run]]:
         base = self.base(snapshot)
         old = self.held.get(base.commit.sha, []) if base else []
-        pairs = verdict.changed(old, self.held[snapshot.commit.sha])
+        pairs = verdict.changed(old, self.held[snapshot.commit.sha], self._likeness)
         changed = [(pair.before, pair.after) for pair in pairs if pair.before and pair.after]
         added = [pair.after for pair in pairs if pair.after and not pair.before]
         return changed, added, [pair.before for pair in pairs if pair.before and not pair.after]

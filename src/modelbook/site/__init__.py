@@ -106,7 +106,7 @@ def build(
         report("Writing pages", 0, total)
         aside = Aside()
         _write_docs(folder / "docs", hand, theme, read, aside)
-        _write_badges(folder / "docs", catalog)
+        _write_badges(folder / "docs", plan.index)
         _write_shells(folder / "docs")
         report("Running MkDocs", 0, total)
         with ThreadPoolExecutor(
@@ -175,7 +175,7 @@ def source(
         hand, drafts = _split(plan.items)
         _write_docs(made / "docs", hand, theme, read)
         _gather(plan, made / "docs")
-        _write_badges(made / "docs", catalog)
+        _write_badges(made / "docs", plan.index)
         count, listed = 0, list[Page | Draft](hand)
         for count, draft in enumerate(drafts, 1):
             listed.append(draft)
@@ -257,8 +257,8 @@ def _gather(plan: Plan, folder: Path) -> dict[str, str]:
     }
 
 
-def _write_badges(docs: Path, catalog: Catalog) -> None:
-    for path, content in badges.files(Index(catalog)):
+def _write_badges(docs: Path, index: Index) -> None:
+    for path, content in badges.files(index):
         write(docs / path, content)
 
 

@@ -114,29 +114,31 @@ class Standing:
         self._made = ""
         self._sound: dict[str, bool] = {}
 
-    def take(self, page: str, key: str, site: Path) -> tuple[Kept, dict[str, str]] | None:
+    def take(self, page: str, key: str, site: Path) -> bool:
         """Put a page with its data into `site`, as links where that can be; its images are only looked at.
 
-        Returns:
-            What is known of the page, and the SHA-256 of what was put there, by path, as the manifest has it;
-            None, and nothing is put there, when the page has another key, or a file or an image of it is not
-            what it was.
+        Nothing is put there when the page has another key, or a file or an image of it is not what it was.
         """
         kept = self._pages.get(page)
         if kept is None or kept.key != key or not _plain(kept):
-            return None
-        folder = page.rpartition("/")[0]
-        wanted = (page, *(f"{folder}/{name}" for name in kept.files))
+            return False
+        wanted = _paths(page, kept)
+        if not self._files.keys() >= set(wanted):
+            return False
         try:
             contents = [_read(f"{self._folder}/{path}") for path in wanted]
-            files = {path: self._files[path] for path in wanted}
-        except (OSError, KeyError):
-            return None
+        except OSError:
+            return False
         if _checksum(contents) != kept.checksum or not all(self._is_sound(path) for path, _ in kept.images):
-            return None
+            return False
         for path, data in zip(wanted, contents, strict=True):
             self._place(path, data, str(site))
-        return kept, files
+        return True
+
+    def known(self, page: str) -> tuple[Kept, dict[str, str]]:
+        """What is known of a page that was taken: (the page, path -> SHA-256 of its files)."""
+        kept = self._pages[page]
+        return kept, {path: self._files[path] for path in _paths(page, kept)}
 
     def _is_sound(self, image: str) -> bool:
         """Whether an image, which many pages may show, is what it was."""
@@ -175,6 +177,11 @@ class Standing:
             _put(target, data)
 
 
+def _paths(page: str, kept: Kept) -> list[str]:
+    folder = page.rpartition("/")[0]
+    return [page, *(f"{folder}/{name}" for name in kept.files)]
+
+
 def _plain(kept: Kept) -> bool:
     """Whether names in a manifest lead where they may: beside the page, and into the folder of images."""
     names = [*kept.files, *(path.removeprefix(_IMAGES) for path, _ in kept.images)]
@@ -197,19 +204,16 @@ class Reading:
 
 
 class Sheets(NamedTuple):
-    """Pages of the site.
+    """Pages that were put into the site.
 
     Attributes:
-        files: SHA-256 of what was written, by path. images: path -> blob of what is still to be written.
-        pages: what another build may keep.
-        rendered, kept: how many were made, and taken as they were.
+        taken: those that are as they were, by their paths; what is known of them was known before.
+        made: the others, by their paths. files: SHA-256 of what was written, by path.
     """
 
+    taken: list[str]
+    made: dict[str, Kept]
     files: dict[str, str]
-    images: dict[str, str]
-    pages: dict[str, Kept]
-    rendered: int = 0
-    kept: int = 0
 
 
 class Press:
@@ -247,12 +251,16 @@ class Press:
         size = max(_CHUNK, min(_LARGE_CHUNK, len(drafts) // (8 * processes)), -(-len(drafts) // _MOST_CHUNKS))
         images: dict[str, str] = {}
         chunks = [drafts[at : at + size] for at in range(0, len(drafts), size)]
-        for made in crew.each(self._stamp, chunks, processes):
-            self.files.update(made.files)
-            self.pages.update(made.pages)
-            images.update(made.images)
-            self.rendered += made.rendered
-            self.kept += made.kept
+        for sheets in crew.each(self._stamp, chunks, processes):
+            found = dict(sheets.made)
+            self.files |= sheets.files
+            for path in sheets.taken:
+                found[path], files = self._standing.known(path)
+                self.files |= files
+            self.pages |= {path: entry for path, entry in found.items() if entry.key}
+            images |= {path: blob for entry in found.values() for path, blob in entry.images}
+            self.rendered += len(sheets.made)
+            self.kept += len(sheets.taken)
             yield self.rendered + self.kept
         for path in sorted(images.keys() - self.files.keys()):
             self._add_image(path, images[path])
@@ -262,32 +270,26 @@ class Press:
 
         Each step is done for all of them before the next: a processor is quicker where it stays with one.
         """
-        files, kept = dict[str, str](), dict[str, Kept]()
+        taken: list[str] = []
         left: list[tuple[Draft, str]] = []
         for draft in drafts:
             key = self._key(draft)
-            if taken := self._standing.take(draft.path, key, self._site) if key else None:
-                kept[draft.path] = taken[0]
-                files |= taken[1]
+            if key and self._standing.take(draft.path, key, self._site):
+                taken.append(draft.path)
             else:
                 left.append((draft, key))
         made = self._made(left)
         contents = [self._theme.render(page, "html", stamped=True) for page, _ in made]
-        written = [
-            {page.path: self._stamped(page, content)}
-            for (page, _), content in zip(made, contents, strict=True)
-        ]
-        for (page, key), parts in zip(made, written, strict=True):
-            parts |= {item.path: _data(item) for item in page.data}
+        written: dict[str, bytes] = {}
+        kept: dict[str, Kept] = {}
+        for (page, key), content in zip(made, contents, strict=True):
+            parts = {page.path: self._stamped(page, content)} | {item.path: _data(item) for item in page.data}
             kept[page.path] = _kept(page, key, parts.values())
+            written |= parts
             self._make_folder(page.path)
-        for parts in written:
-            for path, data in parts.items():
-                _put(f"{self._site}/{path}", data)
-        files |= {path: sha256(data) for parts in written for path, data in parts.items()}
-        images = {path: blob for entry in kept.values() for path, blob in entry.images}
-        pages = {path: entry for path, entry in kept.items() if entry.key}
-        return Sheets(files, images, pages, len(left), len(drafts) - len(left))
+        for path, data in written.items():
+            _put(f"{self._site}/{path}", data)
+        return Sheets(taken, kept, {path: sha256(data) for path, data in written.items()})
 
     def _key(self, draft: Draft) -> str:
         key = self._keys[draft.path]
