@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -200,13 +202,16 @@ def test_by_hand_the_readme_installs_what_make_does() -> None:
 
 
 @pytest.mark.slow
-def test_the_tour_of_the_readme_works(tmp_path: Path) -> None:
-    """Every command of the tour, typed one after the other in a new folder."""
+def test_the_tour_of_the_readme_works_and_the_example_learns(tmp_path: Path) -> None:
+    """Every command of the tour, one after the other, in a new folder that has an awkward name."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     tour = text[text.index(TOUR) :].split("\n## ", 1)[0]
     script = "\n".join(body for body in fences(tour, "sh") if "preview" not in body)
+    name = 'a "b": c'
+    start = "git init -b main moons && cd moons\n"
+    assert script.count("moons") == start.count("moons") and start in script
     done = subprocess.run(
-        ["bash", "-euxo", "pipefail", "-c", script],
+        ["bash", "-euxo", "pipefail", "-c", script.replace("moons", shlex.quote(name))],
         cwd=tmp_path,
         env=os.environ | {"HOME": str(tmp_path)},
         capture_output=True,
@@ -215,4 +220,13 @@ def test_the_tour_of_the_readme_works(tmp_path: Path) -> None:
         stdin=subprocess.DEVNULL,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    assert list(tmp_path.glob("*/site/index.html"))
+    assert "modelbook repro && modelbook build" in done.stdout
+    assert "6 runs, no faults" in done.stdout
+    made = tmp_path / name
+    scores = {
+        path.parent.name: json.loads(path.read_text())["accuracy"]
+        for path in made.glob("results/*/metrics.json")
+    }
+    assert len(scores) == 6
+    assert scores["cubic"] > scores["linear"] > 0.75
+    assert (made / "site/index.html").exists()

@@ -12,7 +12,18 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from browsing import COLOURS, LOOKS, PHONE, WIDE, axe, kinds, opened_site, overflow, violations
+from browsing import (
+    COLOURS,
+    LOOKS,
+    PHONE,
+    WIDE,
+    axe,
+    colour_violations,
+    kinds,
+    opened_site,
+    overflow,
+    violations,
+)
 from webcheck import broken_links, html_faults, links_out
 
 SITES = ("sample", "demo", "large")
@@ -90,11 +101,34 @@ def test_every_kind_of_page_is_accessible(folder: Path, large_site: Path, browse
                 page.emulate_media(color_scheme="dark" if dark else "light")
                 page.locator(f"body[data-md-color-scheme={'slate' if dark else 'default'}]").wait_for()
                 look = f"{path} at {width} px{' in the dark' if dark else ''}"
-                colours = {"only": COLOURS} if dark else {"but": COLOURS} if width == PHONE else {}
-                for fault in violations(page, **colours):
+                found = [] if dark else violations(page, but=COLOURS)
+                for fault in found + (colour_violations(page) if width == WIDE else []):
                     faults.setdefault(fault, look)
             page.set_viewport_size({"width": WIDE, "height": 900})
     assert not faults, "\n".join(f"{look}: {fault}" for fault, look in faults.items())
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("style", "rule"),
+    [
+        (".md-typeset td { color: inherit }", ""),
+        (".md-typeset td { color: #999 }", "color-contrast"),
+        (".md-typeset tbody tr:last-child td { background: #777 }", "color-contrast"),
+        (".md-typeset h1 { opacity: .3 }", "color-contrast"),
+    ],
+)
+def test_a_bad_colour_is_found_by_its_look(
+    sample_site: Path, browser: Browser, style: str, rule: str
+) -> None:
+    with opened_site(sample_site, browser, "file") as site:
+        page = site.open("datasets/index.html", width=WIDE)
+        page.add_style_tag(content=style)
+        page.evaluate(axe())
+        found = colour_violations(page)
+        assert bool(found) is bool(rule), found
+        assert all(rule in fault for fault in found)
 
 
 @pytest.mark.slow

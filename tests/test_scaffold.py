@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from pathlib import Path
 
@@ -117,25 +116,3 @@ def test_a_link_out_of_the_repository_is_not_followed(empty: Path, tmp_path: Pat
     with pytest.raises(scaffold.Occupied, match="leads out of the repository"):
         scaffold.init(empty)
     assert list((tmp_path / "out").iterdir()) == []
-
-
-@pytest.mark.slow
-def test_the_example_runs_and_learns(empty: Path) -> None:
-    def modelbook(*words: str) -> str:
-        done = subprocess.run(["modelbook", *words], cwd=empty, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    assert "modelbook repro && modelbook build" in modelbook("init")
-    assert "5 runs, no faults" in modelbook("check")
-    modelbook("repro", "-j", "2")
-    scores = {path.parent.name: path.read_text() for path in empty.glob("results/*/metrics.json")}
-    assert len(scores) == 5
-    assert accuracy(scores["cubic"]) > accuracy(scores["linear"]) > 0.75
-    modelbook("build")
-    assert (empty / "site/index.html").exists()
-
-
-def accuracy(text: str) -> float:
-    """The accuracy in a metrics file."""
-    return float(json.loads(text)["accuracy"])
