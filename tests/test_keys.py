@@ -15,7 +15,7 @@ from modelbook.pages import experiments
 from modelbook.pages.changes import History
 from modelbook.pages.drawings import Album
 from modelbook.pages.index import Index, experiment_href
-from modelbook.pages.keys import Keys, digest
+from modelbook.pages.keys import Keys, Results, digest
 from modelbook.pages.ledger import Ledger
 from modelbook.records import (
     WORKSPACE,
@@ -304,7 +304,7 @@ def test_a_key_knows_whether_there_is_room_for_images(before: dict[str, tuple[st
     catalog = replace(sample.catalog(), runs=(run, *sample.RUNS[1:]))
     index = Index(catalog)
     history = History(index)
-    keys = Keys(index, history, Ledger(index, lambda _: None))
+    keys = Keys(index, history, Ledger(index, lambda _: None), Results(index))
     assert keys.run(run, Album(room=1)) != keys.run(run, Album(room=0))
 
 

@@ -127,12 +127,15 @@ class Plan:
 
     Attributes:
         items: every hand-sized page, then drafts of the others, one at a time.
-        gather: gives data of no single page. It takes long, and may be called beside other work.
+        gather: gives data of no single page, and digests of all runs. It takes long, and may be called in
+            another process.
+        results: takes these digests, which the keys of drafts are made of; those it lacks it finds.
         index: of the Catalog, with what was found wrong with reports.
     """
 
     items: Iterator[Page | Draft]
-    gather: Callable[[], tuple[Data, ...]]
+    gather: Callable[[], tuple[tuple[Data, ...], dict[str, bytes]]]
+    results: keys.Results
     index: Index
 
 
@@ -155,8 +158,9 @@ def plan(catalog: Catalog, read: Read, code: Code | None = None, verdict: Verdic
     told = reports.compose(index, read, album)
     if faults := (*catalog.faults, *reports.problems(told, catalog.head)):
         index = Index(replace(catalog, problems=(*catalog.problems, *faults)))
-    items = _items(index, read, album, told, code, verdict)
-    return Plan(items, partial(_rows, index, read), index)
+    results = keys.Results(index)
+    items = _items(index, read, album, told, code, verdict, results)
+    return Plan(items, partial(_gather, index, read, results), results, index)
 
 
 def _items(
@@ -166,6 +170,7 @@ def _items(
     told: tuple[reports.Made, ...],
     code: Code | None,
     verdict: Verdict | None,
+    results: keys.Results,
 ) -> Iterator[Page | Draft]:
     catalog = index.catalog
     history = changes.History(index)
@@ -183,7 +188,7 @@ def _items(
     yield _compare(index, ledger)
     yield _changes(index, ledger)
     newest = sorted(catalog.runs, key=lambda run: run.id not in index.current)  # HEAD's come first to images
-    known, judged = keys.Keys(index, history, ledger), verdicts.Verdicts(index, history)
+    known, judged = keys.Keys(index, history, ledger, results), verdicts.Verdicts(index, history)
     album.settle(newest, read)
     yield from _experiments(index, known)
     yield from _watches(index, watched)
@@ -238,9 +243,10 @@ def _sections(
         )
 
 
-def _rows(index: Index, read: Read) -> tuple[Data, ...]:
-    """All runs, for their table."""
-    return tuple(Data(key, data_href(key), value) for key, value in rundata.files(index, read, data_href))
+def _gather(index: Index, read: Read, results: keys.Results) -> tuple[tuple[Data, ...], dict[str, bytes]]:
+    """All runs, for their table, and their digests."""
+    files = rundata.files(index, read, data_href)
+    return tuple(Data(key, data_href(key), value) for key, value in files), results.of_all()
 
 
 def _verdict(index: Index, found: Verdict) -> Page:

@@ -22,7 +22,7 @@ from modelbook.pages.experiments import MOST_RUNS
 from modelbook.pages.index import Index
 from modelbook.pages.inforce import InForce
 from modelbook.pages.runs import MOST_COMMITS, MOST_FOLDED
-from modelbook.records import WORKSPACE, Environment, Experiment, Record, Run, Snapshot, Watch, content
+from modelbook.records import WORKSPACE, Environment, Experiment, Record, Run, Snapshot, Spec, Watch, content
 
 
 def digest(value: Any) -> bytes:
@@ -55,14 +55,55 @@ def watch(items: Sequence[Watch], at: int, held: InForce) -> str:
     return digest([items[at], beside, same, held]).hex()
 
 
+class Results:
+    """Digests of runs, without the commits that hold them, and of how their metrics are read.
+
+    Attributes:
+        known: by the ids of the runs, as far as anybody has asked, or has found them in another process.
+    """
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self.known: dict[str, bytes] = {}
+        self._specs: dict[int, bytes] = {}
+        self._readings: dict[tuple[str, tuple[str, ...]], bytes] = {}
+
+    def of(self, run: Run) -> bytes:
+        """The digest of a run."""
+        found = self.known.get(run.id)
+        if found is None:
+            ran_on = [(_of_environment(item), _of_packages(item.packages)) for item in run.environments]
+            names = tuple([value.name for value in run.metrics])
+            parts = (_of_run(run), ran_on, self._spec(run.spec), self._reading(run.pipeline, names))
+            found = self.known[run.id] = digest(parts)
+        return found
+
+    def of_all(self) -> dict[str, bytes]:
+        """Run -> digest."""
+        return {run.id: self.of(run) for run in self._index.catalog.runs}
+
+    def _spec(self, spec: Spec | None) -> bytes:
+        found = self._specs.get(id(spec))
+        if found is None:
+            found = self._specs[id(spec)] = digest(spec)
+        return found
+
+    def _reading(self, pipeline: str, names: tuple[str, ...]) -> bytes:
+        """How metrics of these names are read, which most runs of a pipeline have in common."""
+        found = self._readings.get((pipeline, names))
+        if found is None:
+            index = self._index
+            infos = [index.infos.get(name) for name in names]
+            found = self._readings[pipeline, names] = digest([infos, index.headlines.get(pipeline)])
+        return found
+
+
 class Keys:
     """Keys of the pages of one Catalog, which must outlive it: what records share is looked at once."""
 
-    def __init__(self, index: Index, history: History, ledger: ledgers.Ledger) -> None:
-        self._index, self._history, self._ledger = index, history, ledger
+    def __init__(self, index: Index, history: History, ledger: ledgers.Ledger, results: Results) -> None:
+        self._index, self._history, self._ledger, self._results = index, history, ledger, results
         self._known: dict[int, bytes] = {}
-        self._runs: dict[str, bytes] = {}
-        self._readings: dict[tuple[str, tuple[str, ...]], bytes] = {}
         self._subjects = {sha: item.commit.subject for sha, item in index.snapshots.items()}
         project = index.catalog.project
         datasets = [(item.path, item.name) for item in index.catalog.datasets]
@@ -88,7 +129,7 @@ class Keys:
             [album.full(blob) for plot in run.plots if is_image(plot) for _, blob in plot.files[:1] if blob],
         ]
         trail = index.trail(run).last(run, MOST_BEFORE + 1)
-        return self._joined(digest(said), *map(self._result, trail))
+        return self._joined(digest(said), *map(self._results.of, trail))
 
     def experiment(self, item: Experiment) -> str:
         """The key of an experiment's page."""
@@ -103,7 +144,7 @@ class Keys:
             [(run.commit in index.snapshots, self._subjects.get(run.commit)) for run in runs[:MOST_RUNS]],
             [(commit.sha, commit.date, [run.id for run in held]) for commit, held in moves(index, item)],
         ]
-        return self._joined(digest(said), *map(self._result, runs))
+        return self._joined(digest(said), *map(self._results.of, runs))
 
     def commit(self, sha: str) -> str:
         """The key of a commit's page; none for that of the working tree, which is made each time."""
@@ -137,7 +178,7 @@ class Keys:
             ledger.commit(sha, (run.id for run in history.held[sha])),
         ]
         whole = [self._snapshot(item) for item in (snapshot, base) if item]
-        return self._joined(digest(said), *whole, *(self._result(run) for run in runs))
+        return self._joined(digest(said), *whole, *(self._results.of(run) for run in runs))
 
     def _against(self, sha: str) -> list[Any]:
         """What a commit may be compared with: the best run of each pipeline."""
@@ -150,25 +191,6 @@ class Keys:
 
     def _joined(self, *digests: bytes) -> str:
         return hashlib.blake2b(b"".join((self._all, *digests)), digest_size=12).hexdigest()
-
-    def _result(self, run: Run) -> bytes:
-        """A run without the commits that hold it, and how its metrics are read."""
-        found = self._runs.get(run.id)
-        if found is None:
-            ran_on = [(_of_environment(item), _of_packages(item.packages)) for item in run.environments]
-            names = tuple([value.name for value in run.metrics])
-            parts = (_of_run(run), ran_on, self._one(run.spec), self._reading(run.pipeline, names))
-            found = self._runs[run.id] = digest(parts)
-        return found
-
-    def _reading(self, pipeline: str, names: tuple[str, ...]) -> bytes:
-        """How metrics of these names are read, which most runs of a pipeline have in common."""
-        found = self._readings.get((pipeline, names))
-        if found is None:
-            index = self._index
-            infos = [index.infos.get(name) for name in names]
-            found = self._readings[pipeline, names] = digest([infos, index.headlines.get(pipeline)])
-        return found
 
     def _snapshot(self, snapshot: Snapshot) -> bytes:
         parts = (self._each(getattr(snapshot, name)) for name in _OF_SNAPSHOTS)

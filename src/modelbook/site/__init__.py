@@ -109,20 +109,20 @@ def build(
         _write_badges(folder / "docs", plan.index)
         _write_shells(folder / "docs")
         report("Running MkDocs", 0, total)
-        with ThreadPoolExecutor(
-            1
-        ) as beside:  # MkDocs is a process of its own: there is time for other things
-            running = beside.submit(
-                engine.build, folder, _configuration(catalog, hand, theme), _date(catalog)
-            )
+        configuration, date = _configuration(catalog, hand, theme), _date(catalog)
+        # MkDocs is a process of its own: there is time for other things.
+        with ThreadPoolExecutor(1) as beside:
+            running = beside.submit(engine.build, folder, configuration, date)
             standing = Standing(out, manifest.load(out) if keep else Manifest(files={}))
             bulk = list(drafts)
-            keys = {draft.path: draft.key() for draft in bulk}
             theme.load({draft.bulk for draft in bulk})
+            data, results = gathered()
+            plan.results.known |= results
+            keys = {draft.path: draft.key() for draft in bulk}
             site = running.result()
         aside.back(site)
         press = Press(site, theme, reading, _shells(site), standing, keys)
-        press.take(folder / "gathered", gathered())
+        press.take(folder / "gathered", data)
         for count in press.run(bulk, processes):
             report("Stamping runs and commits", count, total)
         press.write(SEARCH, _search([*hand, *bulk]))
@@ -250,11 +250,11 @@ def _write_docs(
     shutil.copyfile(_plotly(), docs / PLOTLY)
 
 
-def _gather(plan: Plan, folder: Path) -> dict[str, str]:
-    """Write what a plan gathers into a folder; path -> SHA-256."""
-    return {
-        item.path: write(folder / item.path, data_script(item.name, item.value)) for item in plan.gather()
-    }
+def _gather(plan: Plan, folder: Path) -> tuple[dict[str, str], dict[str, bytes]]:
+    """Write what a plan gathers into a folder: (path -> SHA-256, digests of runs)."""
+    data, results = plan.gather()
+    files = {item.path: write(folder / item.path, data_script(item.name, item.value)) for item in data}
+    return files, results
 
 
 def _write_badges(docs: Path, index: Index) -> None:
