@@ -11,7 +11,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,8 @@ from click.testing import CliRunner
 from playwright.sync_api import Browser, Page
 
 from gitrepo import GitRepo
-from modelbook.cli import main
+from modelbook.cli import main, publish
+from modelbook.errors import ModelbookError
 from modelbook.site.preview import VERSION, Server, watch
 
 PIPELINE = """stages:
@@ -222,8 +223,8 @@ def test_two_tabs_follow_edits_commits_and_mistakes(tmp_path: Path, browser: Bro
         repo.commit(results(0.7255, 0.2), "Raise the learning rate")
         shows(home, "Raise the learning rate")
 
-        process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=10)
+        process.send_signal(signal.SIGINT)  # to it alone: MkDocs, if it runs just now, goes on to its end
+        said, _ = process.communicate(timeout=120)
         context.close()
     assert process.returncode == 0
     assert said.endswith("Done.\n")
@@ -252,6 +253,38 @@ def test_a_first_build_that_fails_is_told_in_the_browser_and_mended_by_an_edit(
         template.write_text("# A home of our own", encoding="utf-8")
         shows(page, "A home of our own")
         page.close()
+
+
+def test_an_interrupt_that_gets_lost_ends_it_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one does that comes while a library calls back: Python prints it, and goes on."""
+    repo = GitRepo(tmp_path / "repo")
+    repo.commit({"dvc.yaml": PIPELINE, **results(0.71, 0.1)}, "Start")
+    repo.checkout()
+    built: list[int] = []
+
+    def build(_: object) -> None:
+        repo.write(results(0.71 + len(built) / 100, 0.1))  # there is something to build again
+        built.append(1)
+        if len(built) == 2:
+            with suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        if len(built) > 2:
+            raise SystemExit(3)
+        raise NotBuilt("not now")
+
+    class NotBuilt(ModelbookError):
+        """What a build may raise."""
+
+    monkeypatch.setattr(publish, "_build", build)
+    before = signal.getsignal(signal.SIGINT)
+    args = ["preview", "--repo", str(repo.path), "--out", str(tmp_path / "site"), "--port", "0"]
+    done = CliRunner().invoke(main, args)
+    assert done.exit_code == 0
+    assert done.output.endswith("\nDone.\n")
+    assert len(built) == 2
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_folder_that_is_no_repository_is_told_at_once(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -89,15 +92,30 @@ def preview(repo: Path, out: Path, refs: str, project: str, pull: bool, port: in
     wish = Wish(repo, out, refs, project, pull)
     site.check(out)
     history.Repository(repo, project)  # what no edit can mend is said at once
-    with Server(out, port) as server:
-        changes = watch(_root(repo), out)
+    with Server(out, port) as server, _ended_by_interrupt() as stop:
+        changes = watch(_root(repo), out, stop=stop)
         _rebuild(wish, server)
         click.echo(f"Open {server.url} (Ctrl-C ends)")
-        try:
+        with suppress(KeyboardInterrupt):
             for _ in changes:
                 _rebuild(wish, server)
-        except KeyboardInterrupt:
-            click.echo("\nDone.")
+        click.echo("\nDone.")
+
+
+@contextmanager
+def _ended_by_interrupt() -> Iterator[threading.Event]:
+    """What Ctrl-C sets, besides raising KeyboardInterrupt: where that is lost in a library, it ends yet."""
+    stop = threading.Event()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        stop.set()
+        signal.default_int_handler(number, frame)
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _rebuild(wish: Wish, server: Server) -> None:
