@@ -22,7 +22,7 @@ from modelbook.pages.experiments import MOST_RUNS
 from modelbook.pages.index import Index
 from modelbook.pages.inforce import InForce
 from modelbook.pages.runs import MOST_COMMITS, MOST_FOLDED
-from modelbook.records import WORKSPACE, Environment, Experiment, Record, Run, Snapshot, Spec, Watch, content
+from modelbook.records import WORKSPACE, Environment, Experiment, Record, Run, Snapshot, Watch, content
 
 
 def digest(value: Any) -> bytes:
@@ -65,7 +65,7 @@ class Results:
     def __init__(self, index: Index) -> None:
         self._index = index
         self.known: dict[str, bytes] = {}
-        self._specs: dict[int, bytes] = {}
+        self._shared: dict[int, bytes] = {}
         self._readings: dict[tuple[str, tuple[str, ...]], bytes] = {}
 
     def of(self, run: Run) -> bytes:
@@ -74,7 +74,7 @@ class Results:
         if found is None:
             ran_on = [(_of_environment(item), _of_packages(item.packages)) for item in run.environments]
             names = tuple([value.name for value in run.metrics])
-            parts = (_of_run(run), ran_on, self._spec(run.spec), self._reading(run.pipeline, names))
+            parts = (_of_run(run), ran_on, self.one(run.spec), self._reading(run.pipeline, names))
             found = self.known[run.id] = digest(parts)
         return found
 
@@ -82,10 +82,11 @@ class Results:
         """Run -> digest."""
         return {run.id: self.of(run) for run in self._index.catalog.runs}
 
-    def _spec(self, spec: Spec | None) -> bytes:
-        found = self._specs.get(id(spec))
+    def one(self, item: Record | None) -> bytes:
+        """The digest of a record that others hold too; it is looked at once."""
+        found = self._shared.get(id(item))
         if found is None:
-            found = self._specs[id(spec)] = digest(spec)
+            found = self._shared[id(item)] = digest(item)
         return found
 
     def _reading(self, pipeline: str, names: tuple[str, ...]) -> bytes:
@@ -194,18 +195,12 @@ class Keys:
 
     def _snapshot(self, snapshot: Snapshot) -> bytes:
         parts = (self._each(getattr(snapshot, name)) for name in _OF_SNAPSHOTS)
-        return b"".join((self._one(snapshot.project), *parts))
+        return b"".join((self._results.one(snapshot.project), *parts))
 
     def _each(self, items: tuple[Record, ...]) -> bytes:
         """Digest of records that others hold too; alike snapshots share whole tuples of them."""
         found = self._known.get(id(items))
         if found is None:
-            parts = b"".join([self._one(item) for item in items])
+            parts = b"".join([self._results.one(item) for item in items])
             found = self._known[id(items)] = hashlib.blake2b(parts, digest_size=16).digest()
-        return found
-
-    def _one(self, item: Record | None) -> bytes:
-        found = self._known.get(id(item))
-        if found is None:
-            found = self._known[id(item)] = digest(item)
         return found
