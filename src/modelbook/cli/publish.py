@@ -104,18 +104,24 @@ def preview(repo: Path, out: Path, refs: str, project: str, pull: bool, port: in
 
 @contextmanager
 def _ended_by_interrupt() -> Iterator[threading.Event]:
-    """What Ctrl-C sets, besides raising KeyboardInterrupt: where that is lost in a library, it ends yet."""
+    """What Ctrl-C sets, besides raising KeyboardInterrupt: where that is lost in a library, it ends yet.
+
+    Whoever started us without Ctrl-C, as a shell does in the background, keeps it so.
+    """
     stop = threading.Event()
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         stop.set()
         signal.default_int_handler(number, frame)
 
-    before = signal.signal(signal.SIGINT, interrupt)
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGINT, before)
+        if before is signal.default_int_handler:
+            signal.signal(signal.SIGINT, before)
 
 
 def _rebuild(wish: Wish, server: Server) -> None:
