@@ -92,6 +92,32 @@ def test_batches_that_stages_will_make_are_batches(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("pattern", "says"),
+    [
+        ("data/2014-*.parquet", "'data' has '2013-04.parquet', '2013-05.parquet', 'reference.parquet'"),
+        ("data/months/*.parquet", "there is no folder 'data/months' in the project"),
+        ("out/*.parquet", "there is no folder 'out' in the project"),
+        ("empty/*/*.parquet", "'empty' has nothing in it"),
+        ("none*.parquet", "the project has 'data', 'empty', 'mlproject.yaml', …"),
+    ],
+)
+def test_a_monitor_that_finds_no_batch_is_a_warning(tmp_path: Path, pattern: str, says: str) -> None:
+    root = project(tmp_path / "in", PROJECT.replace("data/2013-*.parquet", pattern))
+    (root / "empty").mkdir()
+    (root / "out").symlink_to(tmp_path)
+    told = CliRunner().invoke(main, ["check", "--repo", str(root)])
+    assert (told.exit_code, told.stdout.splitlines()[-1].endswith("no faults, 1 warning")) == (0, True)
+    assert told.stderr == (
+        "warning: mlproject.yaml:6:14 no file, no .dvc file and no output of a shared stage is called "
+        f"{pattern!r}, {says}: correct it, or let the files come\n"
+    )
+
+
+def test_a_pattern_that_finds_its_files_is_no_warning(tmp_path: Path) -> None:
+    assert spec.load(project(tmp_path)).warnings() == []
+
+
+@pytest.mark.parametrize(
     ("old", "new", "says"),
     [
         ("data/reference.parquet", "data/none.parquet", "mlproject.yaml:5:16 no file is called that"),

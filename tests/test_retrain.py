@@ -454,6 +454,12 @@ def test_faults_of_a_policy_are_told_at_their_place(tmp_path: Path, old: str, ne
     assert says in str(caught.value)
 
 
+def test_a_policy_that_finds_no_labelled_data_is_a_warning(tmp_path: Path) -> None:
+    [warning] = spec.load(project(tmp_path, PROJECT.replace("data/*.csv", "late/*.csv"))).warnings()
+    assert str(warning).startswith("mlproject.yaml:23:13 no file")
+    assert "there is no folder 'late' in the project" in warning.hint
+
+
 @pytest.mark.parametrize(
     ("challenge", "says"),
     [

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from modelbook import __version__
-from modelbook.errors import ModelbookError, SpecError
+from modelbook.errors import Issue, ModelbookError, SpecError
 
 COMMANDS = {
     "init": "modelbook.cli.specs:init",
@@ -107,6 +107,12 @@ def print_error(error: ModelbookError) -> None:
     if error.hint:
         click.secho("hint: ", fg="cyan", bold=True, nl=False, err=True)
         click.echo(error.hint, err=True)
+
+
+def print_warning(issue: Issue) -> None:
+    """Write what is no fault, but may not be meant, on standard error."""
+    click.secho("warning: ", fg="yellow", bold=True, nl=False, err=True)
+    click.echo(str(issue), err=True)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modelbook.cli import repo_option
+from modelbook.cli import print_warning, repo_option
 from modelbook.cli.source import cache_options
 from modelbook.errors import CheckFailed, Issue, SpecError
 
@@ -72,7 +72,8 @@ def check(cards: bool, repo: Path) -> None:
     """Validate mlproject.yaml, every experiment spec and the blocks of all reports.
 
     Held against the history: that a version of a model is the run it was registered with, and that what is in
-    force has what its environment requires. Exit status 1 when only these are amiss.
+    force has what its environment requires. Exit status 1 when only these are amiss. What is no fault but may
+    not be meant, such as a monitor that finds no batch, is a warning on standard error.
     """
     from modelbook import spec, stages
 
@@ -177,6 +178,9 @@ def _print_summary(workspace: Workspace) -> None:
         table.add_row(
             spec.name, spec.experiment.pipeline or "", shown, Text(description, overflow="ellipsis")
         )
+    warnings = workspace.warnings()
+    for warning in warnings:
+        print_warning(warning)
     console = Console(highlight=False)
     console.print(table)
     numbers = [
@@ -184,7 +188,8 @@ def _print_summary(workspace: Workspace) -> None:
         _count(len(workspace.specs), "experiment"),
         _count(len(workspace.runs), "run"),
     ]
-    console.print(Text(f"{workspace.project.name}: {', '.join(numbers)}, no faults"))
+    said = ["no faults", *([_count(len(warnings), "warning")] if warnings else [])]
+    console.print(Text(f"{workspace.project.name}: {', '.join([*numbers, *said])}"))
 
 
 @click.command()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modelbook._files import replace_file
-from modelbook.cli import repo_option
+from modelbook.cli import print_warning, repo_option
 
 if TYPE_CHECKING:
     from modelbook import forge, notify
@@ -100,6 +100,8 @@ def run(names: tuple[str, ...], repo: Path, schedule: str) -> None:
     if not due:
         click.echo(f"No monitor has the schedule {schedule!r}." if schedule else "There are no monitors.")
         return
+    for warning in workspace.warnings():
+        print_warning(warning)
     if stages.sync(workspace):
         click.echo(f"{stages.FILE} written")
     pull = dvc.has_remote(workspace.root)

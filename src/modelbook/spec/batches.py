@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 from modelbook.errors import Issue
@@ -22,6 +23,8 @@ _NAME = re.compile(r"\w[\w-]*")
 _LONGEST = 200
 """Bytes: a name gets an ending and more while its file is written, and 255 is the most that systems take."""
 _SHOWN = 60
+_LISTED = 3
+_WILD = frozenset("*?[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +81,30 @@ def named(
     return dict(sorted(found.items()))
 
 
+def nothing(root: Path, pattern: str, source: Source, at: Loc) -> Issue:
+    """What is told of a pattern at `at` that finds no file: no fault, for the files may come later."""
+    fixed = takewhile(lambda part: not set(part) & _WILD, PurePosixPath(pattern).parts[:-1])
+    folder = "/".join(fixed)
+    message = f"no file, no .dvc file and no output of a shared stage is called {_shown(pattern)}"
+    return source.issue(at, message, f"{_held(root, folder)}: correct it, or let the files come")
+
+
+def _held(root: Path, folder: str) -> str:
+    """What a folder of the project has in it, of which a few are named."""
+    there = root / folder
+    if not there.is_dir() or not there.resolve().is_relative_to(root.resolve()):
+        return f"there is no folder {_shown(folder)} in the project"
+    names = sorted(item.name for item in there.iterdir() if not item.name.startswith("."))
+    shown = ", ".join(map(_shown, names[:_LISTED])) + (", …" if len(names) > _LISTED else "")
+    return f"{_shown(folder) if folder else 'the project'} has {shown or 'nothing in it'}"
+
+
 def _shown(name: str) -> str:
     return repr(name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…")
 
 
 def _matching(root: Path, project: Project, pattern: str) -> list[str]:
-    if not set(pattern) & set("*?["):
+    if not set(pattern) & _WILD:
         known = _is_data(root / pattern) or (root / f"{pattern}.dvc").is_file()
         return [pattern] if known or pattern in set(_outs(project)) else []
     found = {path.removesuffix(".dvc") for path in _files(root, pattern) + _files(root, f"{pattern}.dvc")}

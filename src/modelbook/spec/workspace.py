@@ -11,7 +11,7 @@ from typing import Any
 from modelbook.errors import Issue, ModelbookError, SpecError
 from modelbook.spec import check, contests, source
 from modelbook.spec import edit as edits
-from modelbook.spec.batches import Watched, find
+from modelbook.spec.batches import Watched, find, nothing
 from modelbook.spec.contests import Contest
 from modelbook.spec.expand import Run, inherit, runs_of
 from modelbook.spec.models import Experiment, Project, name_like
@@ -66,6 +66,19 @@ class Workspace:
     def runs_in(self, pipeline: str) -> list[Run]:
         """The runs of one pipeline."""
         return [run for run in self.runs if run.pipeline == pipeline]
+
+    def warnings(self) -> list[Issue]:
+        """What is no fault, but may not be meant: patterns of monitors and policies that find no file yet."""
+        at: dict[Loc, str] = {}
+        for name, watched in self.watched.items():
+            if not watched.batches:
+                at["monitors", name, "batches"] = self.project.monitors[name].batches
+        for name, contest in self.contests.items():
+            policy = self.project.models[name].retrain
+            if policy and not contest.periods:
+                at["models", name, "retrain", "data"] = policy.data
+        source = self.sources[PROJECT_FILE]
+        return [nothing(self.root, pattern, source, loc) for loc, pattern in at.items()]
 
     def issue(self, path: str, loc: Loc, message: str, hint: str = "") -> Issue:
         """A fault that another room finds, at its place in a spec file."""
