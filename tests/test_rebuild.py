@@ -200,9 +200,25 @@ def _manifest_torn(out: Path) -> None:
     path.write_text(json.dumps({"generator": top["generator"], "files": {}}), encoding="utf-8")
 
 
+def _behind_its_back(out: Path) -> None:
+    """A byte of a page, its size and its time of modification as they were."""
+    page = out / f"runs/{sample.RUNS[0].id}/index.html"
+    before, found = page.stat(), page.read_bytes()
+    page.write_bytes(found[:100] + bytes([found[100] ^ 1]) + found[101:])
+    os.utime(page, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def _sealed(out: Path) -> None:
+    """Seal a site so late that the disk's clock has moved on from its last file."""
+    last = max(path.stat().st_ctime_ns for path in out.rglob("*") if path.name != manifest.NAME)
+    while manifest.sealed(out) <= last:
+        manifest.seal(out)
+
+
 HARM: list[Callable[[Path], None]] = [
     _touched,
     _one_byte,
+    _behind_its_back,
     _gone,
     _led_away,
     _image_gone,
@@ -216,11 +232,41 @@ def test_what_was_touched_is_made_again(tmp_path: Path, harm: Callable[[Path], N
     out = tmp_path / "site"
     built(catalog(), out)
     before = content(out)
+    _sealed(out)
     harm(out)
     made = built(catalog(), out)
     assert made.kept < BULK
     assert content(out) == before
     assert not [path for path in out.rglob("*") if path.is_symlink()]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no time of change on Windows")
+def test_what_nobody_touched_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, real, found = tmp_path / "site", press._read, list[str]()
+    built(catalog(), out)
+    _sealed(out)
+
+    def noted(path: str) -> bytes:
+        found.append(path)
+        return real(path)
+
+    monkeypatch.setattr(press, "_read", noted)
+    assert built(catalog(), out).kept == BULK
+    assert not [path for path in found if "/assets/plots/" not in path]
+
+
+def test_a_seal_is_of_one_place(tmp_path: Path) -> None:
+    """A site that was changed, and then copied or packed, has the times of the copy: they say nothing."""
+    out, copy = tmp_path / "site", tmp_path / "copy"
+    built(catalog(), out)
+    _behind_its_back(out)
+    shutil.copytree(out, copy)
+    assert manifest.sealed(out)
+    assert not manifest.sealed(copy)
+    assert built(catalog(), copy).kept == BULK - 1
+    assert manifest.sealed(copy)
+    (copy / manifest.NAME).write_bytes((copy / manifest.NAME).read_bytes())
+    assert not manifest.sealed(copy)
 
 
 @pytest.mark.parametrize("name", ["new commit", "new tag", "spec changed", "promoted", "run deleted"])

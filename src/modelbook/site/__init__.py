@@ -130,6 +130,7 @@ def build(
         report("Publishing", total, total)
         manifest.write(site, _about(catalog), Manifest(files=press.files, pages=press.pages))
         output.publish(site, out)
+    manifest.seal(out)  # what stood there is gone, and with it the other names of files that were kept
     count = len(hand) + press.rendered + press.kept
     return Built(out, len(catalog.runs), count, _problems(hand), press.kept)
 

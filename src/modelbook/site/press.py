@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from stat import S_ISREG
 from typing import NamedTuple
 from zlib import crc32
 
@@ -94,9 +95,9 @@ def _data(item: Data) -> bytes:
     return data_script(item.name, item.value).encode("utf-8", "replace")
 
 
-def _kept(page: Page, key: str, contents: Iterable[bytes]) -> Kept:
+def _kept(page: Page, key: str, contents: Collection[bytes]) -> Kept:
     names = tuple(item.path.rpartition("/")[2] for item in page.data)
-    return Kept(key, names, page.files, _checksum(contents))
+    return Kept(key, names, page.files, _checksum(contents), tuple(map(len, contents)))
 
 
 def _checksum(contents: Iterable[bytes]) -> int:
@@ -107,10 +108,14 @@ def _checksum(contents: Iterable[bytes]) -> int:
 
 
 class Standing:
-    """The site that stands already, whose pages may be kept. Nothing of it is believed without a checksum."""
+    """The site that stands already, whose pages may be kept.
+
+    Nothing of it is believed without a checksum, but for files that nobody has touched since it was finished.
+    """
 
     def __init__(self, folder: Path, found: Manifest) -> None:
         self._folder, self._files, self._pages = str(folder), found.files, found.pages
+        self._sealed = manifest.sealed(folder)
         self._made = ""
         self._sound: dict[str, bool] = {}
 
@@ -125,15 +130,23 @@ class Standing:
         wanted = _paths(page, kept)
         if not self._files.keys() >= set(wanted):
             return False
+        files = [f"{self._folder}/{path}" for path in wanted]
         try:
-            contents = [_read(f"{self._folder}/{path}") for path in wanted]
+            sound = self._untouched(files, kept.sizes) or _checksum(map(_read, files)) == kept.checksum
         except OSError:
             return False
-        if _checksum(contents) != kept.checksum or not all(self._is_sound(path) for path, _ in kept.images):
+        if not sound or not all(self._is_sound(path) for path, _ in kept.images):
             return False
-        for path, data in zip(wanted, contents, strict=True):
-            self._place(path, data, str(site))
+        for path in wanted:
+            self._place(path, str(site))
         return True
+
+    def _untouched(self, files: Sequence[str], sizes: Sequence[int]) -> bool:
+        """Whether files are as they were when the site was finished, as far as the disk knows."""
+        return len(sizes) == len(files) and all(
+            S_ISREG(found.st_mode) and found.st_size == size and found.st_ctime_ns < self._sealed
+            for found, size in zip(map(os.lstat, files), sizes, strict=True)
+        )
 
     def known(self, page: str) -> tuple[Kept, dict[str, str]]:
         """What is known of a page that was taken: (the page, path -> SHA-256 of its files)."""
@@ -143,26 +156,22 @@ class Standing:
     def _is_sound(self, image: str) -> bool:
         """Whether an image, which many pages may show, is what it was."""
         if image not in self._sound:
-            self._sound[image] = self._image(image) is not None
+            try:
+                data = _read(f"{self._folder}/{image}")
+            except OSError:
+                self._sound[image] = False
+            else:
+                self._sound[image] = sha256(data) == self._files.get(image)
         return self._sound[image]
 
     def image(self, path: str, site: Path) -> str | None:
         """Put an image into `site`; its SHA-256, or None when it is not what it was."""
-        data = self._image(path)
-        if data is None:
+        if not self._is_sound(path):
             return None
-        self._place(path, data, str(site))
+        self._place(path, str(site))
         return self._files[path]
 
-    def _image(self, path: str) -> bytes | None:
-        """An image as it was written; None when it has been changed since, or is no file of its own."""
-        try:
-            data = _read(f"{self._folder}/{path}")
-        except OSError:
-            return None
-        return data if sha256(data) == self._files.get(path) else None
-
-    def _place(self, path: str, data: bytes, site: str) -> None:
+    def _place(self, path: str, site: str) -> None:
         target = f"{site}/{path}"
         folder = os.path.dirname(target)
         if folder != self._made:
@@ -174,7 +183,7 @@ class Standing:
         try:
             os.link(f"{self._folder}/{path}", target)
         except OSError:  # a disk without hard links, or a file of a page that was begun before
-            _put(target, data)
+            _put(target, _read(f"{self._folder}/{path}"))
 
 
 def _paths(page: str, kept: Kept) -> list[str]:
