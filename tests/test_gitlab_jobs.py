@@ -22,10 +22,14 @@ PROGRAMS = {
 echo "modelbook $*" >> "$SAID"
 case "$1 $2" in
 "monitor run") mkdir -p runs/monitors/flights; echo '{}' > runs/monitors/flights/05.json
-  echo changed > dvc.lock; echo evil >> .gitlab-ci.yml; echo x > scratch.txt ;;
+  echo changed > dvc.lock; rm "old [1].json" .gitlab/x.yml; mkdir -p modelbook-found/.git
+  cp .git/config modelbook-found/.git
+  printf '[core]\nfsmonitor = "echo hooked >> %s; false"\n' "$SAID" >> modelbook-found/.git/config
+  echo evil >> .gitlab-ci.yml; echo x > scratch.txt ;;
 "monitor alert") mkdir -p runs/alerts; echo "$TOLD" >> runs/alerts/flights.jsonl; exit 1 ;;
 "retrain mean") if [ -n "$QUIET" ]; then echo '{"record": null}'; exit 0; fi
   mkdir -p runs/retrains/mean; echo '{}' > runs/retrains/mean/p3.json; echo 'v: 1' >> mlproject.yaml
+  rm "old [1].json" .gitlab/x.yml
   echo evil >> .gitlab-ci.yml; echo '{"record": {}}' ;;
 "diff HEAD~1") printf '# Verdict\n\nIt changes '; git show --format= --name-only HEAD | tr '\n' ' ' ;;
 esac
@@ -40,7 +44,8 @@ class Remote:
         self.folder = folder
         self.repo = GitRepo(folder / "remote.git", bare=True)
         files = {"mlproject.yaml": "name: x\n", "dvc.lock": "old\n", ".gitlab-ci.yml": "{}\n"}
-        self.repo.commit({**files, "runs/alerts/flights.jsonl": "first\n"}, "One")
+        files |= {"runs/alerts/flights.jsonl": "first\n", "old [1].json": "{}", ".gitlab/x.yml": "x: 1\n"}
+        self.repo.commit(files, "One")
         (folder / "bin").mkdir()
         for name, does in PROGRAMS.items():
             (folder / "bin" / name).write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
@@ -92,7 +97,8 @@ def test_what_was_found_is_committed_and_told_and_the_breach_fails_the_job(remot
     assert "modelbook monitor run --schedule 0 6 1 * *\n" in (remote.folder / "said").read_text()
     found = look.folder / "modelbook-found"
     there = {path.relative_to(found).as_posix() for path in found.rglob("*") if path.is_file()}
-    assert there == {"dvc.lock", "runs/monitors/flights/05.json", ".modelbook"}
+    kept = {"dvc.lock", "runs/monitors/flights/05.json"}
+    assert there == {*kept, ".modelbook", ".modelbook-deleted", ".git/config"}
     remote.repo.commit({"README.md": "meanwhile"}, "Two")
     tell = carried(remote, look, "modelbook-found")
     done = gitlab(tell, "modelbook-tell", MODELBOOK_SITE="https://acme.example", **reaching(remote.repo.path))
@@ -104,6 +110,10 @@ def test_what_was_found_is_committed_and_told_and_the_breach_fails_the_job(remot
     assert remote.git("show", "main:runs/alerts/flights.jsonl") == "first\ntold\n"
     assert remote.git("show", "main:README.md") == "meanwhile"
     assert remote.git("show", "main:.gitlab-ci.yml") == "{}\n"
+    changed = remote.git("diff", "--name-status", "main~3", "main~1").splitlines()
+    gone = [line for line in changed if line.startswith("D")]
+    assert gone == ["D\told [1].json"], "what a stage deleted is, but for what says which jobs run"
+    assert "hooked" not in (remote.folder / "said").read_text(), "nothing of the project runs here"
 
 
 def test_all_monitors_are_looked_at_when_the_schedule_says_all(remote: Remote) -> None:
@@ -139,11 +149,11 @@ def test_what_was_judged_is_proposed_with_what_it_does_to_the_metrics(remote: Re
     branch = "modelbook/retrain-7"
     assert remote.asked() == {"merge_request.create", "merge_request.target=main"}
     told = remote.git("log", "-1", "--format=%B", branch)
-    assert told.startswith("Retrain mean\n\n# Verdict\n\nIt changes .gitlab-ci.yml mlproject.yaml runs/"), (
-        told
-    )
-    changed = remote.git("diff", "--name-only", "main", branch).split()
-    assert changed == ["mlproject.yaml", "runs/retrains/mean/p3.json"], "no job may change what runs next"
+    changes = ".gitlab-ci.yml .gitlab/x.yml mlproject.yaml "
+    assert told.startswith(f"Retrain mean\n\n# Verdict\n\nIt changes {changes}"), told
+    changed = remote.git("diff", "--name-only", "main", branch).splitlines()
+    made = ["mlproject.yaml", "old [1].json", "runs/retrains/mean/p3.json"]
+    assert changed == made, "no job may change what runs next"
     assert remote.git("log", "--format=%s", "main") == "One\n"
 
 

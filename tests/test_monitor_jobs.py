@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -145,7 +146,8 @@ class Runner:
             path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()
         }
         self.repo = GitRepo(folder / "remote.git", bare=True)
-        self.repo.commit({**files, ".dvc/config": "", ".dvc/.gitignore": "/cache\n/tmp\n"}, "One")
+        more = {".dvc/config": "", ".dvc/.gitignore": "/cache\n/tmp\n", "old [1].json": "{}"}
+        self.repo.commit({**files, **more, ".github/x.yml": "{}\n"}, "One")
         self.temp = folder / "temp"
         (self.temp / "bin").mkdir(parents=True)
         for name, does in (
@@ -163,8 +165,12 @@ class Runner:
             "GITHUB_REPOSITORY": forge_stub.REPOSITORY,
         }
 
-    def job(self, name: str, sha: str = "main") -> list[tuple[str, int]]:
-        """(step, exit status) of a job, whose failed steps end all but those that always run."""
+    def job(self, name: str, sha: str = "main", meanwhile: str = "true") -> list[tuple[str, int]]:
+        """(step, exit status) of a job, whose failed steps end all but those that always run.
+
+        Args:
+            meanwhile: a command that runs before its steps.
+        """
         self.jobs += 1
         clone = self.folder / f"clone-{self.jobs}"
         for words in (
@@ -180,6 +186,7 @@ class Runner:
             "github.token": forge_stub.TOKEN,
             "vars.MODELBOOK_SITE": "https://acme.example/models",
         }
+        subprocess.run(["sh", "-c", meanwhile], cwd=clone, check=True)
         made, done, failed = Job(clone, self.temp, values, self.environ), list[tuple[str, int]](), False
         for step in load(text("github/monitor.yml"))["jobs"][name]["steps"]:
             if "run" in step and (not failed or "cancelled()" in step.get("if", "")):
@@ -190,35 +197,38 @@ class Runner:
 
     def log(self) -> list[str]:
         """Subjects of the remote's commits, newest first."""
-        said = subprocess.run(
-            ["git", "-C", str(self.repo.path), "log", "--format=%s", "main"],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        return said.stdout.splitlines()
+        return self.git("log", "--format=%s", "main")
+
+    def git(self, *words: str) -> list[str]:
+        """Lines of what git says in the remote."""
+        git = ["git", "-C", str(self.repo.path), *words]
+        return subprocess.run(git, check=True, capture_output=True, text=True).stdout.splitlines()
 
 
 @pytest.mark.slow
 def test_what_is_new_is_committed_and_told_once(tmp_path: Path, github: forge_stub.Stub) -> None:
     runner = Runner(tmp_path, github)
-    assert runner.job("look") == [("Look", 0), ("Keep what was found", 0)]
+    deleted = runner.job("look", meanwhile="rm 'old [1].json' .github/x.yml")
+    assert deleted == [("Look", 0), ("Keep what was found", 0)]
     sha = (runner.temp / "output").read_text(encoding="utf-8").strip().removeprefix("sha=")
     found = runner.temp / "modelbook-found"
     assert json.loads((found / "runs/monitors/flights/2013-05.json").read_bytes())["status"] == "breach"
+    (found / ".git").mkdir()
+    (found / ".git/config").write_text(f'[core]\nfsmonitor = "touch {tmp_path}/hooked; false"\n')
     assert runner.job("tell", sha) == [
         ("Commit what was found", 0),
         ("Tell", 1),
         ("Commit what was told", 0),
     ]
     assert runner.log() == ["Log what monitors told", "Watch new batches", "One"]
+    files = runner.git("ls-tree", "--name-only", "-r", "main~1")
+    assert (".github/x.yml" in files, "old [1].json" in files) == (True, False)
+    assert not (tmp_path / "hooked").exists(), "nothing that a stage left runs here"
     [issue] = github.issues
     assert "https://acme.example/models/monitoring/flights/index.html" in issue["body"]
-    (found / ".modelbook").parent.mkdir(exist_ok=True)
-    for file in sorted(found.rglob("*"), reverse=True):
-        file.unlink() if file.is_file() else file.rmdir()
+    shutil.rmtree(found)
     assert runner.job("look") == [("Look", 0), ("Keep what was found", 0)]
-    assert [file.name for file in found.iterdir()] == [".modelbook"], "nothing is counted again"
+    assert [file.name for file in found.iterdir()] == [".modelbook-deleted"], "nothing is counted again"
     assert runner.job("tell") == [("Commit what was found", 0), ("Tell", 0), ("Commit what was told", 0)]
     assert (len(runner.log()), len(github.issues), github.comments) == (3, 1, [])
     assert "pr" not in (runner.temp / "gh").read_text(encoding="utf-8").splitlines()
@@ -230,6 +240,7 @@ def test_a_branch_that_takes_no_pushes_gets_a_pull_request(tmp_path: Path, githu
     found = runner.temp / "modelbook-found"
     found.mkdir()
     (found / "new.txt").write_text("x", encoding="utf-8")
+    (found / ".modelbook-deleted").touch()
     hook = runner.repo.path / "hooks/update"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text('#!/bin/sh\n[ "$1" != refs/heads/main ]\n', encoding="utf-8")

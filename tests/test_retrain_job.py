@@ -51,6 +51,7 @@ def test_what_was_judged_is_proposed_with_what_it_does_to_the_metrics(tmp_path: 
     (root / "mlproject.yaml").write_text(
         PROJECT.replace("      environment: prod\n      assign: true\n", ""), encoding="utf-8"
     )
+    (root / "old.txt").write_text("x", encoding="utf-8")
     ran(root, "init", "-q", "-b", "main")
     call(root, "repro")
     ran(root, "add", "-A")
@@ -62,6 +63,7 @@ def test_what_was_judged_is_proposed_with_what_it_does_to_the_metrics(tmp_path: 
     ran(tmp_path, "clone", "-q", "--bare", str(root), str(remote))
 
     first = clone(remote, tmp_path / "first")
+    (first / "old.txt").unlink()
     assert [item[1] for item in job("retrain", first, temp)] == [0, 0]
     sha = (temp / "output").read_text(encoding="utf-8").strip().removeprefix("sha=")
     out = temp / "modelbook-retrain"
@@ -82,6 +84,8 @@ def test_what_was_judged_is_proposed_with_what_it_does_to_the_metrics(tmp_path: 
         check=True,
     )
     assert b"v1.1.0" in shown.stdout
+    ls = ["git", "ls-tree", "--name-only", branch]
+    assert b"old.txt" not in subprocess.run(ls, cwd=remote, capture_output=True, check=True).stdout
     told = (temp / "gh").read_text(encoding="utf-8").splitlines()
     assert told[:8] == [
         "auth",
