@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import posixpath
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -20,6 +19,7 @@ MOST_BYTES = 1_000_000
 """A larger file is not read for a curve."""
 
 _LIVE = "plots/metrics/"
+_DELIMITERS = {".tsv": "\t", ".csv": ","}
 _STEPS = ("step", "epoch", "iteration", "iter", "global_step")
 
 Read = Callable[[str], bytes | None]
@@ -56,13 +56,14 @@ def _series(run: Run) -> Iterator[tuple[str, Series]]:
 
 
 def _of_plot(plot: Plot) -> Iterator[tuple[str, Series]]:
+    stepped = (plot.x or "").lower() in _STEPS
     blobs: Mapping[str, str | None] = dict(plot.files)
     for path, field in plot.y:
-        delimiter = {".tsv": "\t", ".csv": ","}.get(posixpath.splitext(path)[1].lower())
-        blob = blobs.get(path)
         live = _LIVE in path
+        delimiter = _DELIMITERS.get(path[-4:].lower()) if live or stepped else None
+        blob = blobs.get(path)
         name = path.rpartition(_LIVE)[2].rpartition(".")[0] if live else field
-        if delimiter and blob and name and (live or (plot.x or "").lower() in _STEPS):
+        if delimiter and blob and name:
             yield name, (blob, None if live else field, delimiter)
 
 
@@ -74,7 +75,8 @@ def _rows(data: bytes, delimiter: str) -> Rows:
     """At most POINTS rows, the first and the last among them; none of a file that is too large or short."""
     if len(data) > MOST_BYTES:
         return [], []
-    lines = list(filter(None, data.decode("utf-8-sig", "replace").replace("\r", "\n").split("\n")))
+    words = data.decode("utf-8", "replace").removeprefix("\ufeff").replace("\r", "\n")
+    lines = list(filter(None, words.split("\n")))
     if len(lines) < 3:
         return [], []
     names = [name.strip(' "') for name in lines[0].split(delimiter)]
@@ -91,7 +93,7 @@ def _points(table: Rows, field: str | None) -> list[float] | None:
         values = [float(row[column]) for row in cells]
     except (ValueError, IndexError):
         values = [_number(row, column) for row in cells]
-    finite = [value for value in values if math.isfinite(value)]
+    finite = values if all(map(math.isfinite, values)) else list(filter(math.isfinite, values))
     shown = list(map(float, ("%.4g " * len(finite) % tuple(finite)).split()))
     return shown if len(shown) > 1 else None
 

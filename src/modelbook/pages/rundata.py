@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import isfinite, isnan
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -14,7 +14,7 @@ from modelbook.pages import text
 from modelbook.pages.branches import base, branches
 from modelbook.pages.curves import Read, curves
 from modelbook.pages.index import Index, best, commit_href, experiment_href, rule
-from modelbook.pages.variants import seeded, variants
+from modelbook.pages.variants import variants
 from modelbook.records import MetricInfo, Run, State, Value
 
 Column = dict[str, Any]
@@ -215,7 +215,7 @@ def _about(index: Index, runs: Sequence[Run]) -> list[Column]:
 
 def _variants(runs: Sequence[Run]) -> list[Column]:
     """Only where it brings runs together: without seeds it would say what the params say."""
-    names = variants(runs) if seeded(runs) else []
+    names = variants(runs)
     if len(set(names)) == len(names):
         return []
     return [
@@ -259,8 +259,9 @@ def _best_of_experiments(index: Index) -> set[str]:
 
 
 def _words(key: str, runs: Sequence[Run], read: Callable[[Run], str]) -> Column:
-    values = [text.cut(text.line(read(run)), LONGEST) or None for run in runs]
-    return {"key": key, "kind": "text", "values": values}
+    said = [read(run) for run in runs]
+    shown = {word: text.cut(text.line(word), LONGEST) or None for word in set(said)}
+    return {"key": key, "kind": "text", "values": [shown[word] for word in said]}
 
 
 def _seconds(run: Run) -> float | None:
@@ -288,7 +289,7 @@ def _metrics(index: Index, runs: Sequence[Run]) -> list[Column]:
     declared = {info.name for info in index.catalog.project.metrics} | set(headlines)
     crowd = len(names) > MOST_METRICS and not declared.isdisjoint(names)
     columns = {
-        name: _metric(index.infos.get(name, MetricInfo(name=name)), held.get(name, [None] * len(runs)))
+        name: _metric(index.infos.get(name, MetricInfo(name=name)), held.get(name) or _Cells(len(runs)))
         for name in sorted(names, key=lambda name: name not in declared)
     }
     read = {name for name, column in columns.items() if any(value is not None for value in column["values"])}
@@ -297,8 +298,8 @@ def _metrics(index: Index, runs: Sequence[Run]) -> list[Column]:
     return list(columns.values())
 
 
-def _metric(info: MetricInfo, found: Sequence[Value | None]) -> Column:
-    column = _values("metrics", "metric", info.name, found)
+def _metric(info: MetricInfo, cells: _Cells) -> Column:
+    column = _column("metrics", "metric", info.name, cells)
     more = {
         "group": "Metrics",
         "unit": info.unit,
@@ -313,43 +314,56 @@ def _metric(info: MetricInfo, found: Sequence[Value | None]) -> Column:
 def _params(runs: Sequence[Run]) -> list[Column]:
     held = _by_name([run.params for run in runs])
     return [
-        _values("params", "param", name, found) | {"group": "Params"} for name, found in sorted(held.items())
+        _column("params", "param", name, cells) | {"group": "Params"} for name, cells in sorted(held.items())
     ]
 
 
-def _by_name(rows: Sequence[Iterable[Value]]) -> dict[str, list[Value | None]]:
-    """Name -> the value of that name in each row, None where a row has none."""
-    found: dict[str, list[Value | None]] = {}
-    for at, values in enumerate(rows):
-        for value in values:
-            if (column := found.get(value.name)) is None:
-                column = found[value.name] = [None] * len(rows)
-            column[at] = value
+class _Cells:
+    """What is known of one param or metric: its values by row, and of those that are not there, why."""
+
+    __slots__ = ("states", "values")
+
+    def __init__(self, rows: int) -> None:
+        self.values: list[Any] = [None] * rows
+        self.states: dict[int, list[str]] = {}
+
+    def lack(self, row: int, item: Value) -> None:
+        reason = text.line(item.reason or text.size(item.size))
+        self.values[row], self.states[row] = None, [str(item.state), text.cut(reason, LONGEST)]
+
+
+def _by_name(rows: Sequence[Iterable[Value]]) -> dict[str, _Cells]:
+    """Name -> what each row has of that name; the last one, where it has several."""
+    found: dict[str, _Cells] = {}
+    for row, items in enumerate(rows):
+        for item in items:
+            if (cells := found.get(item.name)) is None:
+                cells = found[item.name] = _Cells(len(rows))
+            if item.state is not State.PRESENT:
+                cells.lack(row, item)
+                continue
+            value = item.value
+            cells.values[row] = value if type(value) is float and isfinite(value) else raw(value)
+            if cells.states:
+                cells.states.pop(row, None)
     found.pop("", None)
     return found
 
 
-def _values(prefix: str, kind: str, name: str, found: Sequence[Value | None]) -> Column:
-    values: list[Any] = [None] * len(found)
-    states: dict[int, list[str]] = {}
-    for row, item in enumerate(found):
-        if item is None:
-            continue
-        if item.state is State.PRESENT:
-            values[row] = raw(item.value)
-        else:
-            reason = text.line(item.reason or text.size(item.size))
-            states[row] = [str(item.state), text.cut(reason, LONGEST)]
-    column: Column = {"key": f"{prefix}.{name}", "label": text.line(name), "kind": kind, "values": values}
-    return column | ({"states": states} if states else {})
+def _column(prefix: str, kind: str, name: str, cells: _Cells) -> Column:
+    column: Column = {
+        "key": f"{prefix}.{name}",
+        "label": text.line(name),
+        "kind": kind,
+        "values": cells.values,
+    }
+    return column | ({"states": cells.states} if cells.states else {})
 
 
 def raw(value: Any) -> Any:
     """A param or metric as JSON and JavaScript can hold it; the numbers they cannot are text."""
     if isinstance(value, float):
-        return (
-            value if math.isfinite(value) else "NaN" if math.isnan(value) else f"{'-' * (value < 0)}Infinity"
-        )
+        return value if isfinite(value) else "NaN" if isnan(value) else f"{'-' * (value < 0)}Infinity"
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, int):

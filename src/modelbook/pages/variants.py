@@ -14,28 +14,23 @@ MOST_PARAMS = 6
 
 
 def variants(runs: Sequence[Run]) -> list[str]:
-    """For each run, the name of its variant: runs of one experiment that differ in seeds alone share it."""
-    seeds = _seeds(runs)
+    """For each run, the name of its variant: runs of one experiment that differ in seeds alone share it.
+
+    Nothing where no run has another seed than the others.
+    """
+    names = {name for name in {value.name for run in runs for value in run.params} if seeds.is_seed(name)}
+    drawn = {(item.name, str(item.value)) for run in runs for item in run.params if item.name in names}
+    if len(drawn) <= len(names):
+        return []
     by_experiment: dict[str, list[int]] = defaultdict(list)
     for at, run in enumerate(runs):
         by_experiment[run.experiment].append(at)
     found = [""] * len(runs)
     for experiment, places in by_experiment.items():
-        names = _names(experiment, [_settings(runs[at], seeds) for at in places])
-        for at, name in zip(places, names, strict=True):
+        made = _names(experiment, [_settings(runs[at], names) for at in places])
+        for at, name in zip(places, made, strict=True):
             found[at] = name
     return found
-
-
-def seeded(runs: Sequence[Run]) -> bool:
-    """Whether the runs have different seeds."""
-    names = _seeds(runs)
-    values = {(item.name, str(item.value)) for run in runs for item in run.params if item.name in names}
-    return len(values) > len(names)
-
-
-def _seeds(runs: Sequence[Run]) -> set[str]:
-    return {name for name in {value.name for run in runs for value in run.params} if seeds.is_seed(name)}
 
 
 def _settings(run: Run, seeds: set[str]) -> dict[str, str]:
