@@ -53,7 +53,7 @@ def engine_without_mkdocs(request: pytest.FixtureRequest, monkeypatch: pytest.Mo
     if "slow" in request.keywords:
         return
 
-    def build(folder: Path, config: dict[str, Any], date: str) -> Path:
+    def build(folder: Path, config: dict[str, Any], date: str, cache: Path | None = None) -> Path:
         shutil.copytree(folder / "docs", folder / "site")
         for path in (folder / "site").rglob("*.md"):
             title, _, body = path.read_text(encoding="utf-8").partition("\n---\n")

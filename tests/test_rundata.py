@@ -244,10 +244,10 @@ def test_runs_with_one_seed_have_no_means_over_seeds() -> None:
 
 
 def test_variants_of_many_params_stay_apart() -> None:
-    runs = tuple(
-        run(f"r{at}", params=tuple(param(f"p{bit}", at >> bit & 1) for bit in range(9))) for at in range(300)
-    )
-    names = variants(runs)
+    def params(at: int) -> tuple[Value, ...]:
+        return (param("seed", at), *(param(f"p{bit}", at >> bit & 1) for bit in range(9)))
+
+    names = variants(tuple(run(f"r{at}", params=params(at)) for at in range(300)))
     assert len(set(names)) == 300
     assert max(map(len, names)) < 80
 

@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from modelbook.cli import print_error, repo_option
-from modelbook.cli.source import cache_of, project_option, pull_option, read, refs_option, told_no_cache
+from modelbook.cli.source import (
+    cache_folder,
+    cache_of,
+    project_option,
+    pull_option,
+    read,
+    refs_option,
+    told_no_cache,
+)
 from modelbook.cli.source import catalog as catalog_of
 
 if TYPE_CHECKING:
@@ -168,7 +176,11 @@ def _build(wish: Wish) -> Built:
         content = _reader(repository, found.pulled)
         files = history.CodeReader(repository, cache_of(repository))
         verdict = _verdict(repository, wish.against) if wish.against else None
-        make = site.source if wish.source else partial(site.build, keep=not told_no_cache())
+        make = (
+            site.source
+            if wish.source
+            else partial(site.build, keep=not told_no_cache(), cache=cache_folder())
+        )
         made = make(
             catalog,
             wish.out,

@@ -131,15 +131,21 @@ def told_no_cache() -> bool:
     return bool(click.get_current_context().meta.get(_NO_CACHE))
 
 
-def cache_of(repository: Repository) -> Cache | None:
-    """The repository's cache, unless the command was told to leave it alone."""
-    from modelbook.history import Cache
+def cache_folder() -> Path | None:
+    """Where this user's caches are, unless the command was told to leave them alone."""
     from modelbook.history.cache import default_folder
 
     if told_no_cache():
         return None
-    meta = click.get_current_context().meta
-    return Cache(meta.get(_CACHE_DIR) or default_folder(), repository.place, repository.name)
+    return Path(click.get_current_context().meta.get(_CACHE_DIR) or default_folder())
+
+
+def cache_of(repository: Repository) -> Cache | None:
+    """The repository's cache, unless the command was told to leave it alone."""
+    from modelbook.history import Cache
+
+    folder = cache_folder()
+    return Cache(folder, repository.place, repository.name) if folder else None
 
 
 def bring(repository: Repository, snapshots: Iterable[Snapshot]) -> tuple[Pulled | None, tuple[Problem, ...]]:

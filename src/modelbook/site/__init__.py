@@ -72,6 +72,7 @@ def build(
     verdict: Verdict | None = None,
     project: Path | None = None,
     keep: bool = True,
+    cache: Path | None = None,
     processes: int | None = None,
     progress: Progress | None = None,
 ) -> Built:
@@ -83,6 +84,7 @@ def build(
         project: the project's own `site_templates`, if it has them.
         keep: take pages that derive from the same from the site that stands at `out`. The new site is the
             same, byte for byte, as without.
+        cache: where compiled templates are kept; without it they are compiled each time.
         processes: how many stamp pages; None for as many as are of use. The site is the same.
 
     Raises:
@@ -92,7 +94,7 @@ def build(
     """
     report = progress or (lambda *_: None)
     check(out)
-    theme, reading = Theme(default_folder(), project), Reading(read)
+    theme, reading = Theme(default_folder(), project, cache), Reading(read)
     plan = pages.plan(catalog, reading, code, verdict)
     total = len(catalog.runs) + len(catalog.snapshots)
     if processes is None:
@@ -112,7 +114,7 @@ def build(
         configuration, date = _configuration(catalog, hand, theme), _date(catalog)
         # MkDocs is a process of its own: there is time for other things.
         with ThreadPoolExecutor(1) as beside:
-            running = beside.submit(engine.build, folder, configuration, date)
+            running = beside.submit(engine.build, folder, configuration, date, cache)
             standing = Standing(out, manifest.load(out) if keep else Manifest(files={}))
             bulk = list(drafts)
             theme.load({draft.bulk for draft in bulk})

@@ -14,6 +14,7 @@ from typing import Any
 
 from modelbook._process import own_bin_first, run
 from modelbook.errors import ModelbookError, ProcessFailed
+from modelbook.site import compiled
 
 _PALETTE = (
     ("(prefers-color-scheme)", "", "material/brightness-auto", "Switch to light mode"),
@@ -95,21 +96,25 @@ def front_matter(title: str) -> str:
     return f'---\ntitle: {json.dumps(title, ensure_ascii=False)}\nhide: ["navigation", "toc"]\n---\n\n'
 
 
-def build(folder: Path, config: dict[str, Any], date: str) -> Path:
+def build(folder: Path, config: dict[str, Any], date: str, cache: Path | None = None) -> Path:
     """Build `folder/docs` and return the folder of the finished site.
 
     Args:
         date: ISO 8601, of the commit that is built; stands in for the clock.
+        cache: where compiled templates of the theme are kept.
 
     Raises:
         SiteNotBuilt: MkDocs failed, or warned.
     """
+    if cache:
+        config = {**config, "hooks": [compiled.__file__]}
     file = write_configuration(folder, config)
     env = own_bin_first() | {
         "SOURCE_DATE_EPOCH": str(epoch(date)),
         "NO_MKDOCS_2_WARNING": "1",
         "PYTHONHASHSEED": "0",
         "PYTHONUTF8": "1",
+        compiled.FOLDER: str(cache.absolute()) if cache else "",
     }
     # Not --quiet: MkDocs counts only the warnings it would print.
     argv = [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", file.name, "-d", "site"]

@@ -34,6 +34,7 @@ from markupsafe import Markup
 from modelbook.errors import ModelbookError
 from modelbook.pages import Page
 from modelbook.site import escape
+from modelbook.site.compiled import Compiled
 from modelbook.site.parts import Parts
 
 _SCHEME = re.compile(r"[^/?#]*:")
@@ -199,21 +200,29 @@ class Theme:
             source, and the libraries that it renders with.
     """
 
-    def __init__(self, default: Path, project: Path | None = None) -> None:
+    def __init__(self, default: Path, project: Path | None = None, cache: Path | None = None) -> None:
+        """`cache`: where compiled templates are kept."""
         self.folders = [default, *([project] if project else [])]
         own: list[BaseLoader] = [_Folder(project)] if project else []
         ours = _Folder(default)
         self._root = ""
         self._loader = ChoiceLoader([*own, PrefixLoader({"default": ours}, delimiter=":"), ours])
         self._kind = _Sandbox if project else _Own
-        self._for_markdown = self._environment(escape.text, escape.plain)
-        self._for_html = self._environment(escape.html, escape.html_plain)
         self.digest = _digest(self.folders)
+        self._for_markdown = self._environment("markdown", escape.text, escape.plain, cache)
+        self._for_html = self._environment("html", escape.html, escape.html_plain, cache)
 
-    def _environment(self, markup: Callable[[object], Markup], text: Callable[[str], str]) -> Environment:
+    def _environment(
+        self,
+        name: str,
+        markup: Callable[[object], Markup],
+        text: Callable[[str], str],
+        cache: Path | None,
+    ) -> Environment:
         """One that escapes in this way: as markup, and the same as a string."""
         made = self._kind(
             loader=self._loader,
+            bytecode_cache=Compiled(cache, f"{self._kind.__name__} {name}", self.digest) if cache else None,
             auto_reload=False,
             undefined=StrictUndefined,
             autoescape=True,
