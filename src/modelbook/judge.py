@@ -63,9 +63,9 @@ def best(info: MetricInfo, scored: Iterable[tuple[float, T]]) -> T | None:
     if info.direction is None:
         return None
     rows = list(scored)
-    top = (min if info.direction == "minimize" else max)((score for score, _ in rows), default=None)
-    if top is None:
+    if not rows:
         return None
+    top = (min if info.direction == "minimize" else max)([score for score, _ in rows])
     return next(item for score, item in rows if equal(score, top, atol=info.atol, rtol=info.rtol))
 
 

@@ -8,6 +8,7 @@ One typed value with several renderings: the terminal, Markdown for a pull reque
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -308,8 +309,13 @@ def likeness(run: Run) -> Hashable:
     """The params and the names of the metrics: what a run keeps under another name. None without params."""
     if not run.params:
         return None
-    names = frozenset([value.name.rpartition(":")[2] for value in run.metrics])
-    return values_of(run.params), names
+    return values_of(run.params), _named(tuple([value.name for value in run.metrics]))
+
+
+@lru_cache(maxsize=256)
+def _named(metrics: tuple[str, ...]) -> frozenset[str]:
+    """Names of metrics without the files they stand in; most runs have theirs in common."""
+    return frozenset(name.rpartition(":")[2] for name in metrics)
 
 
 Alike = Callable[[Run], Hashable]
@@ -346,21 +352,22 @@ def _renamed(gone: Iterable[Run], come: Iterable[Run], alike: Alike) -> Iterator
     """Runs that are the same under another name, else those alike, where there is just one of each."""
     was, now = list(gone), list(come)
     for same in (_identity, alike):
-        keys = {id(run): same(run) for run in (*was, *now)}
-        before, after = _by(was, keys), _by(now, keys)
+        before, after = _by(was, same), _by(now, same)
         found = {
             key: Pair(runs[0], after[key][0])
             for key, runs in before.items()
-            if key is not None and len(runs) == len(after.get(key, ())) == 1
+            if key in after and key is not None and len(runs) == len(after[key]) == 1
         }
-        yield from found.values()
-        was, now = ([run for run in side if keys[id(run)] not in found] for side in (was, now))
+        if found:
+            yield from found.values()
+            taken = {id(run) for pair in found.values() for run in pair}
+            was, now = ([run for run in side if id(run) not in taken] for side in (was, now))
 
 
-def _by(runs: Iterable[Run], keys: Mapping[int, Hashable]) -> dict[Hashable, list[Run]]:
+def _by(runs: Iterable[Run], same: Alike) -> dict[Hashable, list[Run]]:
     found: dict[Hashable, list[Run]] = {}
     for run in runs:
-        found.setdefault(keys[id(run)], []).append(run)
+        found.setdefault(same(run), []).append(run)
     return found
 
 

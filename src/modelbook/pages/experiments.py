@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -177,13 +178,8 @@ def champion(index: Index, item: Experiment, info: MetricInfo | None) -> Run | N
 
 def frontier(runs: list[Run], info: MetricInfo) -> list[float]:
     """The best value so far after each run, oldest first."""
-    reached: list[float] = []
-    pick = min if info.direction == "minimize" else max
-    for run in reversed(runs):
-        score = number(run, info.name)
-        if score is not None:
-            reached.append(pick(score, reached[-1]) if reached else score)
-    return reached
+    scores = [score for run in reversed(runs) if (score := number(run, info.name)) is not None]
+    return list(accumulate(scores, min if info.direction == "minimize" else max))
 
 
 def seed_mean(index: Index, item: Experiment) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from modelbook import judge, records, seeds
+from modelbook import judge, seeds
 from modelbook.catalog import headlines
 from modelbook.pages import text
 from modelbook.records import (
@@ -357,7 +357,10 @@ def version_href(model: Model, version: str) -> str | None:
 
 def number(run: Run, metric: str) -> float | None:
     """The metric's value when it is a finite number."""
-    return records.number(run.metric(metric))
+    for value in run.metrics:
+        if value.name == metric:
+            return value.number
+    return None
 
 
 def best(runs: Iterable[Run], info: MetricInfo) -> Run | None:
