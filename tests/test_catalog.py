@@ -341,6 +341,31 @@ def run(name: str, value: object, state: State = State.PRESENT) -> Run:
     return Run(id=name, name=name, experiment=name, commit="c", commits=("c",), metrics=values)
 
 
+def measured(name: str, *names: str, state: State = State.PRESENT) -> Run:
+    values = tuple(metric(one, 0.5, None, state=state) for one in names)
+    return Run(id=name, name=name, experiment=name, commit="c", commits=("c",), metrics=values, pipeline="p")
+
+
+@pytest.mark.parametrize(
+    ("now", "headline"),
+    [
+        ([measured("new", "auc", "rows")], "auc"),
+        ([measured("new", "rows")], ""),
+        ([measured("new")], "f1"),
+        ([measured("new", "auc", state=State.NOT_PULLED)], "f1"),
+        ([], "f1"),
+    ],
+)
+def test_a_headline_is_guessed_by_what_the_current_runs_have(now: list[Run], headline: str) -> None:
+    runs = [*now, *(measured(name, "f1") for name in ("a", "b")), measured("older", "f1", "auc")]
+    infos = [MetricInfo(name=name, direction="maximize") for name in ("auc", "f1")]
+    project = Project(name="x")
+    found = catalog.headlines_of(project, [*infos, MetricInfo(name="rows")], runs, {run.id for run in now})
+    assert (found["p"].name if found else "") == headline
+    declared = Project(name="x", pipelines=(PipelineInfo(name="p", metric="f1"),))
+    assert catalog.headlines_of(declared, infos, runs, {run.id for run in now})["p"].name == "f1"
+
+
 def test_ranking_is_honest_about_ties_and_gaps() -> None:
     runs = [
         run("a", 0.5),

@@ -214,7 +214,7 @@ def test_a_model_says_which_version_it_gained_on(made: dict[str, pages.Page]) ->
     model = msgspec.structs.replace(sample.MODEL, environments=(("prod", "v1.1.0"),))
     found = msgspec.structs.replace(sample.catalog().models[0], info=model)
     tile = models.tile(Index(sample.catalog()), found)
-    assert (tile.delta, tile.than) == ("+0.0534", "v1.0.0")
+    assert (tile.figure.delta, tile.figure.than) == ("+0.0534", "v1.0.0")
 
 
 def test_home_says_what_head_is_though_a_side_branch_is_newer() -> None:
@@ -493,7 +493,7 @@ def test_a_models_tile_says_its_gates_and_how_fresh_it_is() -> None:
         ("passes", "floor"),
     ]
     assert tile.trained == "2024-03-02 (4 days before the newest commit)"
-    assert "over the versions of flight-delay" in tile.spark
+    assert "over the versions of flight-delay" in tile.figure.spark
 
 
 def test_a_version_is_judged_beside_the_one_before_it() -> None:

@@ -21,7 +21,7 @@ from modelbook import retrain as rules
 from modelbook.cli import main
 from modelbook.errors import SpecError
 from modelbook.history import wishes
-from modelbook.pages import compose, retraining
+from modelbook.pages import compose, models, retraining
 from modelbook.pages.index import Index
 from modelbook.records import (
     Contestant,
@@ -803,6 +803,19 @@ def test_the_timeline_tells_each_period_and_why() -> None:
     took = [dict(one.rows)["training took"].text for one in page.receipts]
     assert took == ["1 run logged no time", "1 min 30 s"]
     assert "dvc repro retrain-model@base.03 retrain-model@new.03" in page.receipts[1].command
+
+
+def test_a_model_whose_runs_have_no_headline_shows_how_it_did_in_the_newest_period() -> None:
+    told = told_index().catalog
+    runs = tuple(msgspec.structs.replace(run, metrics=()) for run in told.runs)
+    project = msgspec.structs.replace(told.project, pipelines=())
+    catalog = msgspec.structs.replace(told, runs=runs, project=project)
+    figure = models.tile(Index(catalog), catalog.models[0]).figure
+    assert (figure.metric, figure.value.text) == ("auc in 05", "0.71")
+    assert figure.value.href == "models/model/index.html#retraining"
+    assert "auc of model over the periods" in figure.spark
+    untold = msgspec.structs.replace(catalog, scores=(), watches=())
+    assert models.tile(Index(untold), untold.models[0]).figure == models.Figure()
 
 
 def test_the_newest_periods_are_told_and_no_others_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

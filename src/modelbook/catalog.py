@@ -13,7 +13,7 @@ import difflib
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -201,29 +201,38 @@ def rank(runs: Iterable[Run], info: MetricInfo) -> Ranking:
 
 
 def headlines(catalog: Catalog) -> dict[str, MetricInfo]:
-    """Pipeline -> the metric it is judged by: the declared one, else that which most of its runs have.
+    """Pipeline -> the metric it is judged by: the declared one, else what most of its current runs have.
 
     Only a metric whose direction is known will do; a pipeline without any has no entry. Declared ones come
     first.
     """
-    return headlines_of(catalog.project, catalog.metrics, catalog.runs)
+    current = {run for experiment in catalog.experiments for run in experiment.current}
+    return headlines_of(catalog.project, catalog.metrics, catalog.runs, current)
 
 
 def headlines_of(
-    project: Project, metrics: Iterable[MetricInfo], runs: Iterable[Run]
+    project: Project, metrics: Iterable[MetricInfo], runs: Iterable[Run], current: Container[str] = ()
 ) -> dict[str, MetricInfo]:
-    """`headlines` of some runs, as a project declares them."""
+    """`headlines` of some runs, as a project declares them.
+
+    Args:
+        current: ids of the runs that are asked first: what others had and these have no more says nothing of
+            how good they are. Only of a pipeline where none of them has any metric are all runs asked.
+    """
     infos = {info.name: info for info in metrics}
-    counts: dict[str, Counter[str]] = {}
+    ever: dict[str, Counter[str]] = {}
+    now: dict[str, Counter[str]] = {}
     for run in runs:
-        counts.setdefault(run.pipeline, Counter()).update(
-            [value.name for value in run.metrics if (info := infos.get(value.name)) and info.direction]
-        )
+        ever.setdefault(run.pipeline, Counter()).update([value.name for value in run.metrics])
+        if run.id in current:
+            present = [value.name for value in run.metrics if value.state is State.PRESENT]
+            now.setdefault(run.pipeline, Counter()).update(present)
     declared = {info.name: info.metric for info in project.pipelines}
     found = {}
-    for name in (*declared, *sorted(counts.keys() - declared.keys())):
-        names = counts.get(name) or Counter()
-        metric = declared.get(name) or min(names, key=lambda one: (-names[one], one), default="")
+    for name in (*declared, *sorted(ever.keys() - declared.keys())):
+        counts = now.get(name) or ever.get(name) or Counter()
+        fit = [one for one in counts if (info := infos.get(one)) and info.direction]
+        metric = declared.get(name) or min(fit, key=lambda one: (-counts[one], one), default="")
         if metric:
             found[name] = infos.get(metric, MetricInfo(name=metric))
     return found

@@ -57,14 +57,30 @@ class GateStatus(msgspec.Struct, frozen=True, gc=False):
     rows: tuple[tuple[str, str, str, str], ...] = ()
 
 
+class Figure(msgspec.Struct, frozen=True, gc=False):
+    """How good a model is.
+
+    Attributes:
+        metric: which, and of what; empty where nothing is known.
+        value: of the version in force first, else of the newest, else of the candidate.
+        delta: against the version `than`, the one before it; `tone` says whether that is good.
+        spark: the metric over the versions, or over periods.
+    """
+
+    metric: str = ""
+    value: Cell = ABSENT
+    delta: str = ""
+    tone: str = ""
+    than: str = ""
+    spark: str = ""
+
+
 class Tile(msgspec.Struct, frozen=True, gc=False):
     """A model at a glance.
 
     Attributes:
         environments: (environment, version) as declared.
-        value: the headline metric of the version in force first, else of the newest, else of the candidate.
-        delta: against the version `than`, the one before it; `tone` says whether that is good.
-        spark: the metric over the versions.
+        figure: its headline metric; where its runs have none, what its policy of retraining judges by.
         trained: when its run was made, and how long before the newest commit. registered: when its version
             was; both empty where nobody knows.
     """
@@ -72,16 +88,10 @@ class Tile(msgspec.Struct, frozen=True, gc=False):
     link: Link
     description: str
     owner: str
-    version: str
     environments: tuple[tuple[str, Link], ...]
-    metric: str
-    value: Cell
-    delta: str
-    tone: str
-    than: str
+    figure: Figure
     versions: int
     missing: int
-    spark: str
     gates: GateStatus
     trained: str
     registered: str
@@ -151,27 +161,50 @@ def listing(index: Index) -> ModelsPage:
 def tile(index: Index, model: Model) -> Tile:
     """One model at a glance."""
     version = lead(model)
-    info = headline(index, model)
     run = index.runs.get((version.run if version else model.candidate) or "")
     card = cards.card(model, version, run)
-    change, tone, than = _change(index, model, version, info)
     return Tile(
         link=Link(text.line(model.name), model_href(model.name)),
         description=text.cut(text.line(model.info.description)),
         owner=text.line(model.info.owner),
-        version=text.line(version.version) if version else "the candidate" if run else "",
         environments=inforce.now(model),
-        metric=text.line(info.name) if info else "",
+        figure=_figure(index, model, version, run) or _lately(index, model),
+        versions=len(model.versions),
+        missing=len(card.missing),
+        gates=gate_status(index, model, version, run),
+        trained=_fresh(index, run.date if run else ""),
+        registered=text.day(version.date) if version else "",
+    )
+
+
+def _figure(index: Index, model: Model, version: ModelVersion | None, run: Run | None) -> Figure | None:
+    """The headline metric of a version's run, or of the candidate; None for a pipeline without any."""
+    info = headline(index, model)
+    if info is None:
+        return None
+    change, tone, than = _change(index, model, version, info)
+    named = f" of {text.line(version.version)}" if version else " of the candidate" if run else ""
+    return Figure(
+        metric=text.line(info.name) + named,
         value=_value(index, run, info),
         delta=change,
         tone=tone,
         than=than,
-        versions=len(model.versions),
-        missing=len(card.missing),
         spark=_spark(index, model, info),
-        gates=gate_status(index, model, version, run),
-        trained=_fresh(index, run.date if run else ""),
-        registered=text.day(version.date) if version else "",
+    )
+
+
+def _lately(index: Index, model: Model) -> Figure:
+    """What the policy of retraining judges by, of what was in force in the newest labelled period."""
+    known = retraining.newest(index, model)
+    if known is None:
+        return Figure()
+    info, period, values = known
+    title = f"{text.line(info.name)} of {text.line(model.name)} over the periods"
+    return Figure(
+        metric=f"{text.line(info.name)} in {text.line(period)}",
+        value=Cell(text.value(values[-1], info), href=f"{model_href(model.name)}#retraining", number=True),
+        spark=spark(f"periods-{text.slug(model.name)}", values, info, title),
     )
 
 

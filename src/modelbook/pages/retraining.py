@@ -105,6 +105,17 @@ def section(index: Index, model: Model) -> Retrained | None:
     )
 
 
+def newest(index: Index, model: Model) -> tuple[MetricInfo, str, list[float]] | None:
+    """The metric that the policy judges by, the newest period known, and its values in force up to there."""
+    policy = model.info.retrain
+    steps = list(_steps(index, model, policy, _past(index, model))) if policy else []
+    known = [(step.period, step.value) for step in steps if step.value is not None]
+    if policy is None or not known:
+        return None
+    info = index.infos.get(policy.metric) or MetricInfo(name=policy.metric)
+    return info, known[-1][0], [value for _, value in known]
+
+
 def overview(index: Index) -> Table | None:
     """Every model with a policy and what was decided last; None where there is none."""
     rows = []

@@ -502,7 +502,7 @@ class Pipeline(Wish):
     datasets: list[str] = []
     """Names of the datasets it starts from."""
     metric: str = ""
-    """The headline metric: what its runs are compared by."""
+    """The headline metric: what its runs are compared by. By default one that its current runs have."""
     params: Params = {}
     """Default params, under those of every experiment."""
     stages: dict[Name, Stage] = Field(min_length=1)
