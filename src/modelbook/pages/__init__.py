@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec.structs import replace
@@ -31,7 +31,6 @@ from modelbook.pages import (
     keys,
     models,
     monitoring,
-    reports,
     retraining,
     rundata,
     runfacts,
@@ -44,8 +43,11 @@ from modelbook.pages.drawings import Album
 from modelbook.pages.index import Index, commit_href, experiment_href, model_href, run_href
 from modelbook.pages.ledger import Code, Ledger, code_shards, commit_index, run_index
 from modelbook.pages.steps import Steps, finished
-from modelbook.records import WORKSPACE, Catalog, Experiment, Run, Watch
+from modelbook.records import WORKSPACE, Catalog, Experiment, Problem, Run, Watch
 from modelbook.verdict import Verdict
+
+if TYPE_CHECKING:
+    from modelbook.pages.reports import Made
 
 Read = Callable[[str], bytes | None]
 """Git blob id -> its content, or None when it cannot be read."""
@@ -155,8 +157,8 @@ def compose(
 def plan(catalog: Catalog, read: Read, code: Code | None = None, verdict: Verdict | None = None) -> Plan:
     """What `compose` makes, before it is made. Arguments as there."""
     index, album = Index(catalog), Album()
-    told = reports.compose(index, read, album)
-    if faults := (*catalog.faults, *reports.problems(told, catalog.head)):
+    told, faults = _told(index, read, album)
+    if faults := (*catalog.faults, *faults):
         index = Index(replace(catalog, problems=(*catalog.problems, *faults)))
     results = keys.Results(index)
     items = _items(index, read, album, told, code, verdict, results)
@@ -167,7 +169,7 @@ def _items(
     index: Index,
     read: Read,
     album: Album,
-    told: tuple[reports.Made, ...],
+    told: tuple[Made, ...],
     code: Code | None,
     verdict: Verdict | None,
     results: keys.Results,
@@ -200,8 +202,20 @@ def _items(
         yield Draft(commit_href(sha), "commit", partial(known.commit, sha), steps)
 
 
+def _told(index: Index, read: Read, album: Album) -> tuple[tuple[Made, ...], tuple[Problem, ...]]:
+    """Reports, and what is wrong with them. What reads specs is imported for them alone: it takes long."""
+    if not index.catalog.reports:
+        return (), ()
+    from modelbook.pages import reports
+
+    told = reports.compose(index, read, album)
+    return told, reports.problems(told, index.catalog.head)
+
+
 def report_issues(catalog: Catalog) -> tuple[Issue, ...]:
     """All that is wrong with the blocks of a Catalog's reports."""
+    from modelbook.pages import reports
+
     return reports.issues(Index(catalog))
 
 
@@ -263,13 +277,14 @@ def _verdict(index: Index, found: Verdict) -> Page:
     )
 
 
-def _reports(index: Index, told: tuple[reports.Made, ...]) -> Iterator[Page]:
-    if told:
-        words = "documents notes what was found"
-        context = reports.listing(index, told)
-        yield Page(
-            "reports/index.html", "Reports", "reports", context, nav="Reports", search=words, kind="page"
-        )
+def _reports(index: Index, told: tuple[Made, ...]) -> Iterator[Page]:
+    if not told:
+        return
+    from modelbook.pages import reports
+
+    words = "documents notes what was found"
+    context = reports.listing(index, told)
+    yield Page("reports/index.html", "Reports", "reports", context, nav="Reports", search=words, kind="page")
     for item in told:
         yield Page(
             reports.report_href(item.report.name),
