@@ -193,6 +193,10 @@ def test_the_plain_table_is_replaced_and_only_rows_in_sight_are_drawn(opened: Op
     assert page.locator("[data-line]").count() < 50
 
 
+def test_one_run_is_one_run(opened: Open) -> None:
+    assert status(opened(runs(1))) == "1 run"
+
+
 def test_hostile_text_is_only_text(opened: Open) -> None:
     page = opened()
     assert HOSTILE in column(page, "Note")

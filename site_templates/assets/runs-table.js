@@ -506,8 +506,7 @@
       return el("div", { class: "mb-t-panel-bar" }, "Download " + what + " as", button("CSV", "csv"), button("JSON", "json"),
         button("Markdown", "md"));
     }
-    var count = this.exportRows().length.toLocaleString("en");
-    var rows = "the " + count + (this.selected.size ? " selected " : " shown ") + this.noun;
+    var rows = "the " + this.counted(this.exportRows().length, this.selected.size ? "selected" : "shown");
     if (!this.groups || this.selected.size) return [line(rows, false)];
     var groups = model.leaves(this.groups).length.toLocaleString("en") + " groups (count, mean, deviation)";
     return [line("the " + groups, true), line(rows, false)];
@@ -585,17 +584,23 @@
     return this.selection;
   };
 
+  /** So many rows in words, "9 shown runs"; a noun is a plural that ends with an s. */
+  Table.prototype.counted = function (rows, which) {
+    var noun = rows === 1 ? this.noun.replace(/s$/, "") : this.noun;
+    return rows.toLocaleString("en") + " " + (which ? which + " " : "") + noun;
+  };
+
   Table.prototype.comparable = function () { return this.selected.size >= 2 && this.selected.size <= MOST_COMPARED; };
 
   /* ---- drawing ---- */
 
   Table.prototype.drawStatus = function () {
-    var total = this.data.total.toLocaleString("en");
+    var total = this.counted(this.data.total);
     var shown = this.rows.length.toLocaleString("en");
     var all = this.rows.length === this.data.rows;
     var count = this.groups ? this.groups.length : 0;
     var groups = this.groups ? count.toLocaleString("en") + (count === 1 ? " group, " : " groups, ") : "";
-    this.status.textContent = groups + (all ? total : shown + " of " + total) + " " + this.noun
+    this.status.textContent = groups + (all ? total : shown + " of " + total)
       + (this.data.rows < this.data.total ? ", loading…" : "");
     this.drawProblem();
     this.share.hidden = !this.hashUsed();
@@ -892,7 +897,7 @@
         el("b", {}, href && group.column.key !== "run" ? this.link(href, name, column.width - 76 - 16 * group.level) : name),
         el("small", {}, " " + group.rows.length)
       );
-      node.title = group.column.label + " " + name + ": " + group.rows.length + " " + this.noun;
+      node.title = group.column.label + " " + name + ": " + this.counted(group.rows.length);
       return;
     }
     if (!column.numeric) {
