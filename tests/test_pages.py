@@ -862,6 +862,28 @@ def test_packages_are_listed_once_when_stages_share_them() -> None:
     assert shown == [(True, 2, ""), (True, 1, ""), (False, 2, first.stage)]
 
 
+@pytest.mark.parametrize(
+    ("logged", "shown"),
+    [
+        ([4.0, 60.0], ("1 min 04 s", "")),
+        ([4.0, None, 60.0], ("at least 1 min 04 s", "2 of 3 stages logged a time")),
+        ([None, 5.0], ("at least 5.0 s", "1 of 2 stages logged a time")),
+        ([None], None),
+        ([], None),
+    ],
+)
+def test_a_run_says_how_long_it_took_or_at_least_did(
+    logged: list[float | None], shown: tuple[str, str] | None
+) -> None:
+    found = sample.catalog()
+    run = run_of("gbm")
+    timed = tuple(msgspec.structs.replace(run.environments[0], seconds=one) for one in logged)
+    run = msgspec.structs.replace(run, environments=timed)
+    page = run_page(msgspec.structs.replace(found, runs=(run, *found.runs[1:])), run.id)
+    said = dict(page.overview).get("wall time")
+    assert (said and (said.text, said.title)) == shown
+
+
 def test_a_run_of_head_leads_to_its_place_in_the_lineage(made: dict[str, pages.Page]) -> None:
     gbm = run_of("gbm")
     assert context(made, f"runs/{gbm.id}/index.html").expand == f"lineage/index.html#focus=+run:{gbm.id}+"
@@ -891,11 +913,36 @@ def test_a_run_draws_one_step_of_its_lineage_where_the_rest_is_a_click_away() ->
     changed = msgspec.structs.replace(run, stages=(shared, own))
     runs = tuple(changed if item.id == run.id else item for item in catalog.runs)
     held = Index(msgspec.structs.replace(catalog, runs=runs))
-    drawn = run_lineage(held, changed)
+    drawn, earlier = run_lineage(held, changed)
     assert "model.bin" in drawn and "raw.csv" in drawn
-    assert "ingest" not in drawn
+    assert "ingest" not in drawn + earlier
     gone = msgspec.structs.replace(changed, id="f" * 12)
-    assert "ingest" in run_lineage(held, gone)
+    assert "ingest" not in run_lineage(held, gone)[0]
+    _, earlier = run_lineage(held, gone)
+    assert "ingest" in earlier and "raw.csv" in earlier
+    assert "model.bin" not in earlier, "it is drawn already"
+
+
+def test_a_run_without_a_place_in_the_lineage_draws_no_more_boxes_for_being_expanded() -> None:
+    catalog = sample.catalog()
+    run = run_of("gbm-old")
+    stages = [
+        Stage(
+            address=f"s{at}",
+            file="dvc.yaml",
+            group=f"s{at}",
+            item="old" if at > 20 else None,
+            cmd="x",
+            deps=(Dependency(path=f"d{at}", md5="1"),),
+            outs=(Artifact(path=f"d{at + 1}", md5="2", stage=f"s{at}"),),
+        )
+        for at in range(25)
+    ]
+    long = msgspec.structs.replace(run, stages=tuple(stages))
+    drawn, earlier = run_lineage(Index(catalog), long)
+    near, before = (part.count('class="mb-box') for part in (drawn, earlier))
+    assert (near, before) == (9, 8), "of 51 nodes; the one where both meet is drawn twice"
+    assert "35 more" in earlier
 
 
 def test_many_experiments_become_a_table_to_filter_sort_and_group() -> None:

@@ -253,6 +253,16 @@ def around(graph: Graph, nodes: Iterable[str]) -> Graph:
     return _part(graph, kept | {source for source, target in graph.edges if target in kept})
 
 
+def before(graph: Graph, part: Graph) -> Graph:
+    """All that a part of a graph comes from and leaves out, with the nodes of the part that it leads to."""
+    inside = {node.id for node in part.nodes}
+    back: dict[str, list[str]] = {}
+    for source, target in graph.edges:
+        back.setdefault(target, []).append(source)
+    ends = [node for node in inside if not inside.issuperset(back.get(node, ()))]
+    return _part(graph, set[str]().union(*(_reach(node, back, None) for node in ends)))
+
+
 def _part(graph: Graph, kept: set[str]) -> Graph:
     return Graph(
         nodes=tuple(found for found in graph.nodes if found.id in kept),

@@ -671,8 +671,14 @@ class Run(Record, frozen=True, kw_only=True):
     @property
     def seconds(self) -> float | None:
         """Wall time of its stages, as they logged it; None where none did, or one does not tell."""
+        partial = any(item.seconds is None for item in self.environments)
+        return None if partial else self.least_seconds
+
+    @property
+    def least_seconds(self) -> float | None:
+        """Wall time of those of its stages that logged one: it took at least so long. None where none did."""
         known = [item.seconds for item in self.environments if item.seconds is not None]
-        return math.fsum(known) if known and len(known) == len(self.environments) else None
+        return math.fsum(known) if known else None
 
     def param(self, name: str) -> Value | None:
         """The param of that name, or None."""

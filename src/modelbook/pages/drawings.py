@@ -30,6 +30,9 @@ ROOM_FOR_IMAGES = 100_000_000
 MOST_NODES = 16
 """Boxes in the drawing of one run's lineage; the lineage page has the rest."""
 
+LEAST_NODES = 4
+"""Boxes that there is always room for when a page shows the rest itself."""
+
 MOST_ROWS = 12
 """Rows of a plot's data shown under it: enough to see what is in the file, which has the rest."""
 
@@ -222,24 +225,28 @@ def single(run: Run, info: MetricInfo) -> charts.Point:
     return charts.Point(value=score, date=run.date, label=label, href=f"../../{run_href(run.id)}")
 
 
-def run_lineage(index: Index, run: Run) -> str:
-    """What a run was made from, and what became of it, without code, metrics and plots.
+def run_lineage(index: Index, run: Run) -> tuple[str, str]:
+    """What a run was made from one step before, and what became of it; and what all that comes from.
 
-    Stages that it shares with others, and what they read, are left out where one click shows them.
+    Without code, metrics and plots. The second is empty where the lineage page shows it.
     """
     graph = lineage.without_details(lineage.of_run(run, _models(index, run)))
     own = [f"stage:{stage.address}" for stage in run.stages if stage.item]
-    if own and index.in_lineage(run):
-        graph = lineage.around(graph, own)
+    near = lineage.around(graph, own) if own else graph
+    rest = Graph() if index.in_lineage(run) else lineage.before(graph, near)
+    # What both show is drawn twice; for the rest both together have the room of one.
+    twice = len({node.id for node in rest.nodes} & {node.id for node in near.nodes})
+    room = max(MOST_NODES - len(near.nodes), LEAST_NODES) + twice
+    return (
+        _drawn_run(index, near, "lineage", f"Lineage of {run.name}", MOST_NODES),
+        _drawn_run(index, rest, "before", f"What {run.name} comes from", min(room, MOST_NODES)),
+    )
+
+
+def _drawn_run(index: Index, graph: Graph, key: str, title: str, limit: int) -> str:
     if len(graph.nodes) < 2:
         return ""
-    return charts.lineage_svg(
-        graph,
-        key="lineage",
-        title=f"Lineage of {run.name}",
-        href=node_links(index, "../../"),
-        limit=MOST_NODES,
-    )
+    return charts.lineage_svg(graph, key=key, title=title, href=node_links(index, "../../"), limit=limit)
 
 
 def _models(index: Index, run: Run) -> list[Model]:

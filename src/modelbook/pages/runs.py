@@ -85,7 +85,8 @@ class RunPage(msgspec.Struct, frozen=True, gc=False):
         code: the files that its stages read and none of them made.
         at: its commit on the forge, if that is known. files: where its files are there.
         whole: the command begins with a clone. more_artifacts, more_stages: how many are not listed.
-        expand: where its lineage is part of the whole, if it is.
+        lineage: one step before it, and what came of it. expand: where that is part of the whole, if it is;
+            earlier: else a drawing of what all that comes from.
         reproduced: how it came out when it was made again.
     """
 
@@ -117,6 +118,7 @@ class RunPage(msgspec.Struct, frozen=True, gc=False):
     more_stages: int
     environments: tuple[EnvironmentView, ...]
     lineage: str
+    earlier: str
     expand: str
     command: str
     whole: bool
@@ -156,7 +158,7 @@ def page(index: Index, run: Run, read: Read, album: Album) -> Steps[RunPage]:
     yield
     plots = runfacts.interactive((yield from drawings(run, read, album)))
     yield
-    drawn = run_lineage(index, run)
+    drawn, earlier = run_lineage(index, run)
     yield
     before, after = index.neighbours(run)
     code = _code(index, run)
@@ -196,6 +198,7 @@ def page(index: Index, run: Run, read: Read, album: Album) -> Steps[RunPage]:
         more_stages=max(0, len(run.stages) - MOST_LISTED),
         environments=_environments(run.environments),
         lineage=drawn,
+        earlier=earlier,
         expand=_expand(index, run),
         command=_command(index, run),
         whole=text.web(index.catalog.project.url) is not None,
@@ -267,6 +270,15 @@ def _command(index: Index, run: Run) -> str:
     return "\n".join(line for line in (*clone, checkout, *pull, repro) if line)
 
 
+def _wall_time(run: Run) -> Link:
+    """Of all stages that logged one; where some did not, it says so."""
+    if run.least_seconds is None or run.seconds is not None:
+        return Link(text.duration(run.seconds))
+    known = sum(item.seconds is not None for item in run.environments)
+    logged = f"{known} of {text.plural(len(run.environments), 'stage')} logged a time"
+    return Link(f"at least {text.duration(run.least_seconds)}", title=logged)
+
+
 def _overview(index: Index, run: Run) -> tuple[Entry, ...]:
     rows = (
         ("experiment", index.experiment_link(run.experiment)),
@@ -276,7 +288,7 @@ def _overview(index: Index, run: Run) -> tuple[Entry, ...]:
         ("first commit", index.commit_link(run.commit)),
         ("date", Link(text.day(run.date), title=run.date)),
         ("author", Link(run.author)),
-        ("wall time", Link(text.duration(run.seconds))),
+        ("wall time", _wall_time(run)),
     )
     data = tuple(index.dataset_link(item.name) for item in run.datasets[:MOST_DATASETS])
     more = len(run.datasets) - len(data)
