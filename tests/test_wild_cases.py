@@ -21,6 +21,11 @@ from modelbook.cli import main
 from modelbook.records import Catalog, Snapshot, State
 
 A, B, C = "a" * 32, "b" * 32, "c" * 32
+IN_DVC = {
+    "dvc.yaml": "stages: {train: {cmd: x, metrics: [m.json]}}\n",
+    "dvc.lock": "schema: '2.0'\nstages:\n  train:\n    cmd: x\n    outs:\n"
+    "    - {path: m.json, hash: md5, md5: 0123456789abcdef0123456789abcdef, size: 9}\n",
+}
 STAGE = "stages: {train: {cmd: x, metrics: [{m.json: {cache: false}}]}}\n"
 
 
@@ -460,6 +465,16 @@ def modelbook(*words: str) -> Any:
 
 
 @pytest.mark.slow
+def test_a_site_without_a_metric_to_read_says_where_they_are(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path / "repo")
+    repo.commit(IN_DVC)
+    done = modelbook("build", "--repo", str(repo.path), "--out", str(tmp_path / "site"))
+    assert (done.exit_code, "metrics of the run are in DVC" in done.stderr) == (0, True)
+    home = html.unescape((tmp_path / "site" / "index.html").read_text(encoding="utf-8"))
+    assert "modelbook build --pull" in home
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("files", "advice"),
     [
@@ -476,7 +491,8 @@ def test_a_site_of_nothing_says_what_to_do(files: dict[str, str] | None, advice:
     done = modelbook("build", "--repo", str(repo.path), "--out", str(tmp_path / "site"))
     assert done.exit_code == 0
     assert advice in done.stderr
-    assert advice in html.unescape((tmp_path / "site" / "index.html").read_text(encoding="utf-8"))
+    home = html.unescape((tmp_path / "site" / "index.html").read_text(encoding="utf-8"))
+    assert advice in home.replace("<code>", "").replace("</code>", "")
     listed = modelbook("runs", "--json", "--repo", str(repo.path))
     assert (listed.exit_code, json.loads(listed.stdout)) == (0, [])
 

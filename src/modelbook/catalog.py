@@ -571,7 +571,7 @@ def _sorted_by_flow(
 
 
 def advice(catalog: Catalog) -> str:
-    """What to do about a history without runs, in one sentence; empty when there is nothing to do."""
+    """What to do about a history without runs or results, in a line; empty when there is nothing to do."""
     if not catalog.snapshots:
         return "This repository has no commit yet."
     seen = [snapshot for snapshot in catalog.snapshots if snapshot.stages or snapshot.metrics]
@@ -586,6 +586,13 @@ def advice(catalog: Catalog) -> str:
     head = next((item for item in catalog.snapshots if item.commit.sha == catalog.head), None)
     if head and head not in seen:
         return "HEAD has no pipeline: what is here comes from older commits and from other branches."
+    scored = [run for run in catalog.runs if run.metrics]
+    if scored and all(value.state is State.NOT_PULLED for run in scored for value in run.metrics):
+        whose = f"the {len(scored):,} runs" if len(scored) > 1 else "the run"
+        return (
+            f"The metrics of {whose} are in DVC, not in Git: `modelbook build --pull` reads them. "
+            "Metrics that dvc.yaml declares with `cache: false` are in Git from then on."
+        )
     return ""
 
 
