@@ -112,6 +112,24 @@ def test_no_text_breaks_the_reading(text: str) -> None:
     parse_report(block("runs", text), "a.md")
 
 
+def test_numbers_in_prose_have_their_place_and_only_code_spans_are_numbers() -> None:
+    code = "modelbook metric roc_auc of"
+    text = (
+        f"one `{code} gbm`,\ntwo `modelbook\nmetric f1` `{code} gbm`\n\n{block('runs')}\n\n"
+        f"> quoted\n> `{code}\n> gbm`\n\n"
+        f"| a |\n| - |\n| `{code} a@prod` |\n\n"
+        f"{code} text, `modelbook metric`, `modelbook check`\n\n    {code} block\n\n```\n`{code} fence`\n```"
+    )
+    found = [quote for part in parse_report(text, "a.md") if isinstance(part, Prose) for quote in part.quotes]
+    assert [(item.metric, item.of, item.line, item.column) for item in found] == [
+        ("roc_auc", "gbm", 1, 6),
+        ("f1", "best", 2, 6),
+        ("roc_auc", "gbm", 3, 13),
+        ("roc_auc", "gbm", 8, 1),
+        ("roc_auc", "a@prod", 14, 4),
+    ]
+
+
 # -- what blocks show
 
 
@@ -180,6 +198,42 @@ def test_a_card_shows_the_sections_asked_for() -> None:
     assert [section.key for section in made.sections] == ["limitations"]
 
 
+def test_a_number_in_prose_leads_to_its_run() -> None:
+    code = "modelbook metric roc_auc of flight-delay@staging"
+    made = of(f"# A\n\nIt reaches `{code}`, `modelbook metric` says.")
+    assert not made.issues
+    number = made.context.numbers[code]
+    run = next(run for run in sample.catalog().runs if number.href == f"runs/{run.id}/index.html#m-roc_auc")
+    assert number.text == "0.7405"
+    assert number.title.startswith(f"roc_auc of {run.name}")
+    assert reports.told(made) == "# A\n\nIt reaches 0.7405, `modelbook metric` says."
+    shown = html(made.context.parts[0].markdown, numbers=made.context.numbers)
+    assert f'<a title="{number.title}" href="../../{number.href}">0.7405</a>' in shown
+    assert "<code>modelbook metric</code>" in shown
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("roc_auk of gbm", "no run has a metric 'roc_auk', did you mean roc_auc?"),
+        ("roc_auc of gbn", "no run is called 'gbn', did you mean gbm"),
+        ("accuracy of gbm", "run gbm has no metric 'accuracy'"),
+        ("roc_auc of seed =", "character"),
+        (" of gbm", "no run has a metric ''"),
+    ],
+)
+def test_a_bad_number_in_prose_is_told_at_its_place_and_shown_in_it(code: str, says: str) -> None:
+    made = of(f"# A\n\nIt reaches\n`modelbook metric {code}`.")
+    (issue,) = made.issues
+    assert str(issue).startswith("reports/a.md:4:2 ")
+    assert says in str(issue)
+    shown = html(made.context.parts[0].markdown, numbers=made.context.numbers)
+    (attributes,) = [found for tag, found in Parsed(shown).tags if tag == "span"]
+    assert attributes["class"] == "mb-value mb-unreadable"
+    assert says in (attributes["title"] or "")
+    assert "this number cannot be shown</span>" in shown
+
+
 @pytest.mark.parametrize(
     ("lines", "says"),
     [
@@ -236,8 +290,18 @@ def test_reports_are_listed_last_changed_first_and_found_by_their_words() -> Non
 # -- Markdown of strangers
 
 
-def html(raw: str, source: str = "", resolve: Any = None) -> str:
-    return str(escape.report(raw, source or raw, resolve or (lambda _: None), lambda href: f"../../{href}"))
+def html(raw: str, source: str = "", resolve: Any = None, **more: Any) -> str:
+    lead = resolve or (lambda _: None)
+    return str(escape.report(raw, source or raw, lead, lambda href: f"../../{href}", **more))
+
+
+@given(HOSTILE)
+def test_a_number_in_prose_is_text_whatever_it_says(raw: str) -> None:
+    code = "modelbook metric x"
+    number = reports.Number(raw, "runs/a/index.html", raw, "present")
+    (tag,) = Parsed(html(f"`{code}`", numbers={code: number})).tags[2:]
+    assert tag[0] == "a"
+    assert tag[1].keys() == {"title", "href"}
 
 
 @given(HOSTILE)

@@ -291,7 +291,7 @@ def _reports(index: Index, told: tuple[Made, ...]) -> Iterator[Page]:
             item.title,
             "report",
             item.context,
-            search=text.cut(text.line(item.report.text), 2000),
+            search=text.cut(text.line(reports.told(item)), 2000),
             kind="report",
             files=item.files,
         )

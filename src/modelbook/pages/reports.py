@@ -35,7 +35,7 @@ from modelbook.pages.chosen import Chooser, Unknown, close
 from modelbook.pages.drawings import Album, Drawing, Read, drawing_of, node_links, single
 from modelbook.pages.images import kind_of
 from modelbook.pages.index import Index, Link, best, compare_href, model_href, number, run_href, tops
-from modelbook.records import WORKSPACE, MetricInfo, Problem, Report, Run
+from modelbook.records import WORKSPACE, MetricInfo, Problem, Report, Run, Value
 from modelbook.spec import reports as written
 from modelbook.spec.reports import (
     Block,
@@ -46,10 +46,12 @@ from modelbook.spec.reports import (
     MetricBlock,
     PlotBlock,
     Prose,
+    Quote,
     RunsBlock,
 )
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
+_CODE = re.compile(r"`([^`\n]+)`")
 _HEADING = re.compile(r" {0,3}#\s+(.+?)\s*#*\s*")
 _T = TypeVar("_T")
 
@@ -86,11 +88,25 @@ class Part(msgspec.Struct, frozen=True):
     faults: tuple[tuple[str, str], ...] = ()
 
 
+class Number(msgspec.Struct, frozen=True):
+    """A number within prose, and where it comes from.
+
+    Attributes:
+        state: that of a cell, or `broken` where it cannot be shown.
+    """
+
+    text: str
+    href: str | None = None
+    title: str = ""
+    state: str = "broken"
+
+
 @dataclass(frozen=True, slots=True)
 class ReportPage:
     """`reports/NAME/`.
 
     Attributes:
+        numbers: by the code span that each stands for.
         source: all of the text, for links that are defined elsewhere in it than they are used.
         resolve: a relative address in the text -> where that leads on the site, or None.
     """
@@ -99,6 +115,7 @@ class ReportPage:
     facts: tuple[tuple[str, Link], ...]
     source: str
     resolve: Callable[[str], str | None] = field(compare=False)
+    numbers: Mapping[str, Number] = field(default_factory=dict)
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -185,7 +202,7 @@ def _row(index: Index, item: Made) -> Row:
     report = item.report
     return Row(
         link=Link(item.title, report_href(report.name)),
-        summary=text.cut(_first_paragraph(report.text), 300),
+        summary=text.cut(_first_paragraph(told(item)), 300),
         date=text.day(report.date) or "not committed yet",
         author=text.line(report.author),
         commit=index.commit_link(report.commit),
@@ -197,6 +214,14 @@ def title_of(report: Report) -> str:
     """Its first heading, else its name."""
     found = next((match for line in report.text.split("\n") if (match := _HEADING.fullmatch(line))), None)
     return text.plain(re.sub(r"[*_`]", "", found[1]) if found else report.name) or "Report"
+
+
+def told(item: Made) -> str:
+    """The text of a report, with its numbers as they are."""
+    numbers = item.context.numbers
+    return _CODE.sub(
+        lambda found: made.text if (made := numbers.get(found[1])) else found[0], item.report.text
+    )
 
 
 def _first_paragraph(markdown: str) -> str:
@@ -215,7 +240,7 @@ def _made(chooser: Chooser, report: Report, read: Read, album: Album) -> Made:
     parts = tuple(filler.part(part, number) for number, part in enumerate(found))
     images = _images(report, read, album)
     resolve = _resolver(index, report, images)
-    context = ReportPage(parts, _facts(index, report), report.text, resolve)
+    context = ReportPage(parts, _facts(index, report), report.text, resolve, filler.numbers)
     drawn = tuple(part.drawing.image for part in parts if part.drawing and part.drawing.image)
     shown = tuple((path, blob) for path, blob in images.values())
     return Made(report, title_of(report), context, tuple(filler.issues), (*drawn, *shown))
@@ -291,7 +316,7 @@ class _Fault(Exception):
 
 
 class _Filler:
-    """Fills blocks; what is wrong with them is in `issues` at the end."""
+    """Fills blocks and numbers in prose, which are in `numbers`; what is wrong is in `issues` at the end."""
 
     def __init__(self, chooser: Chooser, read: Read, album: Album) -> None:
         self._chooser = chooser
@@ -299,10 +324,12 @@ class _Filler:
         self._read = read
         self._album = album
         self.issues: list[Issue] = []
+        self.numbers: dict[str, Number] = {}
 
     def part(self, part: written.Part, number: int) -> Part:
         """A part of a report as the page shows it."""
         if isinstance(part, Prose):
+            self.numbers |= {quote.code: self._number(quote) for quote in part.quotes}
             return Part("prose", markdown=part.text)
         if isinstance(part, Broken):
             return self._broken(part.issues)
@@ -408,11 +435,27 @@ class _Filler:
             return link_cell(self._index.experiment_link(run.experiment))
         return Cell(text.cut(text.line(column.text(row))) or "–")
 
+    def _number(self, quote: Quote) -> Number:
+        """One number of one run, which leads to it on the page of the run, where its receipt is."""
+        try:
+            info, run, value = self._measured(quote.metric, quote.of)
+        except _Fault as fault:
+            issue = quote.issue(fault.message, fault.hint)
+            self.issues.append(issue)
+            return Number("this number cannot be shown", title=_sentence(issue))
+        shown = cell(value, info, f"{run_href(run.id)}#m-{text.slug(info.name)}")
+        named = f"{text.line(info.name)} of {text.line(run.name)}"
+        return Number(shown.text, shown.href, ": ".join(filter(None, [named, shown.title])), shown.state)
+
+    def _measured(self, metric: str, of: str) -> tuple[MetricInfo, Run, Value]:
+        chooser = self._chooser
+        info = self._asked(("metric",), lambda: chooser.info(metric))
+        run = self._asked(("of",), lambda: chooser.run(of, metric))
+        return info, run, self._asked(("metric",), lambda: chooser.value(run, metric))
+
     def _metric(self, wish: MetricBlock, key: str) -> Part:
         chooser, index = self._chooser, self._index
-        info = self._asked(("metric",), lambda: chooser.info(wish.metric))
-        run = self._asked(("of",), lambda: chooser.run(wish.of, wish.metric))
-        value = self._asked(("metric",), lambda: chooser.value(run, wish.metric))
+        info, run, value = self._measured(wish.metric, wish.of)
         (fact,) = facts(index, run, [value], "m", Receipts(index, run))
         receipt = replace(fact.receipt, id=f"{key}-source")
         fact = replace(fact, id=f"{key}-metric", cell=cell(value, info), receipt=receipt)

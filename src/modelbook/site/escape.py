@@ -7,7 +7,8 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Protocol
 
 import msgspec
 from markdown_it import MarkdownIt
@@ -132,20 +133,58 @@ def prose(raw: str, top: int = 3) -> Markup:
     return Markup('<div class="mb-prose">' + _FENCES.sub(_fence, html) + "</div>")  # noqa: S704 - by markdown-it
 
 
-def report(raw: str, source: str, resolve: Callable[[str], str | None], url: Callable[[str], str]) -> Markup:
+class Number(Protocol):
+    """What stands in place of a code span: a text, where it leads, what it says on being pointed at."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def href(self) -> str | None: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+
+
+def report(
+    raw: str,
+    source: str,
+    resolve: Callable[[str], str | None],
+    url: Callable[[str], str],
+    numbers: Mapping[str, Number] = MappingProxyType({}),
+) -> Markup:
     """Markdown of a report as HTML: raw HTML in it is shown, not obeyed.
 
     Args:
         source: the whole report, whose link definitions `raw`, a part of it, may use.
         resolve: a relative address -> where it leads, from the site's root or on the web; None for nowhere.
         url: an address from the site's root -> one from the page.
+        numbers: code span -> what is shown in place of it.
     """
     engine = _report_markdown()
     env: dict[str, Any] = {"references": _references(_NOT_TEXT.sub("\ufffd", source))}
     tokens = engine.parse(_NOT_TEXT.sub("\ufffd", raw), env)
     _settle(tokens, lambda href: _led(href, resolve, url))
+    for token in tokens:
+        spans = (_number(child, numbers, url) for child in token.children or ())
+        token.children = [part for parts in spans for part in parts] if token.children else token.children
     html = engine.renderer.render(tokens, engine.options, env)
     return Markup('<div class="mb-prose">' + _FENCES.sub(_fence, html) + "</div>")  # noqa: S704 - by markdown-it
+
+
+def _number(token: Token, numbers: Mapping[str, Number], url: Callable[[str], str]) -> list[Token]:
+    """A code span as the number it stands for, if it is one."""
+    found = numbers.get(token.content) if token.type == "code_inline" else None
+    if found is None:
+        return [token]
+    tag = "a" if found.href else "span"
+    attrs: dict[str, str | int | float] = {"title": found.title}
+    attrs |= {"href": url(found.href)} if found.href else {}
+    if found.state != "present":
+        known = "unreadable" if found.state == "broken" else found.state.replace("_", "-")
+        attrs["class"] = f"mb-value mb-{known}"
+    shown = Token("text", "", 0, content=found.text)
+    return [Token("number_open", tag, 1, attrs=attrs), shown, Token("number_close", tag, -1)]
 
 
 @cache

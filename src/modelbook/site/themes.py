@@ -232,7 +232,9 @@ class Theme:
             keep_trailing_newline=True,
         )
         made.filters.update(md=markup, prose=escape.prose, drawing=escape.drawing, json=escape.script_json)
-        made.filters["report"] = lambda raw, page: escape.report(raw, page.source, page.resolve, self._url)
+        made.filters["report"] = lambda raw, page: escape.report(
+            raw, page.source, page.resolve, self._url, page.numbers
+        )
         made.filters["dashed"] = lambda word: word.replace("_", "-")  # as a part of a CSS class
         made.tests["web"] = lambda href: escape.is_web(str(href))
         made.globals.update(Parts(text).by_name, url=self._url)

@@ -1,14 +1,17 @@
 """Reports: Markdown with live blocks, strictly read.
 
 A block is a fenced code block at the margin whose info string is `modelbook KIND`; what it holds is YAML.
-A fault in one block is told at its line and column and leaves the others alone.
+A fault in one block is told at its line and column and leaves the others alone. Within prose a code span
+such as `modelbook metric roc_auc of flight-delay@prod` is one number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import accumulate
 from typing import Annotated, Any, Literal
 
 from markdown_it import MarkdownIt
@@ -22,6 +25,9 @@ from modelbook.spec.source import Loc, Source, suggestion
 
 WORD = "modelbook"
 """What the info string of a block starts with."""
+
+QUOTE = f"{WORD} metric "
+"""What a code span starts with that is a number."""
 
 
 def _as_list(value: object) -> object:
@@ -145,10 +151,43 @@ KINDS: dict[str, type[AnyBlock]] = {
 
 
 @dataclass(frozen=True)
+class Quote:
+    """A number within prose: a code span `modelbook metric NAME of RUN`, whose RUN is as in a metric block.
+
+    Attributes:
+        code: the text of the span. line, column: where it starts, from 1.
+    """
+
+    code: str
+    path: str
+    line: int
+    column: int
+
+    @property
+    def metric(self) -> str:
+        """Which metric."""
+        return self._asked[0].strip()
+
+    @property
+    def of(self) -> str:
+        """Whose, as in a metric block."""
+        return self._asked[2].strip() or "best"
+
+    @property
+    def _asked(self) -> tuple[str, str, str]:
+        return self.code.removeprefix(QUOTE).partition(" of ")
+
+    def issue(self, message: str, hint: str = "") -> Issue:
+        """A fault that another room finds in it."""
+        return Issue(self.path, self.line, self.column, message, hint)
+
+
+@dataclass(frozen=True)
 class Prose:
-    """Markdown between blocks."""
+    """Markdown between blocks, with the numbers in it."""
 
     text: str
+    quotes: tuple[Quote, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -178,14 +217,16 @@ Part = Prose | Block | Broken
 def parse_report(text: str, path: str) -> tuple[Part, ...]:
     """The parts of a report in order; never raises for what the text holds."""
     lines = text.split("\n")
+    tokens = _markdown().parse(text)
+    quotes = tuple(_quotes(tokens, lines, path))
     parts: list[Part] = []
     at = 0
-    for token in _blocks(text):
+    for token in _blocks(tokens):
         start, end = token.map or (0, 0)
-        parts.append(Prose("\n".join(lines[at:start])))
+        parts.append(_prose(lines, at, start, quotes))
         parts.append(_block(token, path, start, len(lines[start]) - len(lines[start].lstrip(" "))))
         at = end
-    parts.append(Prose("\n".join(lines[at:])))
+    parts.append(_prose(lines, at, len(lines), quotes))
     return tuple(part for part in parts if not isinstance(part, Prose) or part.text.strip())
 
 
@@ -199,9 +240,33 @@ def _markdown() -> MarkdownIt:
     return MarkdownIt("commonmark").enable("table")
 
 
-def _blocks(text: str) -> Iterator[Token]:
+def _prose(lines: Sequence[str], start: int, end: int, quotes: Sequence[Quote]) -> Prose:
+    inside = tuple(quote for quote in quotes if start < quote.line <= end)
+    return Prose("\n".join(lines[start:end]), inside)
+
+
+def _quotes(tokens: Iterable[Token], lines: Sequence[str], path: str) -> Iterator[Quote]:
+    """The code spans that are numbers, in order."""
+    for token in tokens:
+        spans = [child.content for child in token.children or () if child.type == "code_inline"]
+        codes = [code for code in spans if code.startswith(QUOTE)]
+        if codes:
+            first, end = token.map or (0, 0)
+            text = " ".join(lines[first:end])
+            starts = [0, *accumulate(len(line) + 1 for line in lines[first:end])]
+            at = 0
+            for code in codes:
+                found = text.find(code, at)
+                if found < 0:  # it goes on in a line that is indented or quoted: its paragraph must do
+                    text, found = "", 0
+                at = found + len(code)
+                line = bisect(starts, found) - 1
+                yield Quote(code, path, first + line + 1, found - starts[line] + 1)
+
+
+def _blocks(tokens: Iterable[Token]) -> Iterator[Token]:
     """The fences at the margin that are blocks; one inside a list or a quote is only code."""
-    for token in _markdown().parse(text):
+    for token in tokens:
         if token.type == "fence" and token.level == 0 and token.info.split()[:1] == [WORD]:
             yield token
 
