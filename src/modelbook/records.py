@@ -66,9 +66,12 @@ def plain(value: Any) -> Any:
     return _named(msgspec.to_builtins(value))
 
 
-def written(record: msgspec.Struct) -> bytes:
-    """A record as the content of a file of its own: JSON that two versions of can be compared by line."""
-    return msgspec.json.format(msgspec.json.encode(record, order="deterministic"), indent=1) + b"\n"
+def written(value: object) -> bytes:
+    """A record or map as the content of a file of its own: JSON that two versions of can be compared by line.
+
+    The keys of maps are sorted; fields of records stand as they are declared.
+    """
+    return msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=1) + b"\n"
 
 
 def _named(value: Any) -> Any:

@@ -17,6 +17,7 @@ from zlib import crc32
 import msgspec
 
 from modelbook.errors import ModelbookError
+from modelbook.records import written
 
 NAME = "modelbook.json"
 
@@ -178,11 +179,11 @@ def write(site: Path, about: Mapping[str, Any], made: Manifest) -> None:
         parts += [("modelbook-files", part) for part in _parts(bulk)]
     for number, (kind, part) in enumerate(parts):
         name = f"{kind}-{number}.json"
-        data = _lines(part)
+        data = written(part)
         (site / name).write_bytes(data)
         more[name] = sha256(data)
     top = {"generator": "modelbook", **about, "files": files, "more": more}
-    (site / NAME).write_bytes(_lines(top))
+    (site / NAME).write_bytes(written(top))
 
 
 _SECOND = 1_000_000_000
@@ -221,11 +222,6 @@ def _parts(rows: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     keys = sorted(rows)
     for at in range(0, len(keys), _LISTED):
         yield {key: rows[key] for key in keys[at : at + _LISTED]}
-
-
-def _lines(value: Any) -> bytes:
-    """JSON that two versions of can be compared line by line, keys sorted."""
-    return msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=1) + b"\n"
 
 
 def hashes(site: Path) -> dict[str, str]:
