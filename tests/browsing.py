@@ -146,7 +146,8 @@ def axe() -> str:
 COLOURS = ("color-contrast", "link-in-text-block")
 """The rules of axe-core that may judge a page otherwise in the dark, and judge it alike at any width."""
 
-MARK_LOOKS = """() => {
+MARK_LOOKS = """(seen) => {
+    const known = new Set(seen);
     const boxed = ['backgroundColor', 'backgroundImage', 'opacity', 'filter', 'mixBlendMode', 'position'];
     const lettered = ['color', 'fill', 'fontSize', 'fontWeight', 'fontStyle', 'textShadow', 'visibility',
         'textDecorationLine', 'borderBottomStyle'];
@@ -175,12 +176,16 @@ MARK_LOOKS = """() => {
     }
     document.querySelectorAll('input, select, textarea').forEach(take);
     document.querySelectorAll('[data-look]').forEach((node) => node.removeAttribute('data-look'));
-    looks.forEach((alike) => {
+    const fresh = [...looks.keys()].filter((key) => !known.has(key));
+    fresh.forEach((key) => {
+        const alike = looks.get(key);
         [alike[0], alike[alike.length - 1]].forEach((node) => node.setAttribute('data-look', ''));
     });
+    return fresh;
 }"""
-"""Marks the first and the last text of each look: alike in their letters, in boxes of the same classes,
-colours and layers all the way up. What axe-core has against one of those, it has against all of them.
+"""Marks the first and the last text of each look that is not among those given, and tells the looks it
+marked: alike in their letters, in boxes of the same classes, colours and layers all the way up. What axe-core
+has against one of those, it has against all of them.
 """
 
 
@@ -193,9 +198,16 @@ def violations(page: Page, *, but: tuple[str, ...] = ()) -> list[str]:
     return _violations(page, {}, {"rules": {rule: {"enabled": False} for rule in but}})
 
 
-def colour_violations(page: Page) -> list[str]:
-    """The same by the rules of colours, for every look that text has: they are slow, and looks are few."""
-    page.evaluate(MARK_LOOKS)
+def colour_violations(page: Page, seen: set[str]) -> list[str]:
+    """The same by the rules of colours, for every look that text has: they are slow, and looks are few.
+
+    Args:
+        seen: the looks that other pages had and that need no second judgement; this page's are added.
+    """
+    fresh = page.evaluate(MARK_LOOKS, list(seen))
+    seen.update(fresh)
+    if not fresh:
+        return []
     return _violations(
         page, {"include": "[data-look]"}, {"runOnly": {"type": "rule", "values": list(COLOURS)}}
     )
