@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 import os
 import signal
@@ -221,6 +222,29 @@ def test_an_execution_that_head_holds_keeps_heads_log(locked: Path, monkeypatch:
     (locked / "out/x").write_text("changed")
     assert execute("gbm/train", ["true"], locked) == 0
     assert log(locked)["run"] == "gbm"
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("a-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: ruamel.yaml\nVersion: 1.0.post1\n"),
+        ("a-1.dist-info/METADATA", "Version: 2\nSummary: x\n Name: no\nName: a\n\nName: b\nVersion: 3\n"),
+        ("a-1.dist-info/METADATA", "Summary: x\n\nName: b\nVersion: 3\n"),
+        ("a-1.dist-info/METADATA", "Name: a\r\nVersion: 1\r\n\r\nName: b\r\n"),
+        ("a-1.dist-info/METADATA", "name: a\nversion:1\n"),
+        ("a-1.dist-info/METADATA", "Name: two words\nVersion: 1\n"),
+        ("a-1.egg-info/PKG-INFO", "Name: a\nVersion: 1\n"),
+    ],
+)
+def test_packages_are_called_as_importlib_calls_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, text: str
+) -> None:
+    (tmp_path / file).parent.mkdir()
+    (tmp_path / file).write_bytes(text.encode())
+    (found,) = importlib.metadata.distributions(path=[str(tmp_path)])
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda: iter([found]))
+    told = {found.metadata["Name"]: found.version} if found.metadata["Name"] else {}
+    assert telemetry.python_environment(["python"])["packages"] == told
 
 
 def test_another_python_is_asked_for_its_packages(tmp_path: Path) -> None:
