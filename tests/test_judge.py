@@ -155,7 +155,7 @@ def test_the_rule_reaches_the_browser() -> None:
     plain = sample.catalog()
     ruled = replace(plain, metrics=tuple(replace(info, atol=0.25) for info in plain.metrics))
     found = [item for page in pages.compose(ruled, sample.BLOBS.get) for item in page.data]
-    found += pages.plan(ruled, sample.BLOBS.get).gather()[0]
+    found += pages.plan(ruled, sample.BLOBS.get).gather({})[0]
     data = {item.name: item.value for item in found}
     assert data["run-index"]["metrics"]["roc_auc"]["atol"] == 0.25
     columns = {column["key"]: column for column in data["runs"]["columns"]}

@@ -26,6 +26,7 @@ from modelbook.cli import main
 from modelbook.records import Catalog, Plot
 from modelbook.site import engine, manifest, press, themes
 from modelbook.site.manifest import Kept, Manifest
+from modelbook.site.notes import Notes
 from modelbook.site.press import Standing
 from test_keys import CHANGES
 
@@ -309,6 +310,53 @@ def test_a_plot_that_was_missing_is_drawn_when_it_is_there(tmp_path: Path) -> No
     site.build(catalog(), out, read=lambda _: None)
     built(catalog(), out)
     assert content(out) == fresh(catalog(), tmp_path)
+
+
+def _read_by(found: Catalog, out: Path, cache: Path | None) -> set[str]:
+    """Blobs that a build reads."""
+    asked = set[str]()
+
+    def noting(blob: str) -> bytes | None:
+        asked.add(blob)
+        return read(blob)
+
+    site.build(found, out, read=noting, cache=cache, processes=1)
+    return asked
+
+
+def test_curves_that_were_noted_are_not_read_again(tmp_path: Path) -> None:
+    out, cache = tmp_path / "site", tmp_path / "cache"
+    _read_by(catalog(), out, cache)
+    (file,) = cache.glob("curves-*.cache")
+    noted = file.stat().st_mtime_ns
+    kept = _read_by(catalog(), out, cache)
+    without = _read_by(catalog(), out, None)
+    assert kept < without
+    assert file.stat().st_mtime_ns == noted
+    changed = CHANGES["run deleted"](catalog())
+    built(changed, out, cache=cache)
+    assert content(out) == fresh(changed, tmp_path)
+
+
+def test_a_curve_that_could_not_be_read_is_not_noted(tmp_path: Path) -> None:
+    out, cache = tmp_path / "site", tmp_path / "cache"
+    site.build(catalog(), out, read=lambda _: None, cache=cache)
+    built(catalog(), out, cache=cache)
+    assert content(out) == fresh(catalog(), tmp_path)
+
+
+def test_notes_are_of_one_place_and_one_modelbook(tmp_path: Path) -> None:
+    cache, known = tmp_path / "cache", {"blob\t=auc": [0.5, 0.25], "other,": None}
+    notes = Notes(cache, tmp_path / "site", "digest")
+    assert notes.load() == {}
+    notes.save(known)
+    assert Notes(cache, tmp_path / "site", "digest").load() == known
+    assert Notes(cache, tmp_path / "site", "another").load() == {}
+    assert Notes(cache, tmp_path / "beside", "digest").load() == {}
+    (file,) = cache.iterdir()
+    for damaged in (b"", file.read_bytes()[:40], file.read_bytes()[:-1] + b"\xff"):
+        file.write_bytes(damaged)
+        assert Notes(cache, tmp_path / "site", "digest").load() == {}
 
 
 def test_a_disk_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

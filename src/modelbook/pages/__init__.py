@@ -39,6 +39,7 @@ from modelbook.pages import (
     text,
     verdicts,
 )
+from modelbook.pages.curves import Known
 from modelbook.pages.drawings import Album
 from modelbook.pages.index import Index, commit_href, experiment_href, model_href, run_href
 from modelbook.pages.ledger import Code, Ledger, code_shards, commit_index, run_index
@@ -130,13 +131,13 @@ class Plan:
     Attributes:
         items: every hand-sized page, then drafts of the others, one at a time.
         gather: gives data of no single page, and digests of all runs. It takes long, and may be called in
-            another process.
+            another process. What it is called with is as for `curves.curves`.
         results: takes these digests, which the keys of drafts are made of; those it lacks it finds.
         index: of the Catalog, with what was found wrong with reports.
     """
 
     items: Iterator[Page | Draft]
-    gather: Callable[[], tuple[tuple[Data, ...], dict[str, bytes]]]
+    gather: Callable[[Known], tuple[tuple[Data, ...], dict[str, bytes]]]
     results: keys.Results
     index: Index
 
@@ -257,9 +258,11 @@ def _sections(
         )
 
 
-def _gather(index: Index, read: Read, results: keys.Results) -> tuple[tuple[Data, ...], dict[str, bytes]]:
+def _gather(
+    index: Index, read: Read, results: keys.Results, known: Known
+) -> tuple[tuple[Data, ...], dict[str, bytes]]:
     """All runs, for their table, and their digests."""
-    files = rundata.files(index, read, data_href)
+    files = rundata.files(index, read, data_href, known)
     return tuple(Data(key, data_href(key), value) for key, value in files), results.of_all()
 
 

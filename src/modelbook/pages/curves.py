@@ -26,27 +26,62 @@ Read = Callable[[str], bytes | None]
 Series = tuple[str, str | None, str]
 """(Git blob id, column or None for the last, delimiter)."""
 
+Known = dict[str, list[float] | None]
+"""Curves that were found before, None where a file has none, by what `_key` makes of their series."""
 
-def curves(runs: Sequence[Run], read: Read) -> dict[str, list[list[float] | None]]:
+
+def curves(
+    runs: Sequence[Run], read: Read, known: Known | None = None
+) -> dict[str, list[list[float] | None]]:
     """Name of a metric -> its curve in each run, None where a run has none; the most frequent names first.
 
     Curves are what DVCLive writes to `plots/metrics/NAME.tsv`, and plots over a step or an epoch.
+
+    Args:
+        known: spares the reading of a file; afterwards it holds the curves of these runs, and no others.
     """
     series = [dict(_series(run)) for run in runs]
     counts = Counter(name for held in series for name in held)
     names = sorted(counts, key=lambda name: (-counts[name], name))[:MOST_CURVES]
-    known: dict[Series, list[float] | None] = {}
-    tables: dict[tuple[str, str], Rows] = {}
+    files = _Files(read, known if known is not None else {})
+    found = {name: list[list[float] | None]() for name in names}
     for held in series:
-        tables.clear()  # but what a run has in one file is read once
+        files.tables.clear()  # but what a run has in one file is read once
         for name in names:
-            if name in held and held[name] not in known:
-                blob, field, delimiter = held[name]
-                if (blob, delimiter) not in tables:
-                    tables[blob, delimiter] = _rows(read(blob) or b"", delimiter)
-                known[held[name]] = _points(tables[blob, delimiter], field)
-    found = {name: [known[held[name]] if name in held else None for held in series] for name in names}
+            found[name].append(files.curve(held[name]) if name in held else None)
+    if known is not None:
+        known.clear()
+        known |= files.used
     return {name: values for name, values in found.items() if any(values)}
+
+
+class _Files:
+    """Reads the files of plots that nobody read before."""
+
+    def __init__(self, read: Read, known: Known) -> None:
+        self._read, self._known = read, known
+        self.used: Known = {}
+        self.tables: dict[tuple[str, str], Rows] = {}
+
+    def curve(self, series: Series) -> list[float] | None:
+        key = _key(series)
+        if key in self.used:
+            return self.used[key]
+        if key not in self._known:
+            blob, field, delimiter = series
+            if (blob, delimiter) not in self.tables:
+                data = self._read(blob)
+                if data is None:  # it may be there another time
+                    return None
+                self.tables[blob, delimiter] = _rows(data, delimiter)
+            self._known[key] = _points(self.tables[blob, delimiter], field)
+        found = self.used[key] = self._known[key]
+        return found
+
+
+def _key(series: Series) -> str:
+    blob, field, delimiter = series
+    return f"{blob}{delimiter}" if field is None else f"{blob}{delimiter}={field}"
 
 
 def _series(run: Run) -> Iterator[tuple[str, Series]]:

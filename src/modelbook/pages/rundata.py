@@ -12,7 +12,7 @@ import msgspec
 
 from modelbook.pages import text
 from modelbook.pages.branches import base, branches
-from modelbook.pages.curves import Read, curves
+from modelbook.pages.curves import Known, Read, curves
 from modelbook.pages.index import Index, best, commit_href, experiment_href, rule
 from modelbook.pages.variants import variants
 from modelbook.records import MetricInfo, Run, State, Value
@@ -32,14 +32,16 @@ LONGEST = 500
 """Characters of a value; the page of its run has all of them."""
 
 
-def files(index: Index, read: Read, href: Callable[[str], str]) -> tuple[tuple[str, Any], ...]:
+def files(
+    index: Index, read: Read, href: Callable[[str], str], known: Known | None = None
+) -> tuple[tuple[str, Any], ...]:
     """Every run, newest first, as (name, plain data): `runs`, which has the first, then `runs-1`, ...
 
     Args:
-        href: name -> address of its file from the site's root.
+        href: name -> address of its file from the site's root. known: as for `curves`.
     """
     runs = index.catalog.runs
-    columns = columns_of(index, _curves(runs, read))
+    columns = columns_of(index, _curves(runs, read, known))
     ids = [run.id for run in runs]
     first, *rest = list(_parts(ids, columns)) or [_part(ids, columns, 0, 0)]
     names = [f"runs-{at + 1}" for at in range(len(rest))]
@@ -268,7 +270,7 @@ def _seconds(run: Run) -> float | None:
     return None if run.seconds is None else round(run.seconds, 3)
 
 
-def _curves(runs: Sequence[Run], read: Read) -> list[Column]:
+def _curves(runs: Sequence[Run], read: Read, known: Known | None) -> list[Column]:
     return [
         {
             "key": f"curves.{name}",
@@ -278,7 +280,7 @@ def _curves(runs: Sequence[Run], read: Read) -> list[Column]:
             "values": values,
             "description": "the metric over the steps of the training, each run on its own scale",
         }
-        for name, values in curves(runs, read).items()
+        for name, values in curves(runs, read, known).items()
     ]
 
 

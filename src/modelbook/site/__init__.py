@@ -24,6 +24,7 @@ from modelbook.records import Catalog
 from modelbook.site import crew, engine, gone, manifest, output
 from modelbook.site.aside import Aside
 from modelbook.site.manifest import Manifest
+from modelbook.site.notes import Notes
 from modelbook.site.output import check
 from modelbook.site.parts import PLOTLY
 from modelbook.site.press import Press, Read, Reading, Standing, copy_images, data_script, write
@@ -84,7 +85,7 @@ def build(
         project: the project's own `site_templates`, if it has them.
         keep: take pages that derive from the same from the site that stands at `out`. The new site is the
             same, byte for byte, as without.
-        cache: where compiled templates are kept; without it they are compiled each time.
+        cache: where compiled templates and curves of runs are kept, for the next build.
         processes: how many stamp pages; None for as many as are of use. The site is the same.
 
     Raises:
@@ -96,13 +97,14 @@ def build(
     check(out)
     theme, reading = Theme(default_folder(), project, cache), Reading(read)
     plan = pages.plan(catalog, reading, code, verdict)
+    notes = Notes(cache, out, theme.digest) if cache else None
     total = len(catalog.runs) + len(catalog.snapshots)
     if processes is None:
         processes = crew.hands() if total >= _MANY else 1
     with (
         _collector_spared(),
         output.workshop(out) as folder,
-        crew.beside(partial(_gather, plan, folder / "gathered"), processes) as gathered,
+        crew.beside(partial(_gather, plan, folder / "gathered", notes), processes) as gathered,
     ):
         hand, drafts = _split(plan.items)
         report("Writing pages", 0, total)
@@ -253,9 +255,12 @@ def _write_docs(
     shutil.copyfile(_plotly(), docs / PLOTLY)
 
 
-def _gather(plan: Plan, folder: Path) -> tuple[dict[str, str], dict[str, bytes]]:
+def _gather(plan: Plan, folder: Path, notes: Notes | None = None) -> tuple[dict[str, str], dict[str, bytes]]:
     """Write what a plan gathers into a folder: (path -> SHA-256, digests of runs)."""
-    data, results = plan.gather()
+    known = notes.load() if notes else {}
+    data, results = plan.gather(known)
+    if notes:
+        notes.save(known)
     files = {item.path: write(folder / item.path, data_script(item.name, item.value)) for item in data}
     return files, results
 
