@@ -69,19 +69,28 @@ class Made:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def make(self, files: Mapping[str, str] | None = None) -> None:
-        self.path.mkdir()
-        plain = {"train.py": SCRIPT, "dvc.yaml": DVC_YAML, "raw.txt": "a\nb\n"}
-        for name, text in (files or plain).items():
+    def make(self, start: Path, files: Mapping[str, str] | None = None) -> None:
+        """Write files, run their stages and commit them.
+
+        Args:
+            start: a repository that `begin` made.
+        """
+        shutil.copytree(start, self.path, symlinks=True)
+        for name, text in (files or {"train.py": SCRIPT, "dvc.yaml": DVC_YAML}).items():
             (self.path / name).parent.mkdir(parents=True, exist_ok=True)
             (self.path / name).write_text(text)
+        self.sh("dvc", "repro", "-q")
+        self.commit("Train")
+
+    def begin(self) -> None:
+        """A repository of Git and DVC with `raw.txt`, and no commit."""
+        self.path.mkdir()
+        (self.path / "raw.txt").write_text("a\nb\n")
         self.sh("git", "init", "-q", "-b", "main")
         self.sh("git", "config", "user.name", "Ada")
         self.sh("git", "config", "user.email", "ada@example.org")
         self.sh("dvc", "init", "-q")
         self.sh("dvc", "add", "-q", "raw.txt")
-        self.sh("dvc", "repro", "-q")
-        self.commit("Train")
 
     def sh(self, *argv: str) -> str:
         env = {**os.environ, "DVC_NO_ANALYTICS": "1"}
@@ -112,8 +121,14 @@ class Made:
 
 
 @pytest.fixture(scope="session")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return once(tmp_path_factory, "reproduce", lambda path: Made(path).make())
+def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of Git and DVC with `raw.txt` and no commit. Not to be changed."""
+    return once(tmp_path_factory, "begun", lambda path: Made(path).begin())
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory, start: Path) -> Path:
+    return once(tmp_path_factory, "reproduce", lambda path: Made(path).make(start))
 
 
 @pytest.fixture
@@ -256,12 +271,12 @@ stages:
 
 @pytest.mark.slow
 def test_all_runs_are_made_again_in_one_worktree_whatever_becomes_of_some(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: Path
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     made = Made(tmp_path / "repo")
-    made.make({"train.py": MANY, "dvc.yaml": FOREACH, "raw.txt": "x\n"})
+    made.make(start, {"train.py": MANY, "dvc.yaml": FOREACH})
     before = made.state()
     env = {"BREAK": "bb", "NOISE": "a", "LONELY": "1"}
     result = CliRunner().invoke(main, ["reproduce", "--repo", str(made.path), "--all"], env=env)
@@ -292,7 +307,7 @@ stages:
 
 @pytest.mark.slow
 def test_stages_run_on_the_packages_that_were_recorded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: Path
 ) -> None:
     """`tiny` is nowhere but in a wheel here, and `nowhere` not even there."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
@@ -317,8 +332,8 @@ def test_stages_run_on_the_packages_that_were_recorded(
         then.setenv("PYTHONPATH", str(tmp_path / "then"))
         made = Made(tmp_path / "repo")
         script = "import tiny\nopen('model.txt', 'w').write(tiny.said)\n"
-        files = {"train.py": script, "dvc.yaml": LOGGED, "raw.txt": ""}
-        made.make({**files, "runs/environment/a/train.json": json.dumps(log)})
+        files = {"train.py": script, "dvc.yaml": LOGGED}
+        made.make(start, {**files, "runs/environment/a/train.json": json.dumps(log)})
     assert "tiny" not in known
     before = made.state()
     assert made.call("--no-record").exit_code == 1, "there is no tiny here"
