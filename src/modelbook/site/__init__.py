@@ -21,7 +21,7 @@ from modelbook.pages.data import ProblemsPage
 from modelbook.pages.index import Index
 from modelbook.pages.ledger import Code
 from modelbook.records import Catalog
-from modelbook.site import crew, engine, gone, manifest, output
+from modelbook.site import crew, engine, gone, manifest, output, press
 from modelbook.site.aside import Aside
 from modelbook.site.manifest import Manifest
 from modelbook.site.notes import Notes
@@ -123,20 +123,22 @@ def build(
             data, results = gathered()
             plan.results.known |= results
             keys = {draft.path: draft.key() for draft in bulk}
+            kept = press.keep(bulk, keys, standing, folder / "kept")
             site = running.result()
         aside.back(site)
-        press = Press(site, theme, reading, _shells(site), standing, keys)
-        press.take(folder / "gathered", data)
-        for count in press.run(bulk, processes):
+        made = Press(site, theme, reading, _shells(site), standing, keys)
+        held = made.adopt(folder / "kept", kept)
+        made.take(folder / "gathered", data)
+        for count in made.run([draft for draft in bulk if draft.path not in held], processes):
             report("Stamping runs and commits", count, total)
-        press.write(SEARCH, _search([*hand, *bulk]))
-        press.write("404.html", gone.page(_name(catalog)))
         report("Publishing", total, total)
-        manifest.write(site, _about(catalog), Manifest(files=press.files, pages=press.pages))
+        made.write(SEARCH, _search([*hand, *bulk]))
+        made.write("404.html", gone.page(_name(catalog)))
+        manifest.write(site, _about(catalog), made.manifest())
         output.publish(site, out)
     manifest.seal(out)  # what stood there is gone, and with it the other names of files that were kept
-    count = len(hand) + press.rendered + press.kept
-    return Built(out, len(catalog.runs), count, _problems(hand), press.kept)
+    count = len(hand) + made.rendered + made.kept
+    return Built(out, len(catalog.runs), count, _problems(hand), made.kept)
 
 
 @contextmanager

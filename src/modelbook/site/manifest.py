@@ -50,10 +50,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         files: path -> SHA-256, in hexadecimal digits, of every file but the manifest itself.
         pages: path -> what is known of a bulk page that may be kept.
+        shells: kind of bulk page -> digest of what its pages are put into, templates and theme.
     """
 
     files: dict[str, str]
     pages: dict[str, Kept] = {}
+    shells: dict[str, str] = {}
 
 
 class _Top(msgspec.Struct, kw_only=True):
@@ -62,6 +64,7 @@ class _Top(msgspec.Struct, kw_only=True):
     project: str | None = None
     head: str | None = None
     files: dict[str, str] = {}
+    shells: dict[str, str] = {}
     more: dict[str, str] = {}
 
 
@@ -93,7 +96,7 @@ def load(site: Path) -> Manifest:
                 pages |= msgspec.json.decode(data, type=dict[str, Kept])
     except (OSError, msgspec.DecodeError, UnicodeError):
         return Manifest(files={})
-    return Manifest(files=files, pages=pages)
+    return Manifest(files=files, pages=pages, shells=top.shells)
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,7 +185,7 @@ def write(site: Path, about: Mapping[str, Any], made: Manifest) -> None:
         data = written(part)
         (site / name).write_bytes(data)
         more[name] = sha256(data)
-    top = {"generator": "modelbook", **about, "files": files, "more": more}
+    top = {"generator": "modelbook", **about, "files": files, "shells": made.shells, "more": more}
     (site / NAME).write_bytes(written(top))
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -114,6 +115,8 @@ class Standing:
     """
 
     def __init__(self, folder: Path, found: Manifest) -> None:
+        """Attribute `shells`: as in its manifest."""
+        self.shells = found.shells
         self._folder, self._files, self._pages = str(folder), found.files, found.pages
         self._sealed = manifest.sealed(folder)
         self._made = ""
@@ -186,6 +189,17 @@ class Standing:
             _put(target, _read(f"{self._folder}/{path}"))
 
 
+def _merge(source: Path, target: Path) -> None:
+    """Move everything out of a folder into another one that may have some of its folders, but no file."""
+    for path in source.iterdir():
+        into = target / path.name
+        if path.is_dir() and into.is_dir():
+            _merge(path, into)
+            path.rmdir()
+        else:
+            path.rename(into)
+
+
 def _paths(page: str, kept: Kept) -> list[str]:
     folder = page.rpartition("/")[0]
     return [page, *(f"{folder}/{name}" for name in kept.files)]
@@ -225,11 +239,32 @@ class Sheets(NamedTuple):
     files: dict[str, str]
 
 
+def _salted(key: str, shell: str) -> str:
+    """The key of a page in its shell; none for a page that is made each time."""
+    return sha256(f"{key} {shell}".encode())[:24] if key else ""
+
+
+def keep(drafts: Iterable[Draft], keys: Mapping[str, str], standing: Standing, folder: Path) -> list[str]:
+    """Put the pages into a folder that may be kept if the shells become what they were; their paths.
+
+    It is done while MkDocs makes the shells: nearly always they do.
+    """
+    folder.mkdir()
+    shells = standing.shells
+    return [
+        draft.path
+        for draft in drafts
+        if (shell := shells.get(draft.bulk))
+        and (key := _salted(keys[draft.path], shell))
+        and standing.take(draft.path, key, folder)
+    ]
+
+
 class Press:
     """Makes the bulk pages of one site.
 
     Attributes:
-        files: SHA-256 of everything in the site, by path. pages: what another build may keep.
+        files, pages, shells: as in its manifest.
         rendered, kept: how many pages were made, and taken as they were.
     """
 
@@ -246,9 +281,12 @@ class Press:
         self._keys = keys
         self._site, self._theme, self._read, self._shells = site, theme, read, shells
         self._standing = standing
-        self._salts = {kind: f"{theme.digest} {shell.digest}" for kind, shell in shells.items()}
+        self.shells = {
+            kind: sha256(f"{theme.digest} {shell.digest}".encode()) for kind, shell in shells.items()
+        }
         self.files = manifest.hashes(site)
         self.pages: dict[str, Kept] = {}
+        self._images: dict[str, str] = {}
         self.rendered = self.kept = 0
 
     def run(self, drafts: Sequence[Draft], processes: int) -> Iterator[int]:
@@ -258,21 +296,36 @@ class Press:
             How many pages there are so far.
         """
         size = max(_CHUNK, min(_LARGE_CHUNK, len(drafts) // (8 * processes)), -(-len(drafts) // _MOST_CHUNKS))
-        images: dict[str, str] = {}
         chunks = [drafts[at : at + size] for at in range(0, len(drafts), size)]
         for sheets in crew.each(self._stamp, chunks, processes):
-            found = dict(sheets.made)
             self.files |= sheets.files
-            for path in sheets.taken:
-                found[path], files = self._standing.known(path)
-                self.files |= files
-            self.pages |= {path: entry for path, entry in found.items() if entry.key}
-            images |= {path: blob for entry in found.values() for path, blob in entry.images}
+            self._enter(sheets.taken)
+            self.pages |= {path: entry for path, entry in sheets.made.items() if entry.key}
+            self._images |= {path: blob for entry in sheets.made.values() for path, blob in entry.images}
             self.rendered += len(sheets.made)
-            self.kept += len(sheets.taken)
             yield self.rendered + self.kept
-        for path in sorted(images.keys() - self.files.keys()):
-            self._add_image(path, images[path])
+        for path in sorted(self._images.keys() - self.files.keys()):
+            self._add_image(path, self._images[path])
+
+    def adopt(self, folder: Path, paths: Sequence[str]) -> frozenset[str]:
+        """Take pages that `keep` has put into a folder into the site; none if the shells are other ones."""
+        if self.shells != self._standing.shells:
+            shutil.rmtree(folder)
+            return frozenset()
+        _merge(self._site, folder)
+        self._site.rmdir()
+        folder.rename(self._site)
+        self._enter(paths)
+        return frozenset(paths)
+
+    def _enter(self, paths: Sequence[str]) -> None:
+        """Note pages that were kept."""
+        for path in paths:
+            entry, files = self._standing.known(path)
+            self.files |= files
+            self.pages[path] = entry
+            self._images |= dict(entry.images)
+        self.kept += len(paths)
 
     def _stamp(self, drafts: Sequence[Draft]) -> Sheets:
         """Put some pages into the site.
@@ -282,7 +335,7 @@ class Press:
         taken: list[str] = []
         left: list[tuple[Draft, str]] = []
         for draft in drafts:
-            key = self._key(draft)
+            key = _salted(self._keys[draft.path], self.shells[draft.bulk])
             if key and self._standing.take(draft.path, key, self._site):
                 taken.append(draft.path)
             else:
@@ -299,10 +352,6 @@ class Press:
         for path, data in written.items():
             _put(f"{self._site}/{path}", data)
         return Sheets(taken, kept, {path: sha256(data) for path, data in written.items()})
-
-    def _key(self, draft: Draft) -> str:
-        key = self._keys[draft.path]
-        return sha256(f"{key} {self._salts[draft.bulk]}".encode())[:24] if key else ""
 
     def _made(self, drafts: Sequence[tuple[Draft, str]]) -> list[tuple[Page, str]]:
         """Pages with their keys; none where a file of a plot was missing, which may come another time."""
@@ -345,3 +394,7 @@ class Press:
     def write(self, path: str, content: str) -> None:
         """Write a file of the site."""
         self.files[path] = write(f"{self._site}/{path}", content)
+
+    def manifest(self) -> Manifest:
+        """What the site has to say of itself."""
+        return Manifest(files=self.files, pages=self.pages, shells=self.shells)
