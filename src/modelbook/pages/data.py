@@ -195,9 +195,10 @@ def _problem_rows(index: Index) -> Iterator[tuple[str, bool, tuple[Cell, ...]]]:
     for item in index.catalog.problems:
         now = item.commit is None or item.commit == head
         yield item.path, now, (_reason(item.reason), _commit(index, item.since), _last(index, item))
+    unreadable = State.UNREADABLE  # looked up once: there may be a million values
     for run in index.catalog.runs:
         for found in (*run.metrics, *run.params):
-            if found.state is State.UNREADABLE:
+            if found.state is unreadable:
                 where = link_cell(index.run_link(run))
                 cells = (_reason(found.reason or "could not be read"), _commit(index, run.commit), where)
                 yield found.path, run.id in index.current, cells
