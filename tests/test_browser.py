@@ -19,6 +19,10 @@ GBM = f"runs/{hashlib.sha256(b'gbm').hexdigest()[:12]}/index.html"
 HOSTILE = f"runs/{hashlib.sha256(sample.SCRIPT.encode()).hexdigest()[:12]}/index.html"
 
 
+ONE_WAY = pytest.mark.parametrize("opened", ["file"], indirect=True)
+"""For what is no other over http: what it loads is loaded by tests that are opened both ways."""
+
+
 @pytest.fixture(params=["file", "http"])
 def opened(request: pytest.FixtureRequest, sample_site: Path, browser: Browser) -> Iterator[Site]:
     """The sample's site; after each test nothing may have gone wrong in the browser."""
@@ -26,6 +30,7 @@ def opened(request: pytest.FixtureRequest, sample_site: Path, browser: Browser) 
         yield made
 
 
+@ONE_WAY
 def test_home(opened: Site) -> None:
     page = opened.open("index.html")
     assert "0.7461" in page.locator(".mb-leader").first.inner_text()
@@ -43,6 +48,7 @@ def test_runs_table(opened: Site) -> None:
     expect(page.locator("h1")).to_have_text("gbm-sweep-learning_rate-0.1")
 
 
+@ONE_WAY
 def test_runs_table_without_javascript(opened: Site) -> None:
     page = opened.open("runs/index.html", javascript=False)
     assert page.locator("table.mb-table tbody tr").count() == len(sample.RUNS)
@@ -66,6 +72,7 @@ def test_commands_can_be_copied(opened: Site) -> None:
     assert "dvc repro flights-train@gbm" in page.evaluate("navigator.clipboard.readText()")
 
 
+@ONE_WAY
 def test_a_receipt_can_be_copied(opened: Site) -> None:
     page = opened.open(GBM)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -80,6 +87,7 @@ def test_a_receipt_can_be_copied(opened: Site) -> None:
     assert copied[-1] == "dvc repro flights-train@gbm"
 
 
+@ONE_WAY
 def test_a_receipt_without_javascript_is_one_link_away(opened: Site) -> None:
     page = opened.open(GBM, javascript=False)
     page.locator("#m-roc_auc summary").click()
@@ -88,6 +96,7 @@ def test_a_receipt_without_javascript_is_one_link_away(opened: Site) -> None:
     assert page.url.endswith("#source-1")
 
 
+@ONE_WAY
 def test_a_run_expands_into_the_whole_lineage(opened: Site) -> None:
     page = opened.open(GBM)
     page.get_by_role("link", name="Expand").click()
@@ -96,6 +105,7 @@ def test_a_run_expands_into_the_whole_lineage(opened: Site) -> None:
     expect(page.locator("[data-key='model:flight-delay@v1.1.0']")).to_have_count(1)
 
 
+@ONE_WAY
 def test_a_chart_of_a_report_becomes_interactive(opened: Site) -> None:
     page = opened.open("reports/which-model/index.html")
     figure = page.locator("figure:has([data-mb-interactive])").first
@@ -104,6 +114,7 @@ def test_a_chart_of_a_report_becomes_interactive(opened: Site) -> None:
     assert not figure.locator(".mb-drawing > svg").is_visible()
 
 
+@ONE_WAY
 def test_model_page(opened: Site) -> None:
     page = opened.open("models/flight-delay/index.html")
     assert "v1.1.0" in page.locator("table").first.inner_text()
@@ -121,7 +132,7 @@ def test_search(opened: Site) -> None:
     page.wait_for_url("**/experiments/gbm-sweep/index.html")
 
 
-@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize(("opened", "dark"), [("file", False), ("http", True)], indirect=["opened"])
 def test_light_and_dark(opened: Site, dark: bool) -> None:
     page = opened.open(GBM, dark=dark)
     red = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g)[0]")

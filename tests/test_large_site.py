@@ -14,6 +14,10 @@ from browsing import PHONE, Site, opened_site, overflow, says
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
+ONE_WAY = pytest.mark.parametrize("opened", ["file"], indirect=True)
+"""For what is no other over http: what it loads is loaded by tests that are opened both ways."""
+
+
 @pytest.fixture(params=["file", "http"])
 def opened(request: pytest.FixtureRequest, large_site: Path, browser: Browser) -> Iterator[Site]:
     """The site; after each test nothing may have gone wrong in the browser."""
@@ -51,6 +55,7 @@ def test_a_query_and_a_filter_are_in_the_address_and_come_back(opened: Site) -> 
     assert again.locator(".mb-t-query").input_value() == query
 
 
+@ONE_WAY
 def test_sorting_brings_the_best_to_the_top(opened: Site) -> None:
     page = opened.open("runs/index.html")
     says(page, "2,000 runs")
@@ -61,6 +66,7 @@ def test_sorting_brings_the_best_to_the_top(opened: Site) -> None:
     assert first(page) == best.name
 
 
+@ONE_WAY
 def test_a_pipeline_leads_to_its_experiments_among_many(opened: Site) -> None:
     wanted = [item for item in synthetic.catalog().experiments if item.pipeline == "digits"]
     page = opened.open(f"runs/{wanted[0].runs[0]}/index.html")
@@ -69,6 +75,7 @@ def test_a_pipeline_leads_to_its_experiments_among_many(opened: Site) -> None:
     assert page.locator(".mb-t-query").input_value() == 'pipeline = "digits"'
 
 
+@ONE_WAY
 def test_runs_are_chosen_in_the_table_and_compared(opened: Site) -> None:
     page = opened.open("runs/index.html")
     says(page, "2,000 runs")
@@ -97,6 +104,7 @@ def test_a_run_shows_its_curves_matrix_and_image(opened: Site) -> None:
     page.wait_for_selector(".mb-plotly .main-svg", timeout=30_000)
 
 
+@ONE_WAY
 def test_experiments_and_models_are_found_by_search(opened: Site) -> None:
     page = opened.open("index.html")
     page.keyboard.press("/")
@@ -107,7 +115,7 @@ def test_experiments_and_models_are_found_by_search(opened: Site) -> None:
     expect(page.locator("h1")).to_have_text("trial-31")
 
 
-@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize(("opened", "dark"), [("file", False), ("http", True)], indirect=["opened"])
 def test_a_phone_shows_the_table_in_light_and_dark(opened: Site, dark: bool) -> None:
     page = opened.open("runs/index.html", width=PHONE, dark=dark)
     says(page, "2,000 runs")
@@ -123,6 +131,7 @@ def losses() -> list[float]:
     return [m.value for run in synthetic.catalog().runs for m in run.metrics if m.name == "log_loss"]
 
 
+@ONE_WAY
 def test_the_first_hundred_runs_are_readable_without_javascript(opened: Site) -> None:
     page = opened.open("runs/index.html", javascript=False)
     rows = page.locator("table.mb-table tbody tr")
