@@ -89,7 +89,7 @@ def test_a_site_is_built_far_from_the_checkout(installed: Path, tmp_path: Path) 
     modelbook = installed / "modelbook"
     run("git", "init", "-q", cwd=project)
     run(modelbook, "init", cwd=project)
-    run(modelbook, "repro", cwd=project)
+    run(modelbook, "repro", "linear", cwd=project)
     run("git", "add", "-A", cwd=project)
     run("git", "commit", "-q", "-m", "First runs", cwd=project)
     run(modelbook, "build", cwd=project)
