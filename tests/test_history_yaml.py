@@ -267,7 +267,7 @@ def documents(draw: st.DrawFn, depth: int = 3) -> str:
     return "\n".join(lines)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(documents())
 def test_anything_yaml_like(text: str) -> None:
     agree(text)
@@ -295,7 +295,7 @@ def block_scalars(draw: st.DrawFn) -> str:
     return "\n".join(lines) + draw(st.sampled_from(["\n", "\n", "", "\n\n", " ", "\n  "]))
 
 
-@settings(max_examples=700, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(block_scalars())
 def test_block_scalars(text: str) -> None:
     agree(text)
