@@ -431,6 +431,11 @@ def test_plot_data_is_read_in_each_format(path: str, data: bytes) -> None:
     assert charts.read_columns(path, data) == {"x": ["1", "3"], "y": ["2", "4"]}
 
 
+def test_rows_that_are_alike_are_rows_of_their_own() -> None:
+    found = charts.read_columns("a.csv", b"x,y\n1,2\n1,2\n1,2\n\n1,2\n3\n3\n")
+    assert found == {"x": ["1"] * 4 + ["3"] * 2, "y": ["2"] * 4 + [None] * 2}
+
+
 def test_rows_without_a_header_or_of_unequal_length() -> None:
     assert charts.read_columns("a.csv", b"1,2\n3\n", header=False) == {"0": ["1", "3"], "1": ["2", None]}
     assert charts.read_columns("a.json", b'[{"x": 1}, {"y": 2}]') == {"x": [1, None], "y": [None, 2]}
@@ -730,3 +735,6 @@ def test_classes_that_only_equal_each_other_in_python_are_counted_apart() -> Non
     assert isinstance(chart, MatrixChart)
     assert chart.classes == ("1", "(none)", "True")
     assert chart.counts == ((2, 0, 0), (0, 0, 1), (1, 0, 0))
+    lists = confusion_chart("t", [(["a"], "b"), (["a"], "b"), ("b", "b")])
+    assert isinstance(lists, MatrixChart)
+    assert lists.classes == ("['a']", "b") and lists.counts == ((0, 2), (0, 1))

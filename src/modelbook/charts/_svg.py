@@ -37,12 +37,17 @@ _UNSAFE_SCHEME = re.compile(r"^[^/?#]*:")
 
 def text(value: object) -> str:
     """`value` as XML text: characters XML cannot hold become U+FFFD, the rest is escaped."""
-    return _escaped(str(value))
+    return escaped(str(value))
 
 
-@lru_cache(maxsize=1 << 14)
-def _escaped(value: str) -> str:
-    """Remembered, since drawings are alike."""
+@lru_cache(maxsize=1 << 12)
+def escaped(value: str) -> str:
+    """What `text` makes of a text; remembered, since drawings are alike."""
+    return fresh(value)
+
+
+def fresh(value: str) -> str:
+    """What `text` makes of a text that no other drawing has: to remember it would push out another."""
     if value.isascii() and value.isprintable():
         return value if value.isalnum() else escape(value, quote=True)
     return escape(_NOT_XML.sub("\ufffd", value), quote=True).translate(REFERENCES)
@@ -69,7 +74,7 @@ def look(**attributes: object) -> str:
 @lru_cache(maxsize=1 << 14, typed=True)
 def _pair(key: str, value: object) -> str:
     """An attribute; most of those that are no coordinates are on every drawing."""
-    return f' {_hyphened(key)}="{_escaped(str(value))}"'
+    return f' {_hyphened(key)}="{escaped(str(value))}"'
 
 
 @lru_cache(maxsize=256)
@@ -90,7 +95,7 @@ def pixels(form: str, values: Sequence[float]) -> str:
     return shown[:-1]
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 12)
 def pixel(value: float) -> str:
     """A coordinate with at most one decimal, never `-0`; remembered, since drawings are alike."""
     shown = f"{value:.1f}"
@@ -111,6 +116,8 @@ def safe_link(href: str | None) -> str | None:
     """`href` if it is a relative, http or https address, else None: `javascript:` must not get through."""
     if not href:
         return None
+    if href.startswith("../"):  # what it nearly always is; no scheme can begin so
+        return href
     compact = re.sub(r"[\x00-\x20]", "", href)
     if _UNSAFE_SCHEME.match(compact) and not compact.lower().startswith(("http://", "https://")):
         return None
@@ -129,9 +136,21 @@ def _narrow(count: int) -> float:
     return float(sum([0.56] * count))
 
 
+@lru_cache(maxsize=1 << 10)
+def _room(width: float, size: float) -> int:
+    """The most narrow characters that are no wider than `width`."""
+    count = 0
+    while size * _narrow(count + 1) <= width:
+        count += 1
+    return count
+
+
 def shorten(value: str, width: float, size: float = 12) -> str:
     """`value`, its middle replaced by an ellipsis when it is wider than `width` pixels."""
-    if text_width(value, size) <= width:
+    if value.isascii():
+        if len(value) <= _room(width, size):
+            return value
+    elif text_width(value, size) <= width:
         return value
     keep = max(2, int(width / (size * 0.56)) - 1)
     while keep > 2 and text_width(value[: keep - keep // 2] + value[len(value) - keep // 2 :], size) > width:
@@ -195,7 +214,7 @@ def label(
 ) -> str:
     """One line of text, its baseline at (x, y)."""
     same = _label_look(size, anchor, fill, **more)
-    return f'<text x="{pixel(x)}" y="{pixel(y)}"{same}>{_escaped(value)}</text>'
+    return f'<text x="{pixel(x)}" y="{pixel(y)}"{same}>{escaped(value)}</text>'
 
 
 @lru_cache(maxsize=1 << 12, typed=True)
@@ -221,7 +240,7 @@ def document(
     base = identifier(key)
     return (
         f"<svg{_frame(base, width, height, linked, class_)}>"
-        f'<title id="{base}-title">{text(title)}</title><desc id="{base}-desc">{text(description)}</desc>'
+        f'<title id="{base}-title">{text(title)}</title><desc id="{base}-desc">{fresh(description)}</desc>'
         f"{''.join(body)}</svg>"
     )
 

@@ -76,7 +76,7 @@ def _separated(content: str, delimiter: str, header: bool) -> dict[str, list[Any
     if '"' in content or "\r" in content:
         rows = [row for row in csv.reader(io.StringIO(content, newline=""), delimiter=delimiter) if row]
     else:
-        rows = [line.split(delimiter) for line in content.split("\n") if line]
+        rows = _split([line for line in content.split("\n") if line], delimiter)
     if not rows:
         return {}
     names = rows[0] if header else [str(at) for at in range(len(rows[0]))]
@@ -84,6 +84,15 @@ def _separated(content: str, delimiter: str, header: bool) -> dict[str, list[Any
     if body and min(map(len, body)) >= len(names):
         return {name: list(column) for name, column in zip(names, zip(*body, strict=False), strict=False)}
     return {name: [row[at] if at < len(row) else None for row in body] for at, name in enumerate(names)}
+
+
+def _split(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    """The cells of each line; of lines that are alike, as a table of classes has them, the same list."""
+    distinct = set(lines)
+    if 2 * len(distinct) > len(lines):
+        return [line.split(delimiter) for line in lines]
+    cells = {line: line.split(delimiter) for line in distinct}
+    return [cells[line] for line in lines]
 
 
 def _rows(value: object, path: str) -> dict[str, list[Any]]:
@@ -197,7 +206,8 @@ def _curves(plot: Plot, title: str, found: Sequence[Found]) -> Chart:
     diagonal, unit_square = _diagonal(plot, found)
     several_files = len({path for path, _, _ in found}) > 1
     several_fields = len({field for _, field, _ in found}) > 1
-    across = {id(table): _across(plot, table) for _, _, table in found}
+    tables = {id(table): table for _, _, table in found}
+    across = {key: _across(plot, table) for key, table in tables.items()}
     series = [
         one
         for tone, (path, field, table) in enumerate(found)

@@ -152,6 +152,7 @@ def _draw(picture: _Picture) -> str:
     )
 
 
+@lru_cache(maxsize=64)
 def _arrowhead(name: str) -> str:
     tip = _svg.tag("path", d="M0 0L8 4L0 8z", class_="mb-arrowhead", fill=_svg.MUTED)
     return _svg.tag(
@@ -200,19 +201,19 @@ def _curve(stops: tuple[tuple[float, float], ...], near: bool, arrowhead: str) -
 
 def _box(picture: _Picture, group: Group) -> str:
     node = group.members[0]
-    x, y = picture.corner(group.id)
-    heading, under = picture.texts[group.id]
-    focused, single = group.id == picture.focus, len(group.members) == 1
-    name = f' data-node="{_svg.text(node.id)}"' if single else ""
+    x, y = picture.corner(node.id)
+    heading, under = picture.texts[node.id]
+    focused, single = node.id == picture.focus, len(group.members) == 1
+    name = f' data-node="{_svg.fresh(node.id)}"' if single else ""
     frame, above, below = _frame(node.kind, x, y, focused, not single)
     drawn = (
         f'<g class="{"mb-box mb-focus" if focused else "mb-box"}"{name}>'
-        f"<title>{_svg.text(_tooltip(group))}</title>{frame}"
-        f"{above}{_svg.text(_svg.shorten(heading, _WIDTH - (52 if focused else 42)))}</text>"
-        f"{below}{_svg.text(_svg.shorten(under, _WIDTH - 42, 10.5))}</text></g>"
+        f"<title>{_svg.fresh(_tooltip(group))}</title>{frame}"
+        f"{above}{_svg.fresh(_svg.shorten(heading, _WIDTH - (52 if focused else 42)))}</text>"
+        f"{below}{_svg.fresh(_svg.shorten(under, _WIDTH - 42, 10.5))}</text></g>"
     )
     href = _svg.safe_link(picture.href(node)) if single else None
-    return f'<a href="{_svg.text(href)}">{drawn}</a>' if href else drawn
+    return f'<a href="{_svg.fresh(href)}">{drawn}</a>' if href else drawn
 
 
 @lru_cache(maxsize=1 << 10)
@@ -258,9 +259,8 @@ def _texts(group: Group) -> tuple[str, str]:
 def _tooltip(group: Group) -> str:
     if len(group.members) == 1:
         node = group.members[0]
-        return " · ".join(
-            part for part in (f"{node.kind} {node.label or node.id}", node.detail, node.md5) if part
-        )
+        name = f"{node.kind} {node.label or node.id}"
+        return " · ".join([name, *filter(None, (node.detail, node.md5))])
     names = [member.label or member.id for member in group.members]
     return "\n".join(names[:30]) + (f"\n… and {len(names) - 30} more" if len(names) > 30 else "")
 

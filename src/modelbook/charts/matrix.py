@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import lru_cache
 from itertools import chain
 from typing import Any, cast
 
@@ -102,9 +104,14 @@ def confusion_chart(
 
 
 def _counted(pairs: Sequence[tuple[object, object]]) -> Counter[tuple[str, str]]:
-    """How often each pair of names occurs; texts, as CSV has them, are their own names."""
-    if set(map(type, chain.from_iterable(pairs))) == {str}:
-        return Counter(cast("Sequence[tuple[str, str]]", pairs))
+    """How often each pair of names occurs; texts, as CSV has them, are their own names.
+
+    No text equals anything but a text: what is counted shows whether all were.
+    """
+    with suppress(TypeError):  # JSON has lists, too, which cannot be counted as they are
+        counted = Counter(pairs)
+        if set(map(type, chain.from_iterable(counted))) <= {str}:
+            return cast("Counter[tuple[str, str]]", counted)
     return Counter((_name(row), _name(column)) for row, column in pairs)
 
 
@@ -123,46 +130,81 @@ def _natural(name: str) -> tuple[int, float, str]:
     return (0, value, name) if value == value else (1, 0.0, name)
 
 
+class _Frame(msgspec.Struct, frozen=True, gc=False):
+    """What surrounds the cells, and where they are: the left upper corner of all, and the size of one.
+
+    Attributes:
+        before, after: what is drawn before the cells, and after them. width, height: of the drawing.
+    """
+
+    before: str
+    after: str
+    left: float
+    top: float
+    size: float
+    width: float
+    height: float
+
+
 def _markup(chart: MatrixChart, key: str) -> str:
-    count = len(chart.classes)
-    size = max(11.0, min(64.0, 340 / count))
-    names = [_svg.shorten(name, 110, 11) for name in chart.classes]
-    longest = max(_svg.text_width(name, 11) for name in names)
-    turned = longest > size - 2
-    below = longest + 8 if turned else 18
-    top = 38 if chart.title else 10
-    side = size * count
-    left = max(34 + longest, (WIDTH - side) / 2)
-    middle, edge = top + side / 2, left - longest - 16
-    body = [_svg.label(14, 22, _svg.shorten(chart.title, WIDTH - 28, 14.5), size=14, font_weight=600)]
-    body += [_cell(chart, row, column, left, top, size) for row in range(count) for column in range(count)]
-    body += [_row_name(names[at], left - 6, top + (at + 0.5) * size) for at in range(count)]
-    body += [_column_name(names[at], left + (at + 0.5) * size, top + side, turned) for at in range(count)]
-    across = _svg.shorten(chart.column_label, 300)
-    body.append(_svg.label(left + side / 2, top + side + below + 18, across, anchor="middle"))
-    turn = f"rotate(-90 {_svg.pixel(edge)} {_svg.pixel(middle)})"
-    shown = _svg.shorten(chart.row_label, side)
-    body.append(_svg.label(edge, middle, shown, anchor="middle", transform=turn))
-    width, height = max(WIDTH, left + side + 10), top + side + below + 28
+    frame = _frame(chart.title, chart.classes, chart.row_label, chart.column_label)
+    count = range(len(chart.classes))
+    body = [
+        frame.before,
+        *(_cell(chart, row, column, frame) for row in count for column in count),
+        frame.after,
+    ]
+    height = frame.height
     if chart.left_out:
         note = f"The {chart.left_out} rarest classes are left out."
         body.append(_svg.label(14, height + 10, note, size=11, fill="muted"))
         height += 18
-    return _svg.document(key, width, height, chart.title or "Confusion matrix", _words(chart), body)
+    return _svg.document(key, frame.width, height, chart.title or "Confusion matrix", _words(chart), body)
 
 
-def _cell(chart: MatrixChart, row: int, column: int, left: float, top: float, size: float) -> str:
+@lru_cache(maxsize=64)
+def _frame(title: str, classes: tuple[str, ...], row_label: str, column_label: str) -> _Frame:
+    """Remembered, since runs have their classes in common."""
+    count = len(classes)
+    size = max(11.0, min(64.0, 340 / count))
+    names = [_svg.shorten(name, 110, 11) for name in classes]
+    longest = max(_svg.text_width(name, 11) for name in names)
+    turned = longest > size - 2
+    below = longest + 8 if turned else 18
+    top = 38 if title else 10
+    side = size * count
+    left = max(34 + longest, (WIDTH - side) / 2)
+    middle, edge = top + side / 2, left - longest - 16
+    heading = _svg.label(14, 22, _svg.shorten(title, WIDTH - 28, 14.5), size=14, font_weight=600)
+    after = [_row_name(names[at], left - 6, top + (at + 0.5) * size) for at in range(count)]
+    after += [_column_name(names[at], left + (at + 0.5) * size, top + side, turned) for at in range(count)]
+    across = _svg.shorten(column_label, 300)
+    after.append(_svg.label(left + side / 2, top + side + below + 18, across, anchor="middle"))
+    turn = f"rotate(-90 {_svg.pixel(edge)} {_svg.pixel(middle)})"
+    after.append(_svg.label(edge, middle, _svg.shorten(row_label, side), anchor="middle", transform=turn))
+    width, height = max(WIDTH, left + side + 10), top + side + below + 28
+    return _Frame(heading, "".join(after), left, top, size, width, height)
+
+
+def _cell(chart: MatrixChart, row: int, column: int, frame: _Frame) -> str:
     share, count = chart.share(row, column), chart.counts[row][column]
     level = 0 if not count else 1 + min(int(share * _LEVELS), _LEVELS - 1)
-    x, y = left + column * size, top + row * size
+    x, y = frame.left + column * frame.size, frame.top + row * frame.size
     where = f"{chart.row_label} {chart.classes[row]}, {chart.column_label} {chart.classes[column]}"
-    look = _svg.look(width=size - 1, height=size - 1, class_=f"mb-heat{level}", fill=HEAT[level])
-    title = f"<title>{_svg.text(f'{where}: {count} ({share:.1%} of the row)')}</title>"
-    box = f'<rect x="{_svg.pixel(x)}" y="{_svg.pixel(y)}"{look}>{title}</rect>'
     shown = f"{share:.2f}" if chart.normalised else str(count)
-    points = min(13.0, size * 0.34 if len(shown) < 5 else (size - 4) / (len(shown) * 0.56))
+    box, number = _shade(x, y, frame.size, level, len(shown))
+    title = f"<title>{_svg.escaped(where)}: {count} ({share:.1%} of the row)</title>"
+    return f"{box}{title}</rect>{number}{shown}</text>" if number else f"{box}{title}</rect>"
+
+
+@lru_cache(maxsize=1 << 12)
+def _shade(x: float, y: float, size: float, level: int, length: int) -> tuple[str, str]:
+    """The beginnings of a cell and of the number in it, which is so long; empty where it has no room."""
+    look = _svg.look(width=size - 1, height=size - 1, class_=f"mb-heat{level}", fill=HEAT[level])
+    box = f'<rect x="{_svg.pixel(x)}" y="{_svg.pixel(y)}"{look}>'
+    points = min(13.0, size * 0.34 if length < 5 else (size - 4) / (length * 0.56))
     if points < 6:
-        return box
+        return box, ""
     look = _svg.look(
         font_size=round(points, 1),
         text_anchor="middle",
@@ -170,7 +212,7 @@ def _cell(chart: MatrixChart, row: int, column: int, left: float, top: float, si
         fill=_svg.PAPER if level >= 4 else _svg.INK,
     )
     at = f'x="{_svg.pixel(x + size / 2 - 0.5)}" y="{_svg.pixel(y + size / 2 + points * 0.35)}"'
-    return f"{box}<text {at}{look}>{shown}</text>"
+    return box, f"<text {at}{look}>"
 
 
 HEAT = ("#f3f5f8", "#e3eef7", "#cbe0f0", "#a9cce6", "#3474a6", "#2b6a9e", "#17558a", "#083f70")

@@ -198,10 +198,17 @@ def bounds(columns: Iterable[Sequence[float | None]]) -> list[float]:
     """The least and the greatest value of each column that has one."""
     found: list[float] = []
     for column in columns:
-        known = [value for value in column if value is not None] if None in column else column
-        if known:
-            found += cast("tuple[float, float]", (min(known), max(known)))  # type: ignore[type-var]
+        there = known(column)
+        if there:
+            found += (min(there), max(there))
     return found
+
+
+def known(values: Sequence[float | None]) -> Sequence[float]:
+    """The values that there are: the sequence itself, where none is missing."""
+    if None in values:
+        return [value for value in values if value is not None]
+    return cast("Sequence[float]", values)
 
 
 def chosen(values: Sequence[T], kept: Sequence[int]) -> Sequence[T]:

@@ -195,11 +195,9 @@ class _Drawing:
         xs = _pad(*_extent(across.values(), chart.x), chart.x)
         ys = _pad(*_extent(self._reach(), chart.y), chart.y)
         self.y_ticks = _ticks(*ys, chart.y, 5)
-        widest = max((_svg.text_width(name, 11) for _, name in self.y_ticks), default=20)
-        self.left = min(34 + widest, 130.0) if chart.y.heading else min(16 + widest, 110.0)
-        self.right = WIDTH - 14
-        self.x_ticks = _fitting(_ticks(*xs, chart.x, 6), self.right - self.left)
-        self._make_room(Scale(*xs, self.left, self.right, chart.x.kind == "log"))
+        widest = _widest(tuple([name for _, name in self.y_ticks])) if self.y_ticks else 20
+        left = min(34 + widest, 130.0) if chart.y.heading else min(16 + widest, 110.0)
+        self.x_ticks, self.left, self.right = _beneath(*xs, chart.x, left)
         self.legend, height = _svg.legend(
             self._entries(), self.left, 34 if chart.title else 8, self.right - self.left
         )
@@ -207,15 +205,6 @@ class _Drawing:
         self.bottom = self.top + _PLOT_HEIGHT
         self.x = Scale(*xs, self.left, self.right, chart.x.kind == "log")
         self.y = Scale(*ys, self.bottom, self.top, chart.y.kind == "log")
-
-    def _make_room(self, scale: Scale) -> None:
-        """Move the sides in by what the first and last label of the x axis would reach beyond the drawing.
-
-        A phone shows them at 13 px.
-        """
-        spans = [(scale(value), _svg.text_width(name, 13) / 2) for value, name in self.x_ticks]
-        self.left += max([0.0, *(half - at + 4 for at, half in spans)])
-        self.right -= max([0.0, *(at + half - WIDTH + 4 for at, half in spans)])
 
     def _reach(self) -> Iterable[Sequence[float | None]]:
         for series in self.shown:
@@ -237,7 +226,16 @@ class _Drawing:
     def markup(self) -> str:
         chart = self.chart
         height = self.bottom + (44 if chart.x.heading else 26)
-        body = [*self._heading(), *self._grid(), self.legend, *self._axes_labels()]
+        heading, labels = _words(
+            chart.title, chart.x.heading, chart.y.heading, self.left, self.right, self.top, self.bottom
+        )
+        body = [
+            heading,
+            _levels(self.y_ticks, self.y, self.left, self.right),
+            _foot(self.x_ticks, self.x, self.bottom),
+            self.legend,
+            labels,
+        ]
         if len(chart.series) > SERIES:
             note = f"Only the first {SERIES} of {len(chart.series)} series are drawn."
             body.append(_svg.label(14, height + 10, note, size=11, fill="muted"))
@@ -249,29 +247,10 @@ class _Drawing:
         title = chart.title or chart.kind
         return _svg.document(self.key, WIDTH, height, title, self._description(), body, linked=linked)
 
-    def _heading(self) -> list[str]:
-        if not self.chart.title:
-            return []
-        shown = _svg.shorten(self.chart.title, WIDTH - 28, 14.5)
-        return [_svg.label(14, 22, shown, size=14, font_weight=600)]
-
-    def _grid(self) -> Iterable[str]:
-        yield _levels(self.y_ticks, self.y, self.left, self.right)
-        yield _foot(tuple(self.x_ticks), self.x, self.bottom)
-
-    def _axes_labels(self) -> Iterable[str]:
-        if heading := self.chart.x.heading:
-            shown = _svg.shorten(heading, self.right - self.left)
-            yield _svg.label((self.left + self.right) / 2, self.bottom + 36, shown, anchor="middle")
-        if heading := self.chart.y.heading:
-            middle = (self.top + self.bottom) / 2
-            shown = _svg.shorten(heading, _PLOT_HEIGHT)
-            yield _svg.label(
-                13, middle, shown, anchor="middle", transform=f"rotate(-90 13 {_svg.pixel(middle)})"
-            )
-
     def _series(self, index: int, series: Series) -> str:
         kept = scales.thin(series.y, POINTS)
+        if series.style == "line" and not series.error and series.best is None and _whole(series.y, kept):
+            return f"<g>{self._path(index, series, kept)}</g>"  # what a curve nearly always is
         parts: list[str] = []
         if series.style not in ("points", "pale"):
             parts.append(self._path(index, series, kept))
@@ -291,15 +270,11 @@ class _Drawing:
     def _path(self, index: int, series: Series, kept: Sequence[int]) -> str:
         xs, ys = scales.chosen(series.x, kept), scales.chosen(series.y, kept)
         form = _across(tuple(xs), _gaps(ys), self.x, series.style == "step")
-        known = [y for x, y in zip(xs, ys, strict=True) if x is not None and y is not None]
+        if None in xs:
+            ys = [y for x, y in zip(xs, ys, strict=True) if x is not None]
+        known = scales.known(ys)
         path = _svg.pixels(form, self.y.many(known)) if known else "M0 0"
-        faint = series.style == "faint"
-        look = _svg.look(
-            class_=_svg.series_class(index), fill="none",
-            stroke=_svg.colour(index), stroke_width=1 if faint else 2, stroke_opacity=0.35 if faint else None,
-            stroke_linejoin="round", stroke_dasharray=_svg.dash(index),
-        )  # fmt: skip
-        return f'<path d="{path}"{look}/>'
+        return f'<path d="{path}"{_line_look(index, series.style == "faint")}/>'
 
     def _whisker(self, index: int, series: Series, at: int) -> str:
         x, y = self.x(series.x[at] or 0.0), series.y[at] or 0.0
@@ -320,7 +295,7 @@ class _Drawing:
             return ""
         drawn = _marker(index, self.x(x), self.y(y), 3.5, index, title=self._tooltip(series, at))
         href = _svg.safe_link(_at(series.links, at))
-        return _svg.tag("a", drawn, href=href) if href else drawn
+        return f'<a href="{_svg.escaped(href)}">{drawn}</a>' if href else drawn
 
     def _best(self, index: int, series: Series, at: int) -> str:
         x, y = self.x(series.x[at] or 0.0), self.y(series.y[at] or 0.0)
@@ -355,6 +330,54 @@ class _Drawing:
         return " ".join([*lines, chart.note]).strip()
 
 
+@lru_cache(maxsize=1 << 10)
+def _widest(names: tuple[str, ...]) -> float:
+    """The widest of the labels of an axis."""
+    return max(_svg.text_width(name, 11) for name in names)
+
+
+@lru_cache(maxsize=256)
+def _beneath(low: float, high: float, axis: Axis, left: float) -> tuple[tuple[Tick, ...], float, float]:
+    """Ticks of the x axis, and where it begins and ends; remembered, since runs have it in common.
+
+    The sides are moved in by what the first and last label would reach beyond the drawing; a phone shows
+    them at 13 px.
+    """
+    right = WIDTH - 14
+    ticks = _fitting(_ticks(low, high, axis, 6), right - left)
+    scale = Scale(low, high, left, right, axis.kind == "log")
+    spans = [(scale(value), _svg.text_width(name, 13) / 2) for value, name in ticks]
+    left += max([0.0, *(half - at + 4 for at, half in spans)])
+    right -= max([0.0, *(at + half - WIDTH + 4 for at, half in spans)])
+    return tuple(ticks), left, right
+
+
+@lru_cache(maxsize=256)
+def _words(
+    title: str, x: str, y: str, left: float, right: float, top: float, bottom: float
+) -> tuple[str, str]:
+    """The title, and the names of the axes; remembered, since runs have them in common."""
+    heading = labels = ""
+    if title:
+        heading = _svg.label(14, 22, _svg.shorten(title, WIDTH - 28, 14.5), size=14, font_weight=600)
+    if x:
+        labels = _svg.label((left + right) / 2, bottom + 36, _svg.shorten(x, right - left), anchor="middle")
+    if y:
+        middle = (top + bottom) / 2
+        turn = f"rotate(-90 13 {_svg.pixel(middle)})"
+        labels += _svg.label(13, middle, _svg.shorten(y, _PLOT_HEIGHT), anchor="middle", transform=turn)
+    return heading, labels
+
+
+@lru_cache(maxsize=64)
+def _line_look(index: int, faint: bool) -> str:
+    return _svg.look(
+        class_=_svg.series_class(index), fill="none",
+        stroke=_svg.colour(index), stroke_width=1 if faint else 2, stroke_opacity=0.35 if faint else None,
+        stroke_linejoin="round", stroke_dasharray=_svg.dash(index),
+    )  # fmt: skip
+
+
 def _levels(ticks: Sequence[Tick], scale: Scale, left: float, right: float) -> str:
     """The lines of the grid across a drawing, and what stands beside them."""
     heights = scale.many([value for value, _ in ticks])
@@ -363,7 +386,7 @@ def _levels(ticks: Sequence[Tick], scale: Scale, left: float, right: float) -> s
     beside = _svg.pixel(left - 6)
     names = "".join(
         [
-            f'<text x="{beside}" y="{_svg.pixel(at + 4)}">{_svg.text(name)}</text>'
+            f'<text x="{beside}" y="{_svg.pixel(at + 4)}">{_svg.escaped(name)}</text>'
             for at, (_, name) in zip(heights, ticks, strict=True)
         ]
     )
@@ -379,7 +402,7 @@ def _foot(ticks: tuple[Tick, ...], scale: Scale, bottom: float) -> str:
     for value, name in ticks:
         place = _svg.pixel(scale(value))
         marks.append(f"M{place} {low}V{under}")
-        names.append(f'<text x="{place}" y="{below}">{_svg.text(name)}</text>')
+        names.append(f'<text x="{place}" y="{below}">{_svg.escaped(name)}</text>')
     line = _svg.look(class_="mb-axis", fill="none", stroke=_svg.MUTED)
     return f'<path d="{"".join(marks)}"{line}/><g{_ticks_look("middle")}>{"".join(names)}</g>'
 
@@ -407,23 +430,34 @@ def _across(xs: tuple[float | None, ...], gaps: tuple[int, ...], scale: Scale, s
     return "".join(parts)
 
 
+@lru_cache(maxsize=1 << 10)
+def _minute(seconds: float) -> str:
+    """A moment for people; remembered, since runs of one commit have theirs in common."""
+    return f"{scales.moment(seconds):%Y-%m-%d %H:%M}"
+
+
 def _value(value: float, axis: Axis) -> str:
     if axis.kind == "date":
-        return f"{scales.moment(value):%Y-%m-%d %H:%M}"
+        return _minute(value)
     return _svg.number(value) + (f" {axis.unit}" if axis.unit else "")
 
 
 def _summary(series: Series, axis: Axis) -> str:
-    known = [value for value in series.y if value is not None]
+    known = scales.known(series.y)
     low, high, last = (_value(value, axis) for value in (min(known), max(known), known[-1]))
     ends = f"from {low} to {high}, last {last}"
     gaps = len(series.y) - len(known)
     return f"{series.name or 'Values'}: {len(known)} points, {ends}" + (f", {gaps} missing." if gaps else ".")
 
 
+def _whole(values: Sequence[float | None], kept: Sequence[int]) -> bool:
+    """Whether a line through some of the values shows each of them."""
+    return len(kept) > 1 and None not in values
+
+
 def _islands(series: Series, kept: Sequence[int]) -> Iterable[int]:
     """Points with a gap on both sides, which a line would not show."""
-    if len(kept) > 1 and None not in series.y:
+    if _whole(series.y, kept):
         return
     known = [series.y[at] is not None for at in kept]
     for place, at in enumerate(kept):
@@ -460,12 +494,19 @@ def _swatch(index: int, style: Style) -> str:
     return {"points": point, "both": line + point, "pale": pale}.get(style, line)
 
 
+@lru_cache(maxsize=64, typed=True)
+def _circle_look(size: float, index: int) -> str:
+    return _svg.look(r=size, class_=f"{_svg.series_class(index)} mb-fill", fill=_svg.colour(index))
+
+
 def _marker(shape: int, x: float, y: float, size: float, index: int, title: str = "") -> str:
     """A circle, square, diamond or triangle by `shape`, so that colour is not the only difference."""
-    look: dict[str, Any] = {"class_": f"{_svg.series_class(index)} mb-fill", "fill": _svg.colour(index)}
-    children = [_svg.tag("title", _svg.text(title))] if title else []
+    told = f"<title>{_svg.fresh(title)}</title>" if title else ""
     if shape % 4 == 0:
-        return _svg.tag("circle", *children, cx=float(x), cy=float(y), r=size, **look)
+        begun = f'<circle cx="{_svg.pixel(x)}" cy="{_svg.pixel(y)}"{_circle_look(size, index)}'
+        return f"{begun}>{told}</circle>" if told else f"{begun}/>"
+    look: dict[str, Any] = {"class_": f"{_svg.series_class(index)} mb-fill", "fill": _svg.colour(index)}
+    children = [told] if told else []
     around = {
         1: ((-1, -1), (1, -1), (1, 1), (-1, 1)),
         2: ((0, -1.4), (1.4, 0), (0, 1.4), (-1.4, 0)),
