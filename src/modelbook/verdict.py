@@ -211,6 +211,7 @@ def of(
     stale: Iterable[Stale] = (),
     registered: Mapping[str, Run] | None = None,
     whole: bool = True,
+    alike: Alike | None = None,
 ) -> Verdict:
     """What differs at `head` from `base`, judged by the gates of `project`, which is head's.
 
@@ -220,14 +221,18 @@ def of(
         registered: runs by id that versions of models may name, besides those of the two sides.
         whole: whether to tell what has no part in the judgement: values of runs that came or went, data,
             params files, pipeline, environment.
+        alike: as for `matched`.
     """
+    alike = alike or likeness
     known = {info.name: info for info in judge.ruled(infos, project.gates)}
     rules = _Rules(project.gates, known, headlines or {}, whole)
-    pairs = changed(base.runs, head.runs)
-    groups = _seed_groups(base.runs, head.runs, pairs)
+    pairs = changed(base.runs, head.runs, alike)
+    groups = _seed_groups(base.runs, head.runs, pairs, alike)
     changes = [_run_change(pair, rules) for pair in pairs]
-    by_id = {**(registered or {}), **{run.id: run for run in (*base.runs, *head.runs)}}
-    leaders = [*_best_runs(base.runs, head.runs, groups, rules), *_promoted(base, head, by_id, rules)]
+    leaders = [
+        *_best_runs(base.runs, head.runs, groups, rules),
+        *_promoted(base, head, registered or {}, rules),
+    ]
     found = Verdict(
         base=base.side,
         head=head.side,
@@ -442,11 +447,13 @@ def _moved(old: MetricChange, new: MetricChange, info: MetricInfo | None) -> Met
 # -- seeds
 
 
-def _seed_groups(base: Sequence[Run], head: Sequence[Run], changed: Sequence[Pair]) -> list[list[Pair]]:
+def _seed_groups(
+    base: Sequence[Run], head: Sequence[Run], changed: Sequence[Pair], alike: Alike
+) -> list[list[Pair]]:
     """Pairs of runs that differ in their seed alone, two or more on both sides, one of which changed."""
     of = {(run.pipeline, run.experiment) for pair in changed for run in pair if run}
     sides = [[run for run in side if (run.pipeline, run.experiment) in of] for side in (base, head)]
-    pairs = matched(sides[0], sides[1]) if of else []
+    pairs = matched(sides[0], sides[1], alike) if of else []
     groups = _grouped(pair for pair in pairs if pair.after)
     return [group for group in groups if any(pair.differs for pair in group)]
 
@@ -542,13 +549,13 @@ def _headline(metric: str, before: Run | None, after: Run, rules: _Rules) -> Met
     return diff.metric(metric, old, new, rules.infos.get(metric)) if old or new else None
 
 
-def _promoted(base: Held, head: Held, runs: Mapping[str, Run], rules: _Rules) -> Iterable[Leader]:
+def _promoted(base: Held, head: Held, registered: Mapping[str, Run], rules: _Rules) -> Iterable[Leader]:
     """The versions of models that head puts in force in place of others, as mlproject.yaml declares them."""
     old, new = (in_force(held.snapshot) for held in (base, head))
-    for model, environment in sorted(new):
-        before, after = old.get((model, environment)), new[model, environment]
-        if before == after:
-            continue
+    promoted = [(place, old.get(place), new[place]) for place in sorted(new) if old.get(place) != new[place]]
+    # Only then, for `registered` may be all runs of a long history.
+    runs = {**registered, **{run.id: run for run in (*base.runs, *head.runs)}} if promoted else {}
+    for (model, environment), before, after in promoted:
         run = runs.get(after)
         what = f"{model} in {environment}"
         if run is not None:

@@ -108,8 +108,8 @@ class History:
             found = self._pairs[snapshot.commit.sha] = self._find(snapshot)
         return found
 
-    def _likeness(self, run: Run) -> Hashable:
-        """A run comes once and goes once."""
+    def likeness(self, run: Run) -> Hashable:
+        """As `verdict.likeness`; found once, for a run comes once and goes once."""
         if run.id not in self._alike:
             self._alike[run.id] = verdict.likeness(run)
         return self._alike[run.id]
@@ -117,7 +117,7 @@ class History:
     def _find(self, snapshot: Snapshot) -> tuple[list[tuple[Run, Run]], list[Run], list[Run]]:
         base = self.base(snapshot)
         old = self.held.get(base.commit.sha, []) if base else []
-        pairs = verdict.changed(old, self.held[snapshot.commit.sha], self._likeness)
+        pairs = verdict.changed(old, self.held[snapshot.commit.sha], self.likeness)
         changed = [(pair.before, pair.after) for pair in pairs if pair.before and pair.after]
         added = [pair.after for pair in pairs if pair.after and not pair.before]
         return changed, added, [pair.before for pair in pairs if pair.before and not pair.after]

@@ -97,6 +97,7 @@ class Verdicts:
             headlines=headlines,
             registered=self._index.runs,
             whole=False,
+            alike=self._history.likeness,
         )
         return None if found.status == "unchanged" else found
 
