@@ -133,12 +133,13 @@ def test_a_value_that_is_not_there_says_why(
 
 def test_a_number_has_its_receipt(made: dict[str, pages.Page]) -> None:
     page = context(made, f"runs/{run_of('gbm').id}/index.html")
-    receipt = {name: link.text for name, link in page.metrics[0].receipt.rows}
+    source = next(item for item in page.receipts if item.id == page.metrics[0].source)
+    receipt = {name: link.text for name, link in source.rows}
     assert receipt["file"] == "results/gbm/metrics.json"
     assert page.metrics[0].key == "roc_auc"
     assert receipt["stage"] == "flights-train@gbm"
     assert {"commit", "Git blob", "lock entry"} <= receipt.keys()
-    assert page.metrics[0].receipt.command.splitlines() == [
+    assert source.command.splitlines() == [
         f"git checkout {sample.COMMITS[2].sha[:12]}",
         "dvc repro flights-train@gbm",
     ]
@@ -146,8 +147,8 @@ def test_a_number_has_its_receipt(made: dict[str, pages.Page]) -> None:
 
 def test_values_of_one_file_share_a_receipt(made: dict[str, pages.Page]) -> None:
     page = context(made, f"runs/{run_of('gbm').id}/index.html")
-    assert len({id(fact.receipt) for fact in page.metrics}) == 1 < len(page.metrics)
-    assert {fact.receipt for fact in (*page.metrics, *page.params)} == set(page.receipts)
+    assert len({fact.source for fact in page.metrics}) == 1 < len(page.metrics)
+    assert {fact.source for fact in (*page.metrics, *page.params)} == {item.id for item in page.receipts}
     assert len({receipt.id for receipt in page.receipts}) == len(page.receipts) == 2
 
 
@@ -811,7 +812,7 @@ def test_receipts_stand_once_for_each_file_however_many_values_it_has() -> None:
         "results/retried/metrics.json",
         "runs/params/retried.yaml",
     ]
-    assert page.more_metrics[-1].receipt is page.receipts[0]
+    assert page.more_metrics[-1].source == page.receipts[0].id
 
 
 def test_the_code_of_a_run_is_what_no_stage_made() -> None:

@@ -148,7 +148,8 @@ def test_a_metric_has_its_receipt_and_its_change() -> None:
     assert made.fact is not None
     assert (made.fact.cell.text, made.delta, made.tone) == ("0.7405", "+0.0534", "good")
     assert made.fact.cell.delta == ""  # its own history is not what was asked for
-    assert "file" in dict(made.fact.receipt.rows)
+    assert made.receipt is not None and made.fact.source == made.receipt.id
+    assert "file" in dict(made.receipt.rows)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -17,6 +19,7 @@ from modelbook.pages.index import Index, Link, tops
 from modelbook.records import MetricInfo, Run, Stage, State, Value
 
 ARROWS = {"maximize": "↑", "minimize": "↓"}
+_SAFE_WORD = re.compile(r"[\w@%+=:,./-]*")
 _SAYS = {State.NOT_PULLED: "not pulled", State.UNREADABLE: "unreadable", State.NEVER: "never run"}
 
 
@@ -94,7 +97,7 @@ class Fact(msgspec.Struct, frozen=True, gc=False):
     """A named value, its key inside its file, and its receipt.
 
     Attributes:
-        id: its anchor on the page.
+        id: its anchor on the page. source: that of its receipt.
         before: the value before it, of which the cell's delta speaks, and its run. spark: SVG, or empty.
     """
 
@@ -102,7 +105,7 @@ class Fact(msgspec.Struct, frozen=True, gc=False):
     name: str
     cell: Cell
     key: str
-    receipt: Receipt
+    source: str
     note: str = ""
     before: Link | None = None
     spark: str = ""
@@ -125,8 +128,8 @@ def cell(
         return Cell(DASH, "absent", "this run has no such value")
     if found.state is not State.PRESENT:
         return Cell(_SAYS[found.state], str(found.state), reason(found), href)
-    if not href and not tone and type(found.value) in _SMALL and found.value:
-        return _plain_cell(found.value, info)
+    if info is None and not href and not tone and type(found.value) in _SMALL and found.value:
+        return _plain_cell(found.value)
     return _shown_cell(found.value, info, href, tone)
 
 
@@ -134,12 +137,18 @@ _SMALL = frozenset((str, int, float, bool))
 
 
 @lru_cache(maxsize=1 << 13, typed=True)
-def _plain_cell(raw: str | float, info: MetricInfo | None) -> Cell:
+def _plain_cell(raw: str | float) -> Cell:
     """Remembered, since runs that were tried together differ in few params; for no zero, which has a sign."""
-    return _shown_cell(raw, info, None, "")
+    return _shown_cell(raw, None, None, "")
 
 
 def _shown_cell(raw: Any, info: MetricInfo | None, href: str | None, tone: str) -> Cell:
+    if type(raw) is float and math.isfinite(raw) and not (info and (info.format or info.unit)):
+        shown, exact = (
+            text.general(raw),
+            repr(raw),
+        )  # what it nearly always is: neither is long, or has blanks
+        return Cell(shown, "present", exact if exact != shown else "", href, True, tone)
     is_number = isinstance(raw, int | float) and not isinstance(raw, bool)
     shown = text.cut(text.line(text.value(raw, info))) or '""'
     exact = text.line(text.exact(raw))
@@ -187,9 +196,10 @@ class Receipts:
     def of(self, found: Value) -> Receipt:
         """The receipt of a value."""
         key = (found.path, found.blob, found.md5, found.size, found.stage)
-        if key not in self._made:
-            self._made[key] = self._receipt(found, f"source-{len(self._made) + 1}")
-        return self._made[key]
+        receipt = self._made.get(key)
+        if receipt is None:
+            receipt = self._made[key] = self._receipt(found, f"source-{len(self._made) + 1}")
+        return receipt
 
     @property
     def all(self) -> tuple[Receipt, ...]:
@@ -237,8 +247,7 @@ def _is_sha(commit: str) -> bool:
 
 def shell(word: str) -> str:
     """A word as a shell takes it for one."""
-    safe = word and all(char.isalnum() or char in "@%+=:,./-_" for char in word)
-    return word if safe or not word else "'" + word.replace("'", "'\"'\"'") + "'"
+    return word if _SAFE_WORD.fullmatch(word) else "'" + word.replace("'", "'\"'\"'") + "'"
 
 
 def facts(
@@ -258,14 +267,28 @@ def facts(
         anchor = anchor if anchor not in taken else f"{anchor}-{text.slug(found.path + '#' + found.name)}"
         taken.add(anchor)
         info = index.infos.get(found.name) if prefix == "m" else None
-        shown, receipt = cell(found, info), receipts.of(found)
+        source = receipts.of(found).id
         if not info:
-            made.append(Fact(anchor, name, shown, key, receipt))
+            made.append(_plain_fact(anchor, name, key, source, found))
             continue
+        shown = cell(found, info)
         shown, before = (shown, None) if alone else _moved(index, run, found, info, shown)
         drawn = "" if alone or len(made) >= sparks else _spark(index, run, info, anchor)
-        made.append(Fact(anchor, name, shown, key, receipt, direction(info), before, drawn))
+        made.append(Fact(anchor, name, shown, key, source, direction(info), before, drawn))
     return tuple(made)
+
+
+def _plain_fact(anchor: str, name: str, key: str, source: str, found: Value) -> Fact:
+    """A value that nobody says how to read."""
+    if found.state is State.PRESENT and type(found.value) in _SMALL and found.value:
+        return _small_fact(anchor, name, key, source, found.value)
+    return Fact(anchor, name, cell(found), key, source)
+
+
+@lru_cache(maxsize=1 << 13, typed=True)
+def _small_fact(anchor: str, name: str, key: str, source: str, raw: str | float) -> Fact:
+    """Remembered for the reason, and with the exception, of `_plain_cell`."""
+    return Fact(anchor, name, _plain_cell(raw), key, source)
 
 
 @lru_cache(maxsize=1 << 12)

@@ -15,7 +15,7 @@ from modelbook.pages import text
 from modelbook.pages.cells import DASH, Cell, Column, Table, cell, direction, runs_table
 from modelbook.pages.drawings import history, spark
 from modelbook.pages.index import MOST_PLAIN, Entry, Index, Link, best, number, spread
-from modelbook.records import Experiment, MetricInfo, Run, Spec, Value
+from modelbook.records import Experiment, MetricInfo, Run, Spec, State, Value
 
 MOST_GROUPS = 12
 """With more pipelines than that, those with one experiment share a table."""
@@ -250,11 +250,13 @@ def _facts(index: Index, item: Experiment) -> tuple[tuple[str, Link], ...]:
 
 def _params(runs: list[Run], chain: list[Spec]) -> Table:
     origins = _origins(chain)
-    names = sorted({found.name for run in runs for found in run.params if found.name})
+    held: dict[str, dict[tuple[State, str], Value]] = {}
+    for run in runs:
+        for name, value in {value.name: value for value in reversed(run.params)}.items():
+            held.setdefault(name, {}).setdefault((value.state, repr(value.value)), value)
     rows = []
-    for name in names:
-        found = [value for run in runs if (value := run.param(name))]
-        values = [cell(value) for value in sorted(found, key=_natural)]
+    for name in sorted(filter(None, held)):
+        values = [cell(value) for value in sorted(held[name].values(), key=_natural)]
         shown = list(dict.fromkeys(item.text for item in values))
         only = (
             replace(values[0], number=False)

@@ -290,7 +290,8 @@ class Index:
         base = self._forge
         if not base or not sha or sha == WORKSPACE:
             return None
-        return f"{base}/{kind}/{quote(sha)}/{quote(path)}" if path else f"{base}/{kind}/{quote(sha)}"
+        at = sha if sha.isascii() and sha.isalnum() else quote(sha)
+        return f"{base}/{kind}/{at}/{quote(path)}" if path else f"{base}/{kind}/{at}"
 
     @cached_property
     def _forge(self) -> str | None:

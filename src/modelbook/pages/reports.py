@@ -21,6 +21,7 @@ from modelbook.pages.cells import (
     Cell,
     Column,
     Fact,
+    Receipt,
     Receipts,
     Table,
     cell,
@@ -64,7 +65,7 @@ class Part(msgspec.Struct, frozen=True):
         markdown: of prose. title: of a block, as its author wrote it, or empty.
         figure: what Plotly makes of the drawing when asked, if it is a chart.
         links: what the block is about. note: one sentence below it.
-        fact: one number with its receipt; `delta`, `tone` and `against` compare it.
+        fact: one number, and `receipt` its receipt; `delta`, `tone` and `against` compare it.
         faults: (place, what is wrong) of a block that cannot be shown.
     """
 
@@ -77,6 +78,7 @@ class Part(msgspec.Struct, frozen=True):
     drawing: Drawing | None = None
     figure: Mapping[str, Any] | None = None
     fact: Fact | None = None
+    receipt: Receipt | None = None
     delta: str = ""
     tone: str = ""
     against: Link | None = None
@@ -456,10 +458,11 @@ class _Filler:
     def _metric(self, wish: MetricBlock, key: str) -> Part:
         chooser, index = self._chooser, self._index
         info, run, value = self._measured(wish.metric, wish.of)
-        (fact,) = facts(index, run, [value], "m", Receipts(index, run))
-        receipt = replace(fact.receipt, id=f"{key}-source")
-        fact = replace(fact, id=f"{key}-metric", cell=cell(value, info), receipt=receipt)
-        made = Part("metric", id=key, fact=fact, links=(index.run_link(run),))
+        receipts = Receipts(index, run)
+        (fact,) = facts(index, run, [value], "m", receipts)
+        receipt = replace(receipts.of(value), id=f"{key}-source")
+        fact = replace(fact, id=f"{key}-metric", cell=cell(value, info), source=receipt.id)
+        made = Part("metric", id=key, fact=fact, receipt=receipt, links=(index.run_link(run),))
         if not wish.against:
             return made
         other = self._asked(("against",), lambda: chooser.run(wish.against, wish.metric))

@@ -346,6 +346,8 @@ def _stages(stages: Sequence[Stage]) -> Table:
 
 def _environments(items: Sequence[Environment]) -> tuple[EnvironmentView, ...]:
     """Every stage's; packages only where no stage before it had the same."""
+    if len(items) == 1:
+        return (_environment(items[0], ""),)
     made = []
     known: dict[tuple[tuple[str, str], ...], str] = {}
     for item in items:

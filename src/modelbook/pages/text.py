@@ -73,9 +73,14 @@ def _number(raw: float, form: str) -> str:
     if isinstance(raw, float) and not math.isfinite(raw):
         return "NaN" if math.isnan(raw) else "∞" if raw > 0 else "−∞"
     try:
-        return _minus(format(raw, form) if form else _general(raw))
+        return _minus(format(raw, form)) if form else general(raw)
     except (ValueError, OverflowError):
-        return _minus(_general(raw))
+        return general(raw)
+
+
+def general(raw: float) -> str:
+    """A finite number that nobody says how to show."""
+    return _minus(_general(raw))
 
 
 def _general(raw: float) -> str:

@@ -49,6 +49,7 @@ class Parts:
         self._text: Callable[[object], str] = lru_cache(_MANY, typed=True)(escaped)
         self._linked = lru_cache(_MANY)(self._make_link)
         self._fact = lru_cache(_MANY)(self._make_fact)
+        self._around = lru_cache(_MANY)(self._make_around)
         self._head = lru_cache(256)(self._make_head)
         self._packages = lru_cache(256)(self._make_packages)
         self.by_name: Mapping[str, Callable[..., Markup]] = {
@@ -226,38 +227,38 @@ class Parts:
 
     def _opened(self, item: Fact, url: Url) -> str:
         """A value with what it opens to; the whole is remembered where other runs may have the same."""
-        source = item.receipt.id
         if item.note or item.before or item.spark:
-            return self._make_fact(item.id, item.name, item.key, source, item.cell, item, url)
-        return self._fact(item.id, item.name, item.key, source, item.cell)
+            return self._make_fact(item, url)
+        return self._fact(item)
 
-    def _make_fact(
-        self, anchor: str, name: str, key: str, source: str, cell: Cell,
-        more: Fact | None = None, url: Url = str,
-    ) -> str:  # fmt: skip
-        """`more` has a note, the value before, or a drawing."""
-        text = self._text
-        note = title = drawn = rows = ""
+    def _make_fact(self, item: Fact, url: Url = str) -> str:
+        """`url` is asked only for the value before."""
+        text, cell = self._text, item.cell
+        head, middle, tail = self._around(item.id, item.name, item.key, item.source, item.note)
         state = "" if cell.state == "present" else f" mb-{self._dashed(cell.state)}"
         delta = self._delta(cell) if cell.delta else ""
+        drawn = escape.drawing(item.spark) if item.spark else ""
+        rows = ""
         if cell.title:
             word = "exactly" if cell.state == "present" else "why"
             rows = f"<div><dt>{word}</dt><dd>{text(cell.title)}</dd></div>"
-        if more and more.note:
-            title, note = f' title="{text(more.note)}"', f'<p class="mb-note">{text(more.note)}</p>'
-        if more and more.spark:
-            drawn = escape.drawing(more.spark)
-        if more and (before := more.before):
+        if before := item.before:
             href = text(url(before.href or ""))
             was = f'<a href="{href}" title="{text(before.title)}">{text(before.text)}</a>'
             rows += f"<div><dt>previous</dt><dd>{was}</dd></div>"
+        return f'{head}{drawn}<span class="mb-value{state}">{text(cell.text)}{delta}{middle}{rows}{tail}'
+
+    def _make_around(self, anchor: str, name: str, key: str, source: str, note: str) -> tuple[str, str, str]:
+        """What stands before, between and behind the parts that differ from run to run."""
+        text = self._text
+        title, said = (f' title="{text(note)}"', f'<p class="mb-note">{text(note)}</p>') if note else ("", "")
         return (
             f'<details class="mb-fact" id="{text(anchor)}"><summary>'
-            f'<span class="mb-fact-name"{title}>{text(name)}</span>{drawn}'
-            f'<span class="mb-value{state}">{text(cell.text)}{delta}</span></summary>\n'
-            f'{note}<dl class="mb-slip">{rows}<div><dt>key</dt><dd>{text(key)}</dd></div></dl>\n'
+            f'<span class="mb-fact-name"{title}>{text(name)}</span>',
+            f'</span></summary>\n{said}<dl class="mb-slip">',
+            f"<div><dt>key</dt><dd>{text(key)}</dd></div></dl>\n"
             f'<p><a href="#{text(source)}" data-mb-receipt>file, commit, stage, command</a></p>\n'
-            "</details>\n"
+            "</details>\n",
         )
 
     def receipts(self, items: Sequence[Receipt], url: Url) -> Markup:

@@ -331,6 +331,7 @@ class Press:
         """Put some pages into the site.
 
         Each step is done for all of them before the next: a processor is quicker where it stays with one.
+        What is made is written at once, while a processor still has it at hand.
         """
         taken: list[str] = []
         left: list[tuple[Draft, str]] = []
@@ -342,16 +343,16 @@ class Press:
                 left.append((draft, key))
         made = self._made(left)
         contents = [self._theme.render(page, "html", stamped=True) for page, _ in made]
-        written: dict[str, bytes] = {}
+        files: dict[str, str] = {}
         kept: dict[str, Kept] = {}
         for (page, key), content in zip(made, contents, strict=True):
             parts = {page.path: self._stamped(page, content)} | {item.path: _data(item) for item in page.data}
             kept[page.path] = _kept(page, key, parts.values())
-            written |= parts
             self._make_folder(page.path)
-        for path, data in written.items():
-            _put(f"{self._site}/{path}", data)
-        return Sheets(taken, kept, {path: sha256(data) for path, data in written.items()})
+            for path, data in parts.items():
+                _put(f"{self._site}/{path}", data)
+                files[path] = sha256(data)
+        return Sheets(taken, kept, files)
 
     def _made(self, drafts: Sequence[tuple[Draft, str]]) -> list[tuple[Page, str]]:
         """Pages with their keys; none where a file of a plot was missing, which may come another time."""

@@ -24,6 +24,7 @@ from jinja2 import (
     TemplateError,
     TemplateNotFound,
     TemplateSyntaxError,
+    nodes,
 )
 from jinja2.compiler import CodeGenerator
 from jinja2.runtime import Context, Macro
@@ -118,6 +119,41 @@ class _Code(CodeGenerator):
         self.write(")")
 
 
+class _OwnCode(_Code):
+    """Asks for fields and calls parts as plain Python does: our own templates ask for what there is."""
+
+    def visit_Getattr(self, node: nodes.Getattr, frame: Any) -> None:  # noqa: N802 - Jinja's
+        self.write("(")
+        self.visit(node.node, frame)
+        self.write(f").{node.attr}")
+
+    def visit_Call(self, node: nodes.Call, frame: Any, forward_caller: bool = False) -> None:  # noqa: N802
+        if not _is_part(node) or node.kwargs or node.dyn_args or node.dyn_kwargs:
+            super().visit_Call(node, frame, forward_caller=forward_caller)
+            return
+        self.visit(node.node, frame)
+        self.write("(")
+        for argument in node.args:
+            self.visit(argument, frame)
+            self.write(", ")
+        self.write(")")
+
+    def _output_child_pre(self, node: Any, frame: Any, finalize: Any) -> None:
+        if _is_part(node):  # it is markup
+            self.write("(")
+        else:
+            super()._output_child_pre(node, frame, finalize)
+
+
+def _is_part(node: nodes.Node) -> bool:
+    """Whether it is a call of one of the `Parts`."""
+    return (
+        isinstance(node, nodes.Call)
+        and isinstance(node.node, nodes.Name)
+        and node.node.name.startswith("part_")
+    )
+
+
 def _expand(macro: Macro, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
     """What calling a macro gives; at once where it is plain, as a page does that hundreds of times."""
     named.pop("_loop_vars", None)
@@ -156,13 +192,7 @@ class _Own(_Quick):
     """For our own templates alone, which nobody else wrote: they need no sandbox, and are quicker without."""
 
     context_class = _Context
-
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        """The attribute, else the item."""
-        try:
-            return getattr(obj, attribute)
-        except AttributeError:
-            return super().getattr(obj, attribute)
+    code_generator_class = _OwnCode
 
 
 class _Sandbox(_Quick, ImmutableSandboxedEnvironment):
@@ -269,6 +299,8 @@ class Theme:
 
     def _url(self, href: str) -> str:
         """An address from the site's root as one from the page that is being rendered."""
+        if ":" not in href and not href.startswith(("#", "/", "\\")):  # what it nearly always is
+            return self._root + href
         if escape.is_web(href) or href.startswith("#"):
             return href
         return "#" if _SCHEME.match(href) or href.startswith(("/", "\\")) else self._root + href
