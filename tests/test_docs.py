@@ -40,7 +40,7 @@ def shell_lines(text: str) -> Iterator[str]:
     """Every command a page shows: in fenced shell blocks, and as inline code; no number of a report."""
     for body in fences(text, "sh"):
         yield from (re.split(r"\s#\s", line)[0].strip() for line in body.splitlines())
-    yield from re.findall(r"`((?:modelbook (?!metric )|make )[^`]+)`", FENCE.sub("", text))
+    yield from re.findall(r"`((?:modelbook (?!metric\b)|make )[^`]+)`", FENCE.sub("", text))
 
 
 def invocations(text: str) -> Iterator[tuple[str, list[str]]]:
