@@ -33,10 +33,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from modelbook import catalog as waist
 from modelbook import site
@@ -345,12 +345,11 @@ def page_content(html: str) -> str:
     return article.partition("</article>\n          </div>")[0] or article
 
 
-def beside(out: Path, folder: Path) -> dict[str, float]:
-    """Seconds a page, wall and CPU, that MkDocs needs for run pages of the site in `out`."""
+def pages_for_mkdocs(out: Path, folder: Path) -> dict[int, Path]:
+    """Two projects for MkDocs, by how many run pages of the site in `out` are in them."""
     found = sorted((out / "runs").glob("*/index.html"))[: 2 * SAMPLE]
-    times: list[dict[str, float]] = []
-    for count in (SAMPLE, 2 * SAMPLE):
-        work = folder / f"mkdocs-{count}"
+    projects = {count: folder / f"mkdocs-{count}" for count in (SAMPLE, 2 * SAMPLE)}
+    for count, work in projects.items():
         for number, page in enumerate(found[:count]):
             target = work / "docs" / "runs" / f"{number}.md"
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -370,9 +369,7 @@ def beside(out: Path, folder: Path) -> dict[str, float]:
             },
         }
         (work / "mkdocs.yml").write_text(json.dumps(config), encoding="utf-8")
-        tries = [apart("mkdocs", work) for _ in range(2)]
-        times.append({kind: min(item[kind] for item in tries) for kind in KINDS})
-    return {kind: (times[1][kind] - times[0][kind]) / SAMPLE for kind in KINDS}
+    return projects
 
 
 # -- the table
@@ -416,33 +413,65 @@ HEADS = (
 )
 
 
-def rows(
-    wanted: list[int], folder: Path, processes: int
-) -> Iterator[tuple[Path, dict[str, float], list[str]]]:
-    """(folder, seconds that a run more costs, what the table says) for each size."""
-    before: tuple[int, dict[str, float]] | None = None
-    for runs in wanted:
-        out = folder / f"site-{runs}"
-        cold = apart("ours", runs, out, processes)
-        home, page, sent, largest = sizes(out)
-        slope = {
-            kind: (cold[kind] - before[1][kind]) / (runs - before[0]) if before else float("nan")
-            for kind in KINDS
-        }
-        again = apart("ours", runs + NEW, out, processes)
-        before = (runs, cold)
-        yield out, slope, [
-            f"{runs:,}",
-            f"{cold['bulk']:,.0f}",
-            *(f"{cold[kind]:.2f} s" for kind in KINDS),
-            *(f"{1e3 * slope[kind]:.2f}" if slope[kind] == slope[kind] else "-" for kind in KINDS),
-            f"{cold['memory'] / 1e6:.0f} MB",
-            *(f"{again[kind]:.2f} s" for kind in KINDS),
-            *(f"{again[kind] / cold[kind]:.2f}" for kind in KINDS),
-            f"{home:.0f} kB",
-            f"{page:.0f} kB, {sent:.0f} sent",
-            f"{largest:.1f} MB",
-        ]  # fmt: skip
+class Site(NamedTuple):
+    """Everything that is measured at one size."""
+
+    cold: list[dict[str, float]]
+    again: list[dict[str, float]]
+    sizes: list[tuple[float, float, float, float]]
+
+
+def least(tries: list[dict[str, float]]) -> dict[str, float]:
+    """The least of every kind: what a machine that does other things, too, needs at most."""
+    return {kind: min(item[kind] for item in tries) for kind in tries[0]}
+
+
+def measure_all(
+    wanted: list[int], folder: Path, processes: int, *, tries: int, mkdocs: bool
+) -> tuple[dict[int, Site], dict[int, list[dict[str, float]]]]:
+    """(size -> ours, number of pages -> MkDocs'). Each try is of everything, since machines change."""
+    ours: dict[int, Site] = {runs: Site([], [], []) for runs in wanted}
+    theirs: dict[int, list[dict[str, float]]] = {}
+    projects: dict[int, Path] = {}
+    for _ in range(tries):
+        for runs, found in ours.items():
+            out = folder / "site"
+            found.cold.append(apart("ours", runs, out, processes))
+            found.sizes.append(sizes(out))
+            if mkdocs and runs == wanted[-1] and not projects:
+                projects = pages_for_mkdocs(out, folder)
+            found.again.append(apart("ours", runs + NEW, out, processes))
+            for made in (out, out.with_name(f"{out.name}-cache")):
+                shutil.rmtree(made)
+        for count, work in projects.items():
+            theirs.setdefault(count, []).append(apart("mkdocs", work))
+    return ours, theirs
+
+
+def slopes(found: dict[int, list[dict[str, float]]]) -> dict[int, dict[str, float]]:
+    """Size -> seconds that one more costs, from the size before."""
+    steps = zip(found, list(found)[1:], strict=False)
+    return {
+        more: {kind: (least(found[more])[kind] - least(found[few])[kind]) / (more - few) for kind in KINDS}
+        for few, more in steps
+    }
+
+
+def row(runs: int, found: Site, slope: dict[str, float] | None) -> list[str]:
+    cold, again = least(found.cold), least(found.again)
+    home, page, sent, largest = found.sizes[0]
+    return [
+        f"{runs:,}",
+        f"{cold['bulk']:,.0f}",
+        *(f"{cold[kind]:.2f} s" for kind in KINDS),
+        *(f"{1e3 * slope[kind]:.2f}" if slope else "-" for kind in KINDS),
+        f"{max(item['memory'] for item in found.cold) / 1e6:.0f} MB",
+        *(f"{again[kind]:.2f} s" for kind in KINDS),
+        *(f"{again[kind] / cold[kind]:.2f}" for kind in KINDS),
+        f"{home:.0f} kB",
+        f"{page:.0f} kB, {sent:.0f} sent",
+        f"{largest:.1f} MB",
+    ]
 
 
 def main() -> None:
@@ -450,26 +479,27 @@ def main() -> None:
     parser.add_argument("runs", nargs="*", type=int, default=SIZES)
     parser.add_argument("--no-mkdocs", action="store_true")
     parser.add_argument("--processes", type=int, default=0, help="that stamp pages; as many as are of use")
+    parser.add_argument("--tries", type=int, default=1, help="of everything, in turn; the least is told")
     parser.add_argument("--measure", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
         print(json.dumps(measure(*options.measure)))
         return
-    print(f"{options.processes or crew.hands()} processes stamp pages")
-    print("| " + " | ".join(HEADS) + " |")
-    print("|" + " --- |" * len(HEADS), flush=True)
+    wanted = sorted(set(options.runs))
+    print(f"{options.processes or crew.hands()} processes stamp pages", flush=True)
     with tempfile.TemporaryDirectory(prefix="modelbook-benchmark-") as name:
-        folder, last = Path(name), None
-        for out, slope, row in rows(list(options.runs), folder, options.processes):
-            print("| " + " | ".join(row) + " |", flush=True)
-            if last:
-                shutil.rmtree(last[0])
-            last = (out, slope)
-        if not options.no_mkdocs and last and len(options.runs) > 1:
-            theirs = beside(last[0], folder)
-            for kind in KINDS:
-                times = f"{1e3 * theirs[kind]:.1f} ms a page, {theirs[kind] / last[1][kind]:.0f} times ours"
-                print(f"MkDocs on {SAMPLE} of these run pages, {kind}: {times}")
+        mkdocs = not options.no_mkdocs and len(wanted) > 1
+        found, theirs = measure_all(wanted, Path(name), options.processes, tries=options.tries, mkdocs=mkdocs)
+    of_runs = slopes({runs: measured.cold for runs, measured in found.items()})
+    print("| " + " | ".join(HEADS) + " |")
+    print("|" + " --- |" * len(HEADS))
+    for runs, measured in found.items():
+        print("| " + " | ".join(row(runs, measured, of_runs.get(runs))) + " |")
+    for of_pages in slopes(theirs).values():
+        for kind in KINDS:
+            ratio = of_pages[kind] / of_runs[wanted[-1]][kind]
+            times = f"{1e3 * of_pages[kind]:.1f} ms a page, {ratio:.0f} times ours"
+            print(f"MkDocs on {SAMPLE} of these run pages, {kind}: {times}")
 
 
 if __name__ == "__main__":
