@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from markdown_it import MarkdownIt
@@ -16,6 +16,9 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 from modelbook import charts
+
+if TYPE_CHECKING:
+    from modelbook.pages.reports import Number
 
 _SPECIAL = re.compile(
     r"[^A-Za-z0-9 ,/%;?\u00a1-\u200d\u2010-\u2027\u2030-\u205e\u2070-\U0010ffff]"
@@ -131,19 +134,6 @@ def prose(raw: str, top: int = 3) -> Markup:
     shown = _NOT_TEXT.sub("\ufffd", raw)
     html = _markdown().render(shown, {"top": top})
     return Markup('<div class="mb-prose">' + _FENCES.sub(_fence, html) + "</div>")  # noqa: S704 - by markdown-it
-
-
-class Number(Protocol):
-    """What stands in place of a code span: a text, where it leads, what it says on being pointed at."""
-
-    @property
-    def text(self) -> str: ...
-    @property
-    def href(self) -> str | None: ...
-    @property
-    def title(self) -> str: ...
-    @property
-    def state(self) -> str: ...
 
 
 def report(
