@@ -29,6 +29,7 @@ import multiprocessing
 import os
 import resource
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -426,6 +427,11 @@ def least(tries: list[dict[str, float]]) -> dict[str, float]:
     return {kind: min(item[kind] for item in tries) for kind in tries[0]}
 
 
+def ratio(some: list[dict[str, float]], others: list[dict[str, float]], kind: str) -> float:
+    """The median of what the tries give: what is measured one after the other is measured at one pace."""
+    return statistics.median(one[kind] / other[kind] for one, other in zip(some, others, strict=True))
+
+
 def measure_all(
     wanted: list[int], folder: Path, processes: int, *, tries: int, mkdocs: bool
 ) -> tuple[dict[int, Site], dict[int, list[dict[str, float]]]]:
@@ -448,26 +454,28 @@ def measure_all(
     return ours, theirs
 
 
-def slopes(found: dict[int, list[dict[str, float]]]) -> dict[int, dict[str, float]]:
-    """Size -> seconds that one more costs, from the size before."""
-    steps = zip(found, list(found)[1:], strict=False)
+def slopes(found: dict[int, list[dict[str, float]]]) -> dict[int, list[dict[str, float]]]:
+    """Size -> seconds that one more costs, from the size before, in each try."""
     return {
-        more: {kind: (least(found[more])[kind] - least(found[few])[kind]) / (more - few) for kind in KINDS}
-        for few, more in steps
+        more: [
+            {kind: (large[kind] - small[kind]) / (more - few) for kind in KINDS}
+            for small, large in zip(found[few], found[more], strict=True)
+        ]
+        for few, more in zip(found, list(found)[1:], strict=False)
     }
 
 
-def row(runs: int, found: Site, slope: dict[str, float] | None) -> list[str]:
+def row(runs: int, found: Site, slope: list[dict[str, float]]) -> list[str]:
     cold, again = least(found.cold), least(found.again)
     home, page, sent, largest = found.sizes[0]
     return [
         f"{runs:,}",
         f"{cold['bulk']:,.0f}",
         *(f"{cold[kind]:.2f} s" for kind in KINDS),
-        *(f"{1e3 * slope[kind]:.2f}" if slope else "-" for kind in KINDS),
+        *(f"{1e3 * statistics.median(one[kind] for one in slope):.2f}" if slope else "-" for kind in KINDS),
         f"{max(item['memory'] for item in found.cold) / 1e6:.0f} MB",
         *(f"{again[kind]:.2f} s" for kind in KINDS),
-        *(f"{again[kind] / cold[kind]:.2f}" for kind in KINDS),
+        *(f"{ratio(found.again, found.cold, kind):.2f}" for kind in KINDS),
         f"{home:.0f} kB",
         f"{page:.0f} kB, {sent:.0f} sent",
         f"{largest:.1f} MB",
@@ -479,7 +487,9 @@ def main() -> None:
     parser.add_argument("runs", nargs="*", type=int, default=SIZES)
     parser.add_argument("--no-mkdocs", action="store_true")
     parser.add_argument("--processes", type=int, default=0, help="that stamp pages; as many as are of use")
-    parser.add_argument("--tries", type=int, default=1, help="of everything, in turn; the least is told")
+    parser.add_argument(
+        "--tries", type=int, default=1, help="of everything, in turn: the least, and medians of ratios"
+    )
     parser.add_argument("--measure", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
@@ -494,12 +504,14 @@ def main() -> None:
     print("| " + " | ".join(HEADS) + " |")
     print("|" + " --- |" * len(HEADS))
     for runs, measured in found.items():
-        print("| " + " | ".join(row(runs, measured, of_runs.get(runs))) + " |")
+        print("| " + " | ".join(row(runs, measured, of_runs.get(runs, []))) + " |")
     for of_pages in slopes(theirs).values():
         for kind in KINDS:
-            ratio = of_pages[kind] / of_runs[wanted[-1]][kind]
-            times = f"{1e3 * of_pages[kind]:.1f} ms a page, {ratio:.0f} times ours"
-            print(f"MkDocs on {SAMPLE} of these run pages, {kind}: {times}")
+            times = ratio(of_pages, of_runs[wanted[-1]], kind)
+            each = 1e3 * statistics.median(one[kind] for one in of_pages)
+            print(
+                f"MkDocs on {SAMPLE} of these run pages, {kind}: {each:.1f} ms a page, {times:.0f} times ours"
+            )
 
 
 if __name__ == "__main__":
