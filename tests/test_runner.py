@@ -243,7 +243,7 @@ def test_packages_are_called_as_importlib_calls_them(
     (tmp_path / file).write_bytes(text.encode())
     (found,) = importlib.metadata.distributions(path=[str(tmp_path)])
     monkeypatch.setattr(importlib.metadata, "distributions", lambda: iter([found]))
-    told = {found.metadata["Name"]: found.version} if found.metadata["Name"] else {}
+    told = {found.metadata["Name"]: found.version} if "Name" in found.metadata else {}
     assert telemetry.python_environment(["python"])["packages"] == told
 
 

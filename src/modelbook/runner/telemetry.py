@@ -29,7 +29,8 @@ _VERSION = re.compile(r"^Version: *(\S+)$", re.MULTILINE)
 
 _ASK_PACKAGES = """\
 import importlib.metadata as m, json, platform
-found = {d.metadata["Name"]: d.version for d in m.distributions() if d.metadata["Name"]}
+named = [d for d in m.distributions() if "Name" in d.metadata and "Version" in d.metadata]
+found = {d.metadata["Name"]: d.version for d in named}
 print(json.dumps({"python": platform.python_version(), "packages": found}))
 """
 
@@ -85,15 +86,16 @@ def python_environment(argv: Sequence[str], path: str | None = None) -> dict[str
 
 
 def _name_and_version(dist: importlib.metadata.Distribution) -> tuple[str, str]:
-    """What a package is called, from the head of its metadata.
+    """What a package is called, from the head of its metadata; empty where that does not say.
 
     Parsing the whole, with its README, of every package there is was half the CPU time of a short stage.
     """
     head = (dist.read_text("METADATA") or "").partition("\n\n")[0]
     name, version = _NAME.search(head), _VERSION.search(head)
-    if name is None or version is None:
-        return dist.metadata["Name"], dist.version
-    return name[1], version[1]
+    if name is not None and version is not None:
+        return name[1], version[1]
+    told = dist.metadata  # to ask for what it lacks raises in newer versions of Python
+    return (told["Name"], dist.version) if "Name" in told and "Version" in told else ("", "")
 
 
 def git_state(root: Path, outputs: Sequence[str]) -> dict[str, Any]:
