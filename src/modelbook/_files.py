@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -15,6 +16,22 @@ def replace_file(file: Path, data: bytes) -> None:
         beside.replace(file)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def replace_checked(file: Path, data: bytes, salt: bytes = b"") -> None:
+    """As `replace_file`, with a SHA-256 before the data that `read_checked` holds it against."""
+    replace_file(file, hashlib.sha256(salt + data).digest() + data)
+
+
+def read_checked(file: Path, salt: bytes = b"") -> bytes | None:
+    """What `replace_checked` wrote with this salt; None where it is damaged, or was written with another.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    found = file.read_bytes()
+    digest, data = found[:32], found[32:]
+    return data if hashlib.sha256(salt + data).digest() == digest else None
 
 
 def add_line(file: Path, line: bytes) -> None:

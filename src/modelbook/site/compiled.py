@@ -16,12 +16,10 @@ from typing import Any
 from jinja2 import BytecodeCache, Environment
 from jinja2.bccache import Bucket
 
-from modelbook._files import replace_file
+from modelbook._files import read_checked, replace_checked
 
 FOLDER = "MODELBOOK_COMPILED"
 """Environment variable: tells MkDocs where the folder is."""
-
-_DIGEST = 32
 
 
 class Compiled(BytecodeCache):
@@ -47,15 +45,13 @@ class Compiled(BytecodeCache):
     def load_bytecode(self, bucket: Bucket) -> None:
         """Fill a bucket, or leave it empty."""
         with suppress(OSError):
-            data = self._file(bucket).read_bytes()
-            if hashlib.sha256(data[_DIGEST:]).digest() == data[:_DIGEST]:
-                bucket.bytecode_from_string(data[_DIGEST:])
+            if (code := read_checked(self._file(bucket))) is not None:
+                bucket.bytecode_from_string(code)
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         """Store a bucket, if that can be."""
-        code = bucket.bytecode_to_string()
         with suppress(OSError):
-            replace_file(self._file(bucket), hashlib.sha256(code).digest() + code)
+            replace_checked(self._file(bucket), bucket.bytecode_to_string())
 
     def _file(self, bucket: Bucket) -> Path:
         return self._folder / f"{self._prefix}-{bucket.key}.cache"

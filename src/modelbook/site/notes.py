@@ -8,13 +8,11 @@ from pathlib import Path
 
 import msgspec
 
-from modelbook._files import replace_file
+from modelbook._files import read_checked, replace_checked
 from modelbook.pages.curves import Known
 
 MOST_BYTES = 64_000_000
 """Larger notes are not kept."""
-
-_DIGEST = 32
 
 
 class Notes:
@@ -27,24 +25,19 @@ class Notes:
         """`out`: where the site is built. `digest`: of all that decides what a curve is, but for its file."""
         place = hashlib.sha256(str(out.absolute()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
         self._file, self._salt = cache / f"curves-{place}.cache", digest.encode()
-        self._before = b""
+        self._before: bytes | None = None
 
     def load(self) -> Known:
         """What was noted."""
         with suppress(OSError, msgspec.DecodeError, UnicodeError):
-            data = self._file.read_bytes()
-            if data[:_DIGEST] == self._digest(data[_DIGEST:]):
-                self._before = data[:_DIGEST]
-                return msgspec.msgpack.decode(data[_DIGEST:], type=Known)
+            self._before = read_checked(self._file, self._salt)
+            if self._before is not None:
+                return msgspec.msgpack.decode(self._before, type=Known)
         return {}
 
     def save(self, known: Known) -> None:
         """Note it, if it can be written and is not what stands there."""
         with suppress(OSError, UnicodeError):
             data = msgspec.msgpack.encode(known)
-            digest = self._digest(data)
-            if digest != self._before and len(data) <= MOST_BYTES:
-                replace_file(self._file, digest + data)
-
-    def _digest(self, data: bytes) -> bytes:
-        return hashlib.sha256(self._salt + data).digest()
+            if data != self._before and len(data) <= MOST_BYTES:
+                replace_checked(self._file, data, self._salt)
