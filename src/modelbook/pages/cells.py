@@ -144,10 +144,8 @@ def _plain_cell(raw: str | float) -> Cell:
 
 def _shown_cell(raw: Any, info: MetricInfo | None, href: str | None, tone: str) -> Cell:
     if type(raw) is float and math.isfinite(raw) and not (info and (info.format or info.unit)):
-        shown, exact = (
-            text.general(raw),
-            repr(raw),
-        )  # what it nearly always is: neither is long, or has blanks
+        # What it nearly always is: neither of these is long, or has blanks.
+        shown, exact = text.general(raw), repr(raw)
         return Cell(shown, "present", exact if exact != shown else "", href, True, tone)
     is_number = isinstance(raw, int | float) and not isinstance(raw, bool)
     shown = text.cut(text.line(text.value(raw, info))) or '""'

@@ -67,15 +67,17 @@ class _Files:
         key = _key(series)
         if key in self.used:
             return self.used[key]
-        if key not in self._known:
+        if key in self._known:
+            found = self._known[key]
+        else:
             blob, field, delimiter = series
             if (blob, delimiter) not in self.tables:
                 data = self._read(blob)
                 if data is None:  # it may be there another time
                     return None
                 self.tables[blob, delimiter] = _rows(data, delimiter)
-            self._known[key] = _points(self.tables[blob, delimiter], field)
-        found = self.used[key] = self._known[key]
+            found = _points(self.tables[blob, delimiter], field)
+        self.used[key] = found
         return found
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from modelbook import judge, seeds
+from modelbook import judge, records, seeds
 from modelbook.catalog import headlines
 from modelbook.pages import text
 from modelbook.records import (
@@ -358,10 +358,7 @@ def version_href(model: Model, version: str) -> str | None:
 
 def number(run: Run, metric: str) -> float | None:
     """The metric's value when it is a finite number."""
-    for value in run.metrics:
-        if value.name == metric:
-            return value.number
-    return None
+    return records.number(run.metric(metric))
 
 
 def best(runs: Iterable[Run], info: MetricInfo) -> Run | None:
